@@ -1,0 +1,129 @@
+"""The stack's outputs, typed and versioned: all that Ansible and testinfra know about the infrastructure.
+
+`pulumi stack output contract` is one `Contract`. Secrets are a separate, encrypted output (`secrets`): they are
+read by a lookup at the task that needs them and never become inventory variables.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ValidationError, field_validator
+
+from infra.environment import App, Model, Size, VolumeClass
+from infra.errors import FlashtierError
+from infra.topology import Flow, Placed, Tier
+
+VERSION = 1
+
+
+class ContractVolume(Model):
+    """A block device with one file system on it.
+
+    `device` is where the host sees it; it proves nothing. `uuid` is the identity, checked before every mount.
+    """
+
+    name: str
+    volume_class: VolumeClass
+    size_bytes: int
+    device: str
+    uuid: str
+    mount_point: str
+
+
+class ContractHost(Model):
+    name: str
+    tier: Tier
+    address: str
+    size: Size
+    services: tuple[str, ...]
+    volumes: tuple[ContractVolume, ...]
+    placements: tuple[Placed, ...]
+    #: The host's own public key ("ssh-ed25519 AAAA..."), made on the host at its first boot.
+    ssh_host_key: str
+
+
+class Access(Model):
+    """`private_key_file` is a path on the controller, mode 0600, outside the tree."""
+
+    user: str
+    authorized_keys: tuple[str, ...]
+    private_key_file: str
+
+
+class Setting(Model):
+    """One PostgreSQL parameter. `value` is as postgresql.conf takes it; `source` says where the figure is from."""
+
+    name: str
+    value: str
+    reason: str
+    source: str
+
+
+class ContractDatabase(Model):
+    version: int
+    primary: str
+    settings: tuple[Setting, ...]
+
+
+class Unsupported(Model):
+    """What this platform cannot do on `host`: roles skip exactly that, verification reports it with `why`."""
+
+    host: str
+    what: Literal["vm_sysctl", "io_scheduler", "read_ahead", "watchdog", "set_clock"]
+    why: str
+
+
+class Contract(Model):
+    version: Literal[1]
+    stack: str
+    platform: Literal["local"]
+    domain: str
+    cidr: str
+    #: The hosts' default gateway; on `local` also the controller's address on the bridge.
+    gateway: str
+    #: The only address that may reach what `clients=("controller",)` names in the table of services.
+    controller: str
+    #: PEM of the project's own authority. Its key is a secret.
+    ca_certificate: str
+    access: Access
+    hosts: tuple[ContractHost, ...]
+    flows: tuple[Flow, ...]
+    database: ContractDatabase
+    app: App
+    unsupported: tuple[Unsupported, ...]
+
+    @field_validator("hosts")
+    @classmethod
+    def _not_empty(cls, hosts: tuple[ContractHost, ...]) -> tuple[ContractHost, ...]:
+        if not hosts:
+            raise ValueError("a contract without hosts declares nothing; run `pulumi up` first")
+        return hosts
+
+    def host(self, name: str) -> ContractHost:
+        return next(host for host in self.hosts if host.name == name)
+
+    @classmethod
+    def from_json(cls, text: str) -> Contract:
+        """Read `pulumi stack output contract --json`. Raises `FlashtierError` naming the first fault."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = ".".join(str(part) for part in fault["loc"])
+            raise FlashtierError(
+                f"contract.{key}: {fault['msg']}; this kit reads contract version {VERSION}: "
+                "run `pulumi up` with the same checkout"
+            ) from error
+
+
+#: Names of the values in the encrypted `secrets` output, made by `flashtier secrets`.
+SECRET_NAMES = (
+    "ca_private_key",
+    "app_database_password",
+    "owner_database_password",
+    "s3_root_access_key",
+    "s3_root_secret_key",
+    "s3_app_access_key",
+    "s3_app_secret_key",
+)
