@@ -141,7 +141,7 @@ class Database(Model):
     size: Size
     volumes: tuple[Volume, ...] = Field(min_length=1, max_length=8)
     placement: Placement
-    expected_data_gib: float = Field(gt=0)
+    expected_data_gib: float = Field(gt=0, allow_inf_nan=False)
 
     def volume(self, name: str) -> Volume:
         return next(v for v in self.volumes if v.name == name)
