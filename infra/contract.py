@@ -1,18 +1,20 @@
 """The stack's outputs, typed and versioned: all that Ansible and testinfra know about the infrastructure.
 
-`pulumi stack output contract` is one `Contract`. Secrets are a separate, encrypted output (`secrets`): they are
-read by a lookup at the task that needs them and never become inventory variables.
+`pulumi stack output contract` is one `Contract`. Secrets are a separate, encrypted output (`secrets`): they
+are read by a lookup at the task that needs them and never become inventory variables.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from infra import kernel
 from infra.environment import App, Model, Size, VolumeClass
 from infra.errors import FlashtierError
-from infra.topology import Flow, Placed, Tier
+from infra.setting import Setting as Setting
+from infra.topology import MOUNT_OPTIONS, Flow, Placed, Tier
 
 VERSION = 1
 
@@ -29,6 +31,7 @@ class ContractVolume(Model):
     device: str
     uuid: str
     mount_point: str
+    mount_options: tuple[str, ...] = MOUNT_OPTIONS
 
 
 class ContractHost(Model):
@@ -41,6 +44,8 @@ class ContractHost(Model):
     placements: tuple[Placed, ...]
     #: The host's own public key ("ssh-ed25519 AAAA..."), made on the host at its first boot.
     ssh_host_key: str
+    #: Kernel settings of the host; they follow from its tier, so no platform fills them in.
+    kernel: tuple[Setting, ...] = Field(default_factory=lambda host: kernel.settings(host["tier"]))
 
 
 class Access(Model):
@@ -49,15 +54,6 @@ class Access(Model):
     user: str
     authorized_keys: tuple[str, ...]
     private_key_file: str
-
-
-class Setting(Model):
-    """One PostgreSQL parameter. `value` is as postgresql.conf takes it; `source` says where the figure is from."""
-
-    name: str
-    value: str
-    reason: str
-    source: str
 
 
 class ContractDatabase(Model):

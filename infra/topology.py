@@ -23,6 +23,9 @@ ADDRESS_BLOCKS: dict[Tier, tuple[int, int]] = {
     "control": (150, 50),
 }
 
+#: How every volume is mounted: reading a file writes nothing; data is neither a device nor a program.
+MOUNT_OPTIONS = ("noatime", "nodev", "nosuid", "noexec")
+
 #: Identity of file systems: uuid5(this namespace, "stack/host/volume"). Changing it orphans every volume there is.
 VOLUME_NAMESPACE = uuid.UUID("5d3c0c0e-7a5e-5b0e-9f6b-2f1a5a7e1c11")
 
