@@ -1,0 +1,48 @@
+"""Where the kit keeps its files on the controller: nothing of an environment lies in the tree.
+
+`$FLASHTIER_STATE` (default /var/lib/flashtier) is what must survive; `$FLASHTIER_CACHE` (default
+/var/cache/flashtier) can be made again. Only the standard library here: set-up runs before the venv exists.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: The checkout: where Pulumi.yaml lies.
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def state_root() -> Path:
+    """Holds the Pulumi backend, the passphrase and a directory a stack."""
+    return Path(os.environ.get("FLASHTIER_STATE") or "/var/lib/flashtier")
+
+
+def state_dir(stack: str) -> Path:
+    """What belongs to one stack: its SSH key, known hosts, authority's certificate, phase times, volumes."""
+    return state_root() / stack
+
+
+def cache_dir() -> Path:
+    """Built tools and images."""
+    return Path(os.environ.get("FLASHTIER_CACHE") or "/var/cache/flashtier")
+
+
+def passphrase_file() -> Path:
+    """The passphrase of the stack's secrets, mode 0600."""
+    return Path(os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or state_root() / "passphrase")
+
+
+def private_key(stack: str) -> Path:
+    """The controller's SSH key for the stack's hosts; the public half lies beside it as `.pub`."""
+    return state_dir(stack) / "ssh" / "id_ed25519"
+
+
+def known_hosts(stack: str) -> Path:
+    """The hosts' SSH keys as the contract gives them."""
+    return state_dir(stack) / "known_hosts"
+
+
+def ca_certificate(stack: str) -> Path:
+    """The authority's certificate, for `curl --cacert`."""
+    return state_dir(stack) / "ca.crt"
