@@ -1,0 +1,86 @@
+"""Ansible inventory of one stack, read from its Pulumi outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from infra.contract import Contract, ContractHost
+from infra.errors import FlashtierError
+from infra.stack import read_contract, write_known_hosts
+
+DOCUMENTATION = """
+name: pulumi_stack
+short_description: Hosts of a flashtier stack, from its Pulumi outputs
+description:
+  - Reads the output C(contract) of one stack (see infra/contract.py) with the C(pulumi) command line.
+  - Makes the group C(flashtier) of all hosts, one group a tier (C(edge), C(web), C(database), C(control)) and one
+    group a service that the host runs (C(postgresql), C(prometheus), C(s3), ...).
+  - Sets C(contract), the whole contract, on the group C(all), and C(flashtier_host), the host's own part of it, on
+    each host.
+  - Host keys come from the contract and are always checked. Secrets are not part of the inventory; the lookup
+    C(pulumi_secret) reads them.
+options:
+  plugin:
+    description: Names this plugin; marks the file as its configuration.
+    type: str
+    required: true
+    choices: [pulumi_stack]
+  stack:
+    description: The stack to read.
+    type: str
+    default: local
+    env:
+      - name: FLASHTIER_STACK
+"""
+
+EXAMPLES = """
+# inventory.pulumi_stack.yml
+plugin: pulumi_stack
+"""
+
+#: The interpreter of the hosts' own distribution (Debian 13: Python 3.13), so that nothing has to look for one.
+PYTHON = "/usr/bin/python3"
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+    """Fills the inventory from a stack's contract; every fault is one line."""
+
+    NAME = "pulumi_stack"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether `path` is a configuration of this plugin: its name ends in `pulumi_stack.yml`."""
+        return bool(super().verify_file(path)) and path.endswith(("pulumi_stack.yml", "pulumi_stack.yaml"))
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Add the stack's hosts. Raises `AnsibleParserError` when its contract cannot be read."""
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        try:
+            contract = read_contract(self.get_option("stack"))
+            known_hosts = write_known_hosts(contract)
+        except FlashtierError as error:
+            raise AnsibleParserError(str(error)) from None
+        inventory.add_group("flashtier")
+        inventory.set_variable("all", "contract", contract.model_dump(mode="json"))
+        for host in contract.hosts:
+            self._add(host, contract, str(known_hosts))
+
+    def _add(self, host: ContractHost, contract: Contract, known_hosts: str) -> None:
+        self.inventory.add_host(host.name, group="flashtier")
+        for group in (host.tier, *host.services):
+            self.inventory.add_group(group)
+            self.inventory.add_child(group, host.name)
+        variables = {
+            "ansible_host": host.address,
+            "ansible_user": contract.access.user,
+            "ansible_ssh_private_key_file": contract.access.private_key_file,
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes "
+            "-o IdentitiesOnly=yes",
+            "ansible_python_interpreter": PYTHON,
+            "flashtier_host": host.model_dump(mode="json"),
+        }
+        for name, value in variables.items():
+            self.inventory.set_variable(host.name, name, value)
