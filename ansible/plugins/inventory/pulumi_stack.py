@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 
 from infra.contract import Contract, ContractHost
@@ -16,10 +16,10 @@ name: pulumi_stack
 short_description: Hosts of a flashtier stack, from its Pulumi outputs
 description:
   - Reads the output C(contract) of one stack (see infra/contract.py) with the C(pulumi) command line.
-  - Makes the group C(flashtier) of all hosts, one group a tier (C(edge), C(web), C(database), C(control)) and one
-    group a service that the host runs (C(postgresql), C(prometheus), C(s3), ...).
-  - Sets C(contract), the whole contract, on the group C(all), and C(flashtier_host), the host's own part of it, on
-    each host.
+  - Makes the group C(flashtier) of all hosts, one group a tier (C(edge), C(web), C(database), C(control))
+    and one group a service that the host runs (C(postgresql), C(prometheus), C(s3), ...).
+  - Sets C(contract), the whole contract, on the group C(all), and C(flashtier_host), the host's own part of
+    it, on each host.
   - Host keys come from the contract and are always checked. Secrets are not part of the inventory; the lookup
     C(pulumi_secret) reads them.
 options:
@@ -41,7 +41,7 @@ EXAMPLES = """
 plugin: pulumi_stack
 """
 
-#: The interpreter of the hosts' own distribution (Debian 13: Python 3.13), so that nothing has to look for one.
+#: The interpreter of the hosts' distribution (Debian 13: Python 3.13), so that nothing has to look for one.
 PYTHON = "/usr/bin/python3"
 
 
@@ -54,7 +54,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         """Whether `path` is a configuration of this plugin: its name ends in `pulumi_stack.yml`."""
         return bool(super().verify_file(path)) and path.endswith(("pulumi_stack.yml", "pulumi_stack.yaml"))
 
-    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Add the stack's hosts. Raises `AnsibleParserError` when its contract cannot be read."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)

@@ -15,8 +15,8 @@ name: pulumi_secret
 short_description: A secret of the stack that the inventory describes
 description:
   - Returns values of the encrypted stack output C(secrets), by name (C(SECRET_NAMES) in infra/contract.py).
-  - The stack is the one of the inventory (C(contract.stack)). Its outputs are read once, before Ansible forks its
-    workers, so that a lookup starts no process.
+  - The stack is the one of the inventory (C(contract.stack)). Its outputs are read once, before Ansible
+    forks its workers, so that a lookup starts no process.
   - A task that uses it sets C(no_log), and a template that holds its value is rendered with C(diff=false).
 options:
   _terms:
@@ -45,7 +45,7 @@ _raw:
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Reads secrets by name; an unknown name is an error that lists the known ones."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: object) -> list[str]:
         """The secrets named by `terms`. Raises `AnsibleLookupError`; no message ever holds a value."""
         contract = (variables or {}).get("contract")
         if contract is None:
