@@ -1,7 +1,8 @@
 """Which image the hosts of this checkout boot from, and where its build lies.
 
 An image is known by the hash of its recipe, tools/image/, so that a changed recipe is another image and two
-checkouts with the same recipe share one. Only the standard library here: tools/image/build runs before the venv exists.
+checkouts with the same recipe share one. Only the standard library here: tools/image/build runs before the
+venv exists.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from infra.paths import ROOT, cache_dir
 RECIPE = ROOT / "tools" / "image"
 
 #: Files of a finished build. `manifest.json` is written last: where it is missing, nothing is whole.
-ROOTFS = "rootfs.tar"
+ROOTFS = "rootfs.squashfs"
 METADATA = "metadata.tar.xz"
 MANIFEST = "manifest.json"
 
@@ -42,7 +43,7 @@ def expected_path() -> Path:
 
 
 def image_path() -> Path:
-    """The directory of the built image (`ROOTFS`, `METADATA`, `MANIFEST`). Raises `FlashtierError` if unbuilt."""
+    """The directory of the built image (`ROOTFS`, `METADATA`, `MANIFEST`). Raises `FlashtierError`."""
     path = expected_path()
     if not (path / MANIFEST).is_file():
         raise FlashtierError(
