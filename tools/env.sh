@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Paths and variables of the kit. Source it; it works in sh and bash, from any directory, any number of times:
 #
 #     . tools/env.sh
@@ -20,10 +21,12 @@ if [ ! -f "$FLASHTIER_TREE/tools/env.sh" ]; then
     return 1 2>/dev/null || exit 1
 fi
 
+# Pulumi, Ansible and lxc keep files in the home directory; a service or a CI job may have no such variable.
+HOME=${HOME:-/root}
 FLASHTIER_STATE=${FLASHTIER_STATE:-/var/lib/flashtier}
 FLASHTIER_CACHE=${FLASHTIER_CACHE:-/var/cache/flashtier}
 FLASHTIER_STACK=${FLASHTIER_STACK:-local}
-export FLASHTIER_TREE FLASHTIER_STATE FLASHTIER_CACHE FLASHTIER_STACK
+export HOME FLASHTIER_TREE FLASHTIER_STATE FLASHTIER_CACHE FLASHTIER_STACK
 
 # The state and its passphrase stay on this machine. A shell that has chosen another backend keeps it.
 PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$FLASHTIER_STATE/pulumi}

@@ -1,0 +1,83 @@
+# lxcfs and the LXD daemon, in this order. Sourced by tools/setup.
+# shellcheck shell=bash
+#
+# A daemon that runs is left as it is. One that does not is started: by systemd where it is the machine's init,
+# otherwise as a process of its own. Both also after a run that was killed without warning, with its mounts, its
+# sockets and its pid files left over.
+
+LXCFS=/var/lib/lxcfs
+LXD_LOG=/var/log/lxd/lxd.log
+
+has_systemd() { [ -d /run/systemd/system ]; }
+
+lxcfs_answers() { timeout -k 2 5 head -c 1 "$LXCFS/proc/meminfo" >/dev/null 2>&1; }
+
+lxd_answers() { timeout -k 2 20 lxc query local:/1.0 >/dev/null 2>&1; }
+
+# wait_for SECONDS PID COMMAND...: until the command succeeds; false once the time is up or PID (if not 0) is gone
+wait_for() {
+    local until=$((SECONDS + $1)) pid=$2
+    shift 2
+    until "$@"; do
+        if [ "$SECONDS" -ge "$until" ] || { [ "$pid" -ne 0 ] && ! kill -0 "$pid" 2>/dev/null; }; then
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+start_lxcfs() {
+    local stale=no
+    # The mount of a dead lxcfs stays, and every access to it fails ("Transport endpoint is not connected").
+    while grep -q " $LXCFS fuse.lxcfs " /proc/self/mounts; do
+        stale=yes
+        umount -l "$LXCFS"
+    done
+    install -d "$LXCFS"
+    if has_systemd; then
+        # systemd may believe that it still runs. In a container its unit is skipped; then it is started below.
+        timeout -k 5 60 systemctl restart lxcfs.service || :
+    fi
+    if ! wait_for 5 0 lxcfs_answers; then
+        setsid lxcfs "$LXCFS" >>/var/log/lxcfs.log 2>&1 </dev/null &
+        wait_for 20 $! lxcfs_answers || {
+            tail -n 5 /var/log/lxcfs.log
+            echo "lxcfs did not come up at $LXCFS"
+            return 1
+        }
+    fi
+    if [ "$stale" = yes ] && lxd_answers; then
+        restart_hosts
+    fi
+}
+
+# Hosts hold files of the lxcfs they were started with. Those of the kit get the new one by a restart.
+restart_hosts() {
+    local project name
+    while IFS=, read -r project name; do
+        echo "restarting $name of $project: it ran on the lxcfs that died"
+        timeout -k 5 180 lxc restart --force --project "$project" "local:$name"
+    done < <(timeout -k 2 60 lxc list local: --all-projects --format csv --columns ens status=running |
+        sed -n 's/^\(flashtier-[^,]*\),\([^,]*\),.*/\1,\2/p')
+}
+
+start_lxd() {
+    if has_systemd; then
+        timeout -k 5 300 systemctl start lxd.service
+    else
+        install -d -m 0750 "$(dirname "$LXD_LOG")"
+        ulimit -n "$(ulimit -H -n)"
+        local daemon=(lxd --logfile "$LXD_LOG")
+        ! getent group lxd >/dev/null || daemon+=(--group lxd)
+        setsid "${daemon[@]}" >>"$LXD_LOG.start" 2>&1 </dev/null &
+        wait_for 20 $! lxd_listens || {
+            tail -n 5 "$LXD_LOG.start"
+            echo "the LXD daemon ended at once"
+            return 1
+        }
+    fi
+    timeout -k 5 150 lxd waitready --timeout=120
+    lxd_answers
+}
+
+lxd_listens() { timeout -k 2 5 lxd waitready --timeout=1 >/dev/null 2>&1 || lxd_answers; }

@@ -1,0 +1,37 @@
+# uv, and the Python packages of the lock. Sourced by tools/setup.
+# shellcheck shell=bash
+
+UV_REQUIREMENTS=$FLASHTIER_TREE/tools/uv.txt
+
+pinned_version() { sed -n "s/^$2==\([0-9.]*\).*/\1/p" "$1"; } # FILE PACKAGE
+
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; } # VERSION MINIMUM
+
+find_uv() { # a uv at least as new as the pinned one: the user's, or the one setup has put into the cache
+    local pinned candidate has
+    pinned=$(pinned_version "$UV_REQUIREMENTS" uv)
+    UV_HOME=$FLASHTIER_CACHE/uv/$pinned
+    for candidate in "$(command -v uv)" "$UV_HOME/bin/uv"; do
+        [ -x "$candidate" ] || continue
+        read -r _ has _ < <("$candidate" --version 2>/dev/null) || continue
+        if at_least "$has" "$pinned"; then
+            UV=$candidate
+            return 0
+        fi
+    done
+    return 1
+}
+
+install_uv() {
+    local work=$UV_HOME.tmp
+    rm -rf "$work"
+    python3 -m venv "$work"
+    timeout --foreground -k 10 300 "$work/bin/pip" --disable-pip-version-check install --quiet --require-hashes -r "$UV_REQUIREMENTS"
+    rm -rf "$UV_HOME"
+    mv "$work" "$UV_HOME"
+}
+
+sync_python() { # exactly what uv.lock says, with the machine's own Python
+    cd "$FLASHTIER_TREE" || return
+    UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=60 timeout --foreground -k 10 600 "$UV" sync --frozen "$@"
+}
