@@ -1,8 +1,8 @@
 """Bookkeeping: which facts the contract declares, and which of them a check has held against a host.
 
 A fact's key is its path in the contract, with names in place of positions: `host.db1.volume.flash.uuid`,
-`database.setting.shared_buffers.value`, `flow.web1.db1.postgresql.port`. A field that the contract gains becomes
-a fact by itself; the run fails until some check covers it.
+`database.setting.shared_buffers.value`, `flow.web1.db1.postgresql.port`. A field that the contract gains
+becomes a fact by itself; the run fails until some check covers it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
     "placements": ("placement", ("purpose",)),
     "flows": ("flow", ("source", "destination", "service")),
     "settings": ("setting", ("name",)),
+    "kernel": ("kernel", ("name",)),
     "unsupported": ("unsupported", ("host", "what")),
     "services": ("service", ()),
 }
 
 #: Fields that say something about the contract itself, and nothing that a host could show.
-ANNOTATIONS = frozenset({"version", "setting.reason", "setting.source", "unsupported.why"})
+ANNOTATIONS = frozenset(
+    {"version", "setting.reason", "setting.source", "kernel.reason", "kernel.source", "unsupported.why"}
+)
 
 
 def declared_facts(contract: Contract) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Ledger:
 
 
 class Check:
-    """The checks of one test. All of them run; `settle` then fails the test with every fault at once."""
+    """The checks of one test. All of them run; `settle` then tells every fault at once."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -115,10 +118,9 @@ class Check:
         self._faults.append(fault)
         return fault
 
-    def settle(self) -> None:
-        """Fail the test on any fault, and where nothing was checked: nothing declared proves nothing."""
+    def settle(self) -> str:
+        """Every fault, one a line; a test that has checked nothing is at fault: that proves nothing."""
         self._ledger.checks += self._made
-        if self._faults:
-            raise AssertionError("\n".join(self._faults))
         if not self._made:
-            raise AssertionError("this test has checked nothing, and nothing checked proves nothing")
+            return "this test has checked nothing, and nothing checked proves nothing"
+        return "\n".join(self._faults)

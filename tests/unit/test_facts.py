@@ -34,10 +34,12 @@ def test_every_scalar_of_the_contract_is_a_fact(declared: Any) -> None:
     contract = contract_of("unit", Environment.parse(declared))
     facts = declared_facts(contract)
     for host in contract.hosts:
-        scalars = len(list(leaves(host.model_dump(mode="json"))))
+        scalars = sum(isinstance(path[-1], str) for path, _ in leaves(host.model_dump(mode="json")))
         names = 1 + len(host.volumes) + len(host.placements)  # they are in the keys
+        annotated = 3 * len(host.kernel)  # of a setting's four fields, only its value is a fact
+        lists = len(host.services) + len(host.volumes)  # a fact a service; a volume's mount options are one
         seen = sum(key.startswith(f"host.{host.name}.") for key in facts)
-        assert seen == scalars - names
+        assert seen == scalars - names - annotated + lists
     assert sum(key.startswith("flow.") for key in facts) == 2 * len(contract.flows)
 
 
@@ -47,9 +49,7 @@ def test_a_fact_is_verified_only_by_its_declared_value() -> None:
     check.fact("a.b", 1)
     check.fact("a.c", 3, how="read from c")
     assert ledger.verified == {"a.b"}
-    with pytest.raises(AssertionError) as caught:
-        check.settle()
-    assert str(caught.value) == "a.c: declared 2, in effect 3 (read from c)"
+    assert check.settle() == "a.c: declared 2, in effect 3 (read from c)"
     assert ledger.uncovered() == []
     assert ledger.checks == 2
 
@@ -67,17 +67,14 @@ def test_all_faults_of_a_test_are_told() -> None:
     check.equal("db1: time zone", "Etc/UTC", "Europe/Rome")
     check.true("db1: root is locked", False, found="set")
     check.true("db1: fine", True)
-    with pytest.raises(AssertionError) as caught:
-        check.settle()
-    assert str(caught.value).splitlines() == [
+    assert check.settle().splitlines() == [
         "db1: time zone: declared 'Etc/UTC', in effect 'Europe/Rome'",
         "db1: root is locked: does not hold; found 'set'",
     ]
 
 
 def test_a_test_that_checks_nothing_fails() -> None:
-    with pytest.raises(AssertionError, match="checked nothing"):
-        Check(Ledger({"a": 1})).settle()
+    assert "checked nothing" in Check(Ledger({"a": 1})).settle()
 
 
 def test_a_fact_that_no_check_covers_is_told() -> None:
@@ -85,7 +82,7 @@ def test_a_fact_that_no_check_covers_is_told() -> None:
     check = Check(ledger)
     check.fact("a", 1)
     check.unsupported("c", "a container shares the kernel")
-    check.settle()
+    assert check.settle() == ""
     assert ledger.uncovered() == ["b"]
 
 

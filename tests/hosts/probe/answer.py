@@ -1,0 +1,43 @@
+"""The question -> what the host says, as JSON."""
+
+import json
+import sys
+
+from tests.hosts.probe import accounts, network, services, storage, system
+
+PARTS = (
+    system.identity,
+    system.capacity,
+    system.kernel,
+    system.journal,
+    system.packages,
+    storage.devices,
+    storage.mounts,
+    storage.paths,
+    storage.beneath,
+    network.network,
+    network.listeners,
+    network.certificates,
+    services.units,
+    services.schedules,
+    services.processes,
+    services.database,
+    accounts.accounts,
+    accounts.privileges,
+    accounts.ssh_daemon,
+)
+
+
+def answer(question):
+    """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
+
+    `question` is what to look at: devices, paths, mount_points, sysctls, names, ports (whose certificates),
+    address, postgresql_port, and sql (name -> query) where a server runs.
+    """
+    snapshot = {}
+    for part in PARTS:
+        try:
+            snapshot[part.__name__] = part(question)
+        except Exception as error:
+            snapshot[part.__name__] = {"error": f"{type(error).__name__}: {error}"}
+    json.dump(snapshot, sys.stdout)

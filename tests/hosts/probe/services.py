@@ -1,0 +1,56 @@
+"""Units, schedules, processes and the database server."""
+
+import json
+import pathlib
+import pwd
+
+from tests.hosts.probe.base import lines, read, run
+
+PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,RuntimeMaxUSec,NRestarts,"
+    "NeedDaemonReload,Triggers,Where"
+)
+
+
+def units(question):
+    kinds = ("*.service", "*.socket", "*.timer", "*.mount")
+    shown = run("systemctl", "show", "--all", "--no-pager", f"--property={PROPERTIES}", *kinds)
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.split("\n\n")]
+    listed = json.loads(run("systemctl", "list-unit-files", "--no-pager", "--output=json"))
+    return {
+        "state": run("systemctl", "is-system-running", allowed=(0, 1)).strip(),
+        "shown": {block["Id"]: block for block in blocks if "Id" in block},
+        "files": {entry["unit_file"]: entry["state"] for entry in listed},
+    }
+
+
+def schedules(question):
+    """Every line that cron or a user's timer folder would run."""
+    found = {}
+    for root in ("/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
+                 "/etc/cron.monthly", "/var/spool/cron", "/etc/anacrontab", "/var/spool/at"):  # fmt: skip
+        for path in [root, *(str(item) for item in pathlib.Path(root).rglob("*"))]:
+            if pathlib.Path(path).is_file() and not path.endswith("/.placeholder"):
+                found[path] = lines(read(path))
+    return found
+
+
+def processes(question):
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                name, owner = (entry / "comm").read_text().strip(), pwd.getpwuid(entry.stat().st_uid).pw_name
+            except FileNotFoundError:
+                continue
+            found.append([name, owner])
+    return sorted(found)
+
+
+def database(question):
+    return {
+        name: json.loads(
+            run("runuser", "-u", "postgres", "--", "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", "-c", sql)
+        )
+        for name, sql in question["sql"].items()
+    }

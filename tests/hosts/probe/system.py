@@ -1,0 +1,69 @@
+"""Who the host is, what it may use, and how its kernel, journal and packages are set."""
+
+import json
+import os
+import pathlib
+import re
+import socket
+
+from tests.hosts.probe.base import lines, read, run
+
+#: sd-messages.h, SD_MESSAGE_JOURNAL_USAGE.
+JOURNAL_USAGE = "ec387f577b844b8fa948f33cad9a75e6"
+
+
+def identity(question):
+    release = dict(line.split("=", 1) for line in lines(read("/etc/os-release")))
+    return {
+        "hostname": socket.gethostname(),
+        "fqdn": socket.getfqdn(),
+        "machine_id": read("/etc/machine-id").strip(),
+        "virtualization": run("systemd-detect-virt", allowed=(0, 1)).strip(),
+        "distribution": release["ID"].strip('"'),
+        "codename": release["VERSION_CODENAME"].strip('"'),
+        "time_zone": os.path.realpath("/etc/localtime").removeprefix("/usr/share/zoneinfo/"),
+        "ssh_host_keys": {
+            path.name: " ".join(path.read_text().split()[:2])
+            for path in pathlib.Path("/etc/ssh").glob("ssh_host_*.pub")
+        },
+        "locale": dict(line.split("=", 1) for line in lines(read("/etc/locale.conf"))).get("LANG"),
+        "names": {name: resolved(name) for name in question["names"]},
+    }
+
+
+def resolved(name):
+    return sorted({entry[4][0] for entry in socket.getaddrinfo(name, None, socket.AF_INET)})
+
+
+def capacity(question):
+    total = next(line for line in lines(read("/proc/meminfo")) if line.startswith("MemTotal:"))
+    return {
+        "memory_kib": int(total.split()[1]),
+        "cpus": read("/proc/cpuinfo").count("processor\t:"),
+        "nproc": int(run("nproc")),
+    }
+
+
+def kernel(question):
+    return {
+        name: " ".join(read(f"/proc/sys/{name.replace('.', '/')}").split()) for name in question["sysctls"]
+    }
+
+
+def journal(question):
+    """What journald announced about its limits when it last opened its files."""
+    daemon = run("systemctl", "show", "-P", "MainPID", "systemd-journald").strip()
+    announced = run("journalctl", "--no-pager", "-o", "json", f"MESSAGE_ID={JOURNAL_USAGE}", f"_PID={daemon}")
+    return {
+        entry["JOURNAL_PATH"]: int(entry["MAX_USE"])
+        for entry in (json.loads(line) for line in announced.splitlines())
+    }
+
+
+def packages(question):
+    settings = {}
+    for line in run("apt-config", "dump").splitlines():
+        match = re.fullmatch(r'((?:Unattended-Upgrade|APT::Periodic)\S*) "(.*)";', line)
+        if match and match[2]:
+            settings.setdefault(match[1].rstrip(":"), []).append(match[2])
+    return {"held": run("apt-mark", "showhold").split(), "settings": settings}

@@ -1,0 +1,129 @@
+"""What the kit promises of every host beside the contract's facts, and the files that checks look at.
+
+The contract says what differs between environments; this is what is the same in all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.contract import Contract, ContractHost
+
+#: `sshd -T`: keys only, one identity, no forwarding.
+SSHD = {
+    "authenticationmethods": "publickey",
+    "permitrootlogin": "no",
+    "passwordauthentication": "no",
+    "kbdinteractiveauthentication": "no",
+    "pubkeyauthentication": "yes",
+    "permitemptypasswords": "no",
+    "hostkey": "/etc/ssh/ssh_host_ed25519_key",
+    "disableforwarding": "yes",
+    "permituserenvironment": "no",
+    "maxauthtries": "3",
+    "logingracetime": "30",
+}
+
+#: The journal shares the root disk with the system.
+JOURNAL_BYTES = 200 << 20
+
+#: Security updates only, and never of what serves data: a restart there is a decision.
+UPDATES = {
+    "APT::Periodic::Update-Package-Lists": ["1"],
+    "APT::Periodic::Unattended-Upgrade": ["1"],
+    "Unattended-Upgrade::Origins-Pattern": [
+        "origin=Debian,codename=${distro_codename}-security,label=Debian-Security"
+    ],
+    "Unattended-Upgrade::Package-Blacklist": [
+        "postgresql",
+        "patroni",
+        "etcd",
+        "haproxy",
+        "pgbouncer",
+        "pgbackrest",
+    ],
+    "Unattended-Upgrade::Automatic-Reboot": ["false"],
+}
+
+#: Mode, owner and group of what holds keys or credentials, on every host.
+KEY_FILES = {
+    "/etc/ssh/ssh_host_ed25519_key": ("0600", "root", "root"),
+    "/etc/flashtier/tls/host.key": ("0640", "root", "ssl-cert"),
+    "/etc/flashtier/tls/host.crt": ("0644", "root", "root"),
+    "/etc/flashtier/tls/ca.crt": ("0644", "root", "root"),
+    "/etc/sudoers.d/flashtier": ("0440", "root", "root"),
+    "/etc/nftables.conf": ("0600", "root", "root"),
+    "/etc/shadow": ("0640", "root", "shadow"),
+}
+
+
+#: Sockets beside the declared services: the DHCP client waits for its lease's renewal.
+LISTENING_EVERYWHERE = {("udp", 68)}
+
+
+def loopback(host: ContractHost) -> set[tuple[str, int]]:
+    """Sockets that only programs on `host` itself reach."""
+    return set()
+
+
+def outward(contract: Contract, clock: bool) -> dict[tuple[str, int], set[str]]:
+    """What a host may open beside the contract's flows: names, package registries, time where it keeps it."""
+    outside = {f"not {contract.cidr}"}
+    return {
+        ("tcp", 53): {contract.gateway},
+        ("udp", 53): {contract.gateway},
+        ("udp", 67): {"any"},
+        ("tcp", 80): outside,
+        ("tcp", 443): outside,
+    } | ({("udp", 123): outside} if clock else {})
+
+
+POSTGRESQL_CONFIG = "/etc/flashtier/postgresql/postgresql.conf"
+#: Set from the host and its paths beside the declared settings; each has a check of its own.
+POSTGRESQL_HOST_SETTINGS = {
+    "allow_alter_system",
+    "cluster_name",
+    "hba_file",
+    "ident_file",
+    "listen_addresses",
+    "log_directory",
+    "port",
+    "ssl_ca_file",
+    "ssl_cert_file",
+    "ssl_key_file",
+    "temp_tablespaces",
+    "unix_socket_directories",
+}
+#: What the unit's command line names.
+POSTGRESQL_COMMAND = {"config_file", "data_directory"}
+#: role@database: deadlines, so that whoever waits for a lock does not hold up all who come after.
+POSTGRESQL_ROLE_SETTINGS = {
+    "photos_app@*": ["lock_timeout=2s", "statement_timeout=5s", "idle_in_transaction_session_timeout=10s"],
+    "photos_owner@*": ["lock_timeout=3s", "statement_timeout=10min"],
+}
+
+
+def key_files(host: ContractHost) -> dict[str, tuple[str, str, str]]:
+    """`KEY_FILES` and those of the services that `host` runs."""
+    return KEY_FILES
+
+
+DATABASE_PATHS = [
+    "/pg/data/17",
+    "/pg/data/17/pg_wal",
+    "/pg/temp/17",
+    "/pg/log",
+    "/etc/postgresql/17/main",
+    "/var/lib/postgresql/17/main",
+]
+
+
+def paths(host: ContractHost) -> list[str]:
+    """Files and folders to look at on `host`, beside those of the contract."""
+    return [*key_files(host), *(DATABASE_PATHS if host.tier == "database" else [])]
+
+
+def sql(contract: Contract) -> dict[str, str]:
+    """Queries for the primary: one JSON document each."""
+    folder = Path(__file__).parent / "sql"
+    return {path.stem: path.read_text() for path in sorted(folder.glob("*.sql"))}

@@ -1,0 +1,171 @@
+"""Asks every host at once, over SSH, through testinfra and the stack's own inventory.
+
+One question a host brings back all that most checks look at, so that nine hosts take seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from infra.contract import Contract, ContractHost
+from infra.paths import ROOT
+
+HERE = Path(__file__).parent
+INVENTORY = ROOT / "ansible" / "inventory.pulumi_stack.yml"
+
+#: Seconds. A dead host ends the connection, a hanging command its process on the host.
+SSH_CONFIG = "Host *\n  BatchMode yes\n  ServerAliveInterval 5\n  ServerAliveCountMax 4\n"
+PROBE_DEADLINE = 90
+
+
+class Seen:
+    """What one host has said. A part that it could not tell fails the check that asks for it."""
+
+    def __init__(self, name: str, parts: dict[str, Any]) -> None:
+        self.name = name
+        self._parts = parts
+
+    def __getitem__(self, part: str) -> Any:
+        whole = self._parts.get("error")
+        content = {"error": whole} if whole else self._parts[part]
+        if isinstance(content, dict) and set(content) == {"error"}:
+            pytest.fail(f"{self.name}: {part} cannot be read: {content['error']}", pytrace=False)
+        return content
+
+
+class Hosts:
+    """The stack's hosts by name, reached as Ansible reaches them."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="flashtier-verify-")
+        config = Path(self._folder.name, "ssh_config")
+        config.write_text(SSH_CONFIG)
+        names = [host.name for host in contract.hosts]
+        options = f"ansible_inventory={INVENTORY}&ssh_config={config}"
+        self._hosts: dict[str, Host] = {
+            name: testinfra.get_host(f"ansible://{name}?{options}") for name in names
+        }
+        # Read once, here: testinfra's cache of the inventory does not bear two threads at a time.
+        runner = self._hosts[names[0]].backend.ansible_runner
+        runner.inventory = _plain(runner.inventory)
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def ask(self, program: str, questions: dict[str, Any]) -> dict[str, Any]:
+        """Run a Python program on every host named in `questions`, all at once; its JSON answer by name.
+
+        A host that does not answer, or answers no JSON, gives {"error": why}.
+        """
+
+        def one(name: str) -> Any:
+            try:
+                done = self._hosts[name].run(
+                    "timeout %s python3 -c %s %s", str(PROBE_DEADLINE), program, json.dumps(questions[name])
+                )
+            except RuntimeError as error:  # testinfra: ssh itself failed
+                return {"error": f"ssh: {_last_line(str(error))}"}
+            if done.rc:
+                return {"error": f"rc {done.rc}: {_last_line(done.stderr)}"}
+            return json.loads(done.stdout)
+
+        with ThreadPoolExecutor(max_workers=len(questions)) as pool:
+            return dict(zip(questions, pool.map(one, questions), strict=True))
+
+    def run(self, name: str, command: str, *args: str) -> str:
+        """Standard output of a command on one host, as root."""
+        return str(self._hosts[name].check_output(command, *args))
+
+
+def _plain(inventory: Any) -> Any:
+    """ansible-core 2.19 writes a plugin's string as {"__ansible_unsafe": text}; testinfra 10.2 wants text."""
+    if isinstance(inventory, dict):
+        if set(inventory) == {"__ansible_unsafe"}:
+            return inventory["__ansible_unsafe"]
+        return {key: _plain(value) for key, value in inventory.items()}
+    return [_plain(value) for value in inventory] if isinstance(inventory, list) else inventory
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+
+
+def probe_program() -> str:
+    """The modules of tests/hosts/probe as one program: importable under their own names, then asked."""
+    modules = {path.stem: path.read_text() for path in sorted((HERE / "probe").glob("*.py"))}
+    source = f"""
+import importlib.abc, importlib.util, json, sys
+modules = {modules!r}
+class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path, target=None):
+        package = name in ("tests", "tests.hosts", "tests.hosts.probe")
+        if package or name.startswith("tests.hosts.probe."):
+            return importlib.util.spec_from_loader(name, self, is_package=package)
+    def exec_module(self, module):
+        exec(modules.get(module.__name__.rpartition(".")[2], ""), module.__dict__)
+sys.meta_path.insert(0, Sent())
+from tests.hosts.probe.answer import answer
+answer(json.loads(sys.argv[1]))
+"""
+    packed = base64.b64encode(zlib.compress(source.encode())).decode()
+    return f"import base64, zlib; exec(zlib.decompress(base64.b64decode({packed!r})))"
+
+
+def reach_program() -> str:
+    return (HERE / "reach.py").read_text()
+
+
+def questions(
+    contract: Contract, paths: Callable[[ContractHost], Iterable[str]], sql: dict[str, str]
+) -> dict[str, Any]:
+    """What to ask each host. `paths` gives the files to look at beside those of the contract."""
+    postgresql = {flow.port for flow in contract.flows if flow.service == "postgresql"}
+    names = [name for host in contract.hosts for name in (host.name, f"{host.name}.{contract.domain}")]
+    return {
+        host.name: {
+            "address": host.address,
+            "devices": [volume.device for volume in host.volumes],
+            "mount_points": [
+                *(volume.mount_point for volume in host.volumes),
+                *(placed.path for placed in host.placements),
+            ],
+            "paths": [
+                *(volume.mount_point for volume in host.volumes),
+                *(path for placed in host.placements for path in (placed.path, placed.source)),
+                *paths(host),
+            ],
+            "sysctls": [setting.name for setting in host.kernel],
+            "names": names,
+            "ports": tls_ports(contract, host),
+            "postgresql_port": next(iter(postgresql), 0),
+            "sql": sql if "postgresql" in host.services else {},
+        }
+        for host in contract.hosts
+    }
+
+
+def tls_ports(contract: Contract, host: ContractHost) -> list[int]:
+    """Ports of `host` that must speak TLS: all but SSH and the redirect to https."""
+    return sorted(
+        {
+            flow.port
+            for flow in contract.flows
+            if flow.destination == host.name and flow.service not in ("ssh", "http")
+        }
+    )
+
+
+def stack_name() -> str:
+    return os.environ.get("FLASHTIER_STACK") or "local"

@@ -1,0 +1,75 @@
+"""Who may log in, who may become root, and how the SSH daemon is in effect."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from infra.contract import Contract, ContractHost
+from tests.hosts import promises
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import Seen
+
+NO_SHELL = {"/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false", "/bin/sync"}
+
+
+def test_only_the_operator_logs_in(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    name, accounts = declared.name, seen["accounts"]
+    keys = {user: entry["keys"] for user, entry in accounts.items() if entry["keys"]}
+    check.fact("access.user", next(iter(keys)) if len(keys) == 1 else sorted(keys), how=f"keys on {name}")
+    check.fact("access.authorized_keys", keys.get(contract.access.user), how=f"authorized_keys on {name}")
+    shells = sorted(user for user, entry in accounts.items() if entry["shell"] not in NO_SHELL)
+    # Packages give postgres a shell; it has no key and no password. root's shell serves sudo.
+    allowed = {"root", contract.access.user} | ({"postgres"} if "postgres" in accounts else set())
+    check.equal(f"{name}: accounts with a shell", sorted(allowed), shells)
+    for user, entry in accounts.items():
+        check.equal(f"{name}: password of {user}", "locked", entry["password"])
+    check.equal(f"{name}: accounts with uid 0", ["root"], [u for u, e in accounts.items() if e["uid"] == 0])
+
+
+def test_only_the_operator_becomes_root(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    rules = {
+        line
+        for path, lines in seen["privileges"].items()
+        for line in lines
+        if not line.startswith(("Defaults", "@include"))
+    }
+    expected = {
+        "root ALL=(ALL:ALL) ALL",
+        "%sudo ALL=(ALL:ALL) ALL",
+        f"{contract.access.user} ALL=(ALL:ALL) NOPASSWD: ALL",
+    }
+    check.equal(
+        f"{declared.name}: rules of sudo", sorted(expected), sorted(" ".join(r.split()) for r in rules)
+    )
+    for group in ("sudo", "adm", "root", "shadow", "disk", "docker", "lxd"):
+        members = [user for user, entry in seen["accounts"].items() if group in entry["groups"]]
+        check.equal(f"{declared.name}: members of group {group}", [], members)
+
+
+def test_ssh_daemon(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+    effective = seen["ssh_daemon"]
+    for option, value in {**promises.SSHD, "allowusers": contract.access.user}.items():
+        check.equal(
+            f"{declared.name}: sshd {option}", value, " ".join(effective.get(option, [])), how="sshd -T"
+        )
+
+
+def test_the_controller_logs_in_from_its_address(declared: ContractHost, seen: Seen, check: Check) -> None:
+    clients = seen["network"]["ssh_clients"]
+    check.fact(
+        "controller", clients[0] if len(clients) == 1 else clients, how=f"peers of sshd on {declared.name}"
+    )
+
+
+def test_the_operators_private_key(contract: Contract, check: Check) -> None:
+    key = Path(contract.access.private_key_file)
+    mode = stat.S_IMODE(key.stat().st_mode) if key.is_file() else None
+    check.fact("access.private_key_file", str(key) if mode == 0o600 else None, how=f"mode of {key}: {mode}")
+    public = key.with_name(key.name + ".pub").read_text().split()[:2]
+    authorized = [line.split()[:2] for line in contract.access.authorized_keys]
+    check.true(f"{key}: its public half is authorized", public in authorized)

@@ -1,0 +1,101 @@
+"""Each host is the declared one: name, address, keys, size. No two share what must be unique."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from infra.contract import Contract, ContractHost
+from infra.topology import volume_uuid
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import Seen
+
+#: What `systemd-detect-virt` calls a platform's hosts.
+VIRTUALIZATION = {"local": "lxc"}
+
+
+def test_name_and_system(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+    own, name = seen["identity"], declared.name
+    check.equal(f"{name}: hostname", name, own["hostname"])
+    check.fact("domain", own["fqdn"].partition(".")[2], how=f"FQDN of {name} without its name")
+    check.equal(f"{name}: distribution", ("debian", "trixie"), (own["distribution"], own["codename"]))
+    check.equal(f"{name}: time zone", "Etc/UTC", own["time_zone"], how="/etc/localtime")
+    check.equal(f"{name}: locale", "C.UTF-8", own["locale"], how="/etc/locale.conf")
+    found = next(
+        (platform for platform, kind in VIRTUALIZATION.items() if kind == own["virtualization"]), None
+    )
+    check.fact("platform", found, how=f"systemd-detect-virt on {name}: {own['virtualization']}")
+
+
+def test_ssh_host_key(declared: ContractHost, seen: Seen, check: Check) -> None:
+    keys = seen["identity"]["ssh_host_keys"]
+    check.fact(f"host.{declared.name}.ssh_host_key", keys.get("ssh_host_ed25519_key.pub"))
+
+
+def test_names_resolve_alike_everywhere(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    resolved = seen["identity"]["names"]
+    for host in contract.hosts:
+        for name in (host.name, f"{host.name}.{contract.domain}"):
+            check.equal(f"{declared.name}: address of {name}", [host.address], resolved[name])
+
+
+def test_address_and_route(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+    addresses = [
+        (entry["local"], entry["prefixlen"])
+        for link in seen["network"]["addresses"]
+        for entry in link["addr_info"]
+        if link["ifname"] != "lo"
+    ]
+    check.fact(f"host.{declared.name}.address", addresses[0][0] if len(addresses) == 1 else addresses)
+    for address, prefix in addresses:
+        network = ipaddress.ip_interface(f"{address}/{prefix}").network
+        check.fact("cidr", str(network), how=f"address of {declared.name}")
+    gateways = [route.get("gateway") for route in seen["network"]["routes"] if route["dst"] == "default"]
+    check.fact("gateway", gateways[0] if len(gateways) == 1 else gateways, how=f"routes of {declared.name}")
+
+
+def test_size(declared: ContractHost, seen: Seen, check: Check) -> None:
+    capacity = seen["capacity"]
+    check.fact(f"host.{declared.name}.size.vcpus", capacity["cpus"], how="/proc/cpuinfo")
+    check.equal(f"{declared.name}: cores that a program may use", declared.size.vcpus, capacity["nproc"])
+    check.fact(f"host.{declared.name}.size.memory_mib", capacity["memory_kib"] / 1024, how="MemTotal")
+
+
+def test_tier(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """A tier is what a host serves: the program that only this tier runs."""
+    running = {name for name, _ in seen["processes"]}
+    has = {
+        tier
+        for tier, sign in {
+            "edge": "haproxy" in running,
+            "web": "nginx" in running,
+            "database": "/pg/data" in seen["mounts"],
+            "control": "/var/lib/etcd" in seen["mounts"],
+        }.items()
+        if sign
+    }
+    check.fact(f"host.{declared.name}.tier", has.pop() if len(has) == 1 else sorted(has))
+
+
+def test_nothing_is_shared_that_must_be_unique(
+    contract: Contract, snapshots: dict[str, Seen], check: Check
+) -> None:
+    for what, value in {
+        "machine-id": lambda seen: seen["identity"]["machine_id"],
+        "SSH host key": lambda seen: seen["identity"]["ssh_host_keys"].get("ssh_host_ed25519_key.pub"),
+        "certificate": lambda seen: seen["certificates"]["installed"]["host.crt"],
+    }.items():
+        holders: dict[str, list[str]] = {}
+        for name, seen in snapshots.items():
+            holders.setdefault(value(seen), []).append(name)
+        shared = [names for names in holders.values() if len(names) > 1]
+        check.equal(f"hosts that share one {what}", [], shared)
+
+
+def test_file_systems_are_named_after_the_stack(contract: Contract, check: Check) -> None:
+    """The stack's name is in every volume's identity; the devices themselves are held to it elsewhere."""
+    for host in contract.hosts:
+        for volume in host.volumes:
+            same = volume.uuid == volume_uuid(contract.stack, host.name, volume.name)
+            check.fact("stack", contract.stack if same else None, how=f"UUID of {host.name}'s {volume.name}")

@@ -1,0 +1,88 @@
+"""What runs, and what must not: no failed unit, nothing by its package's own will, nothing on a schedule."""
+
+from __future__ import annotations
+
+from infra.contract import ContractHost
+from tests.hosts import promises
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import Seen
+
+
+def test_the_system_runs(declared: ContractHost, seen: Seen, check: Check) -> None:
+    shown = seen["units"]["shown"]
+    check.equal(f"{declared.name}: systemctl is-system-running", "running", seen["units"]["state"])
+    failed = sorted(name for name, unit in shown.items() if unit["ActiveState"] == "failed")
+    check.equal(f"{declared.name}: failed units", [], failed)
+    stale = sorted(name for name, unit in shown.items() if unit["NeedDaemonReload"] == "yes")
+    check.equal(f"{declared.name}: units whose files changed after they were read", [], stale)
+
+
+def test_declared_services_run_now_and_at_boot(declared: ContractHost, seen: Seen, check: Check) -> None:
+    shown, files = seen["units"]["shown"], seen["units"]["files"]
+    for name in promises.units(declared):
+        check.equal(f"{declared.name}: {name}", "active", shown.get(name, {}).get("ActiveState"))
+        check.true(
+            f"{declared.name}: {name} starts at boot", files.get(name) == "enabled", found=files.get(name)
+        )
+    for name in promises.started_by_others(declared):
+        check.equal(f"{declared.name}: {name}", "active", shown.get(name, {}).get("ActiveState"))
+
+
+def test_mounts_come_at_boot(declared: ContractHost, seen: Seen, check: Check) -> None:
+    shown, files = seen["units"]["shown"], seen["units"]["files"]
+    by_place = {unit["Where"]: name for name, unit in shown.items() if unit.get("Where")}
+    places = [volume.mount_point for volume in declared.volumes] + [p.path for p in declared.placements]
+    check.equal(f"{declared.name}: places without a mount unit", [], [p for p in places if p not in by_place])
+    for place in places:
+        if (name := by_place.get(place)) is not None:
+            check.equal(f"{declared.name}: {name} at boot", "enabled", files.get(name))
+
+
+def test_nothing_else_was_started(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Daemons of the tiers that have no part on this host, and those that packages would start by themselves."""
+    expected = {*promises.units(declared), *promises.started_by_others(declared)}
+    for name, unit in seen["units"]["shown"].items():
+        if name.startswith(promises.DAEMONS) and name not in expected:
+            check.equal(f"{declared.name}: {name}", "inactive", unit["ActiveState"])
+    enabled = {
+        name
+        for name, state in seen["units"]["files"].items()
+        if state == "enabled" and name.startswith(promises.DAEMONS)
+    }
+    check.equal(f"{declared.name}: daemons that would start at boot", [], sorted(enabled - expected))
+
+
+def test_nothing_restarts_on_a_schedule(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """The story's web servers were restarted every hour. Here nothing is: no timer, no cron, no life limit."""
+    shown = seen["units"]["shown"]
+    triggered = {unit["Triggers"] for name, unit in shown.items() if name.endswith(".timer")}
+    check.equal(
+        f"{declared.name}: what timers start", [], sorted(triggered - promises.TIMED - promises.timed(declared))
+    )
+    limited = sorted(
+        name for name, unit in shown.items() if unit.get("RuntimeMaxUSec", "infinity") != "infinity"
+    )
+    check.equal(f"{declared.name}: units with a limited life (RuntimeMaxSec)", [], limited)
+    jobs = {
+        path: lines for path, lines in seen["schedules"].items() if lines and path not in promises.CRON_OF_PACKAGES
+    }
+    check.equal(f"{declared.name}: jobs of cron", {}, jobs)
+    check.equal(f"{declared.name}: cron", "not running", "running" if cron(seen) else "not running")
+
+
+def cron(seen: Seen) -> bool:
+    return any(name in ("cron", "crond", "atd", "anacron") for name, _ in seen["processes"])
+
+
+def test_units_are_as_installed(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """A drop-in or a unit in /etc that no role put there changes what a service is."""
+    shown = seen["units"]["shown"]
+    drop_ins = {path for unit in shown.values() for path in unit.get("DropInPaths", "").split()}
+    foreign = sorted(path for path in drop_ins if not path.startswith("/usr/lib/"))
+    check.equal(f"{declared.name}: drop-ins that no role wrote", [], sorted({*foreign} - promises.drop_ins(declared)))
+    written = {
+        name
+        for name, unit in shown.items()
+        if unit["FragmentPath"].startswith("/etc/systemd/system/") and unit["LoadState"] != "masked"
+    }
+    check.equal(f"{declared.name}: units that no role wrote", [], sorted(written - promises.own_units(declared)))

@@ -1,0 +1,97 @@
+"""Volumes and placements: identity on the medium, the declared mounts, and the data where it belongs.
+
+A path or a device's name proves nothing. What counts: the UUID that the device carries, the number of the
+device that is mounted, and the number of the device that a file lies on.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.contract import Contract, ContractHost
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import Seen
+
+#: A gp3-class device adds more than this to every read that no cache answers; a plain one does not (ms).
+NETWORK_READ_MS = 1.0
+
+with_volumes = pytest.mark.where(lambda host: host.volumes)
+
+
+@with_volumes
+def test_devices(declared: ContractHost, seen: Seen, check: Check) -> None:
+    for volume in declared.volumes:
+        key, device = f"host.{declared.name}.volume.{volume.name}", seen["devices"].get(volume.device)
+        check.fact(f"{key}.device", volume.device if device and device["block"] else None)
+        if device is None:
+            continue
+        check.fact(f"{key}.uuid", device["uuid"], how=f"blkid {volume.device}")
+        check.equal(f"{key}: file system", "xfs", device["type"], how=f"blkid {volume.device}")
+        check.fact(f"{key}.size_bytes", device["size_bytes"])
+        fastest = device["quickest_read_ms"]
+        check.fact(
+            f"{key}.volume_class",
+            "network" if fastest > NETWORK_READ_MS else "flash",
+            how=f"quickest uncached read takes {fastest:.2f} ms",
+        )
+
+
+@with_volumes
+def test_volumes_are_mounted_as_declared(declared: ContractHost, seen: Seen, check: Check) -> None:
+    for volume in declared.volumes:
+        key, mount = f"host.{declared.name}.volume.{volume.name}", seen["mounts"].get(volume.mount_point)
+        check.fact(f"{key}.mount_point", volume.mount_point if mount else None, how="/proc/self/mountinfo")
+        if mount is None:
+            continue
+        check.equal(f"{key}: mounted file system", "xfs", mount["type"])
+        check.equal(f"{key}: mounted device", seen["devices"][volume.device]["number"], mount["number"])
+        check.equal(f"{key}: mounted part", "/", mount["root"])
+        check_options(key, volume.mount_options, mount["options"], check)
+        check.equal(f"{key}: file system is writable", True, "rw" in mount["file_system_options"])
+
+
+def check_options(key: str, declared: tuple[str, ...], mounted: list[str], check: Check) -> None:
+    """`mounted` holds the declared options and `rw`, and no other."""
+    check.fact(f"{key}.mount_options", [option for option in declared if option in mounted])
+    check.equal(f"{key}: mounted with further options", [], sorted(set(mounted) - {*declared, "rw"}))
+
+
+@pytest.mark.where(lambda host: host.placements)
+def test_placements(declared: ContractHost, seen: Seen, check: Check) -> None:
+    volumes = {volume.name: volume for volume in declared.volumes}
+    numbers = {name: seen["devices"][volume.device]["number"] for name, volume in volumes.items()}
+    for placed in declared.placements:
+        key, mount = f"host.{declared.name}.placement.{placed.purpose}", seen["mounts"].get(placed.path)
+        check.fact(f"{key}.path", placed.path if mount else None, how="/proc/self/mountinfo")
+        if mount is None:
+            continue
+        volume = volumes[placed.volume]
+        on = [name for name, number in numbers.items() if number == mount["number"]]
+        check.fact(f"{key}.volume", on[0] if on else None, how=f"device {mount['number']} at {placed.path}")
+        check.fact(f"{key}.source", volume.mount_point + mount["root"], how=f"what is bound at {placed.path}")
+        for option in volume.mount_options:
+            check.true(f"{key}: mounted with {option}", option in mount["options"], found=mount["options"])
+        path = seen["paths"][placed.path]
+        check.equal(f"{key}: st_dev", numbers[placed.volume], path["number"])
+        for field in ("owner", "group", "mode"):
+            check.fact(f"{key}.{field}", path[field], how=f"stat {placed.path}")
+
+
+@with_volumes
+def test_an_unmounted_mount_point_takes_no_data(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Looked at beneath what is mounted: nobody may write there, root included, and nothing is in it."""
+    for path, found in seen["beneath"].items():
+        name = f"{declared.name}: {path} under its mount"
+        check.equal(name, "0 root:root directory", found["stat"])
+        check.true(f"{name} is immutable", "i" in found["attributes"], found=found["attributes"])
+        check.equal(f"{name}: entries", 0, found["entries"])
+
+
+def test_no_other_file_system_is_on_a_declared_device(
+    contract: Contract, snapshots: dict[str, Seen], check: Check
+) -> None:
+    uuids = {
+        (name, device["uuid"]) for name, seen in snapshots.items() for device in seen["devices"].values()
+    }
+    declared = {(host.name, volume.uuid) for host in contract.hosts for volume in host.volumes}
+    check.equal("(host, UUID) of all devices", sorted(declared), sorted(uuids))

@@ -1,0 +1,68 @@
+"""Certificates: the project's authority signed them, for the right names, and services show the new ones."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import ipaddress
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from infra.contract import Contract, ContractHost
+from tests.hosts import promises
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import Seen, tls_ports
+
+#: Renewal comes under 30 days, at a playbook run.
+SHORTEST_DAYS = 30
+
+
+def test_host_certificate(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+    name, installed = declared.name, seen["certificates"]["installed"]
+    shown = contract.ca_certificate if same(installed["ca.crt"], contract) else installed["ca.crt"]
+    check.fact("ca_certificate", shown, how=f"/etc/flashtier/tls/ca.crt on {name}")
+    authority = x509.load_pem_x509_certificate(contract.ca_certificate.encode())
+    leaf = x509.load_pem_x509_certificate(installed["host.crt"].encode())
+    verifier = PolicyBuilder().store(Store([authority]))
+    for subject in (
+        x509.DNSName(name),
+        x509.DNSName(f"{name}.{contract.domain}"),
+        x509.IPAddress(ipaddress.ip_address(declared.address)),
+    ):
+        try:
+            verifier.build_server_verifier(subject).verify(leaf, [])
+            outcome = "valid"
+        except x509.verification.VerificationError as error:
+            outcome = str(error)
+        check.equal(f"{name}: certificate for {subject.value}", "valid", outcome)
+    left = leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    check.true(
+        f"{name}: certificate is valid for over {SHORTEST_DAYS} days", left.days > SHORTEST_DAYS, found=left
+    )
+
+
+def same(pem: str, contract: Contract) -> bool:
+    return x509.load_pem_x509_certificate(pem.encode()) == x509.load_pem_x509_certificate(
+        contract.ca_certificate.encode()
+    )
+
+
+def test_services_show_the_installed_certificate(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    """Over TLS 1.2 or newer. A renewed certificate that a service has not read yet shows here."""
+    installed = x509.load_pem_x509_certificate(seen["certificates"]["installed"]["host.crt"].encode())
+    expected = base64.b64encode(installed.public_bytes(Encoding.DER)).decode()
+    for port in tls_ports(contract, declared):
+        shown = seen["certificates"]["shown"].get(str(port), {})
+        check.equal(f"{declared.name}:{port}: certificate", expected, shown.get("certificate"))
+        check.true(f"{declared.name}:{port}: TLS version", shown.get("version") in ("TLSv1.2", "TLSv1.3"))
+
+
+def test_key_files(declared: ContractHost, seen: Seen, check: Check) -> None:
+    for path, expected in promises.key_files(declared).items():
+        found = seen["paths"][path]
+        rights = (found["mode"], found["owner"], found["group"]) if found else None
+        check.equal(f"{declared.name}: mode, owner and group of {path}", expected, rights)
