@@ -88,7 +88,7 @@ TIMEOUTS = _group(
     ("idle_in_transaction_session_timeout", "30s", "an abandoned transaction frees its locks and dead rows"),
     ("lock_timeout", "5s", "nothing queues behind a lock for longer than a client waits"),
     ("deadlock_timeout", "1s", "the default; log_lock_waits reports a wait that is longer"),
-    ("timezone", "UTC", "the same answer on every host"),
+    ("TimeZone", "UTC", "the same answer on every host"),
 )
 
 LOGS = _group(
