@@ -7,10 +7,29 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+from infra.errors import FlashtierError
 
 #: The checkout: where Pulumi.yaml lies.
 ROOT = Path(__file__).resolve().parent.parent
+
+#: Names a stack cannot have: in the state directory they are taken.
+RESERVED = frozenset({"log", "passphrase", "pulumi"})
+
+
+def check_stack(stack: str) -> None:
+    """Raise `FlashtierError` unless `stack` can name directories, host names and a network interface."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", stack):
+        raise FlashtierError(
+            f"stack {stack!r}: a stack's name starts with a lower-case letter, holds only a-z, 0-9 and '-', "
+            "and has at most 12 characters"
+        )
+    if stack in RESERVED:
+        raise FlashtierError(
+            f"stack {stack!r}: the name is taken by {state_root() / stack}; choose another one"
+        )
 
 
 def state_root() -> Path:

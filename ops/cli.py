@@ -1,0 +1,104 @@
+"""The `flashtier` command: what Pulumi, Ansible and pytest do not do themselves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from infra import secrets as stack_secrets
+from infra.errors import FlashtierError
+from infra.stack import read_contract, write_ca, write_known_hosts
+from ops import summary as stack_summary
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""
+Works beside `pulumi`, `ansible-playbook` and `pytest`, on the stack that they work on.
+
+An environment comes up in this order; `make up STACK=local` does all of it:
+
+1. `flashtier secrets -s local` makes the stack and the secrets that it lacks
+2. `pulumi up -s local --refresh` makes hosts, volumes and networks
+3. `ansible-playbook ansible/site.yml` configures the hosts
+4. `pytest tests/hosts` holds the hosts against what was declared
+5. `flashtier summary -s local` says what stands, where it answers and how long each step took
+
+Run `. tools/env.sh` first: it puts all of these on PATH and names the state and its passphrase.
+""",
+)
+
+Stack = Annotated[
+    str,
+    typer.Option("--stack", "-s", envvar="FLASHTIER_STACK", help="The stack to work on, such as local."),
+]
+
+
+@app.command()
+def secrets(
+    stack: Stack = "local",
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config-file",
+            envvar="FLASHTIER_CONFIG_FILE",
+            dir_okay=False,
+            help="Take this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
+        ),
+    ] = None,
+) -> None:
+    """Make the secrets that the stack lacks: passwords, access keys, the certificate authority, the SSH key.
+
+    They go encrypted into Pulumi.STACK.yaml. What is there stays as it is, however often this runs, and no
+    value is ever printed. The passphrase that opens them is made too, outside the tree, for its owner only.
+
+    A clone without secrets takes them over from the running stack.
+
+    To change one on purpose: edit what `pulumi config get flashtier:secrets -s STACK` prints, give it to
+    `pulumi config set --secret flashtier:secrets -s STACK` on standard input, and run `make up`.
+    """
+    report = stack_secrets.ensure(stack, config_file)
+    for line in report.made:
+        typer.echo(f"made {line}")
+    if not report.made:
+        typer.echo(f"stack {stack}: has all its secrets; nothing was changed")
+    for line in report.notes:
+        typer.echo(f"note: {line}", err=True)
+
+
+@app.command()
+def summary(
+    stack: Stack = "local",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: the same as one JSON object.")
+    ] = False,
+) -> None:
+    """Say what stands: hosts, URLs, what was verified, what the platform cannot do, how long each phase took.
+
+    Reads the stack's outputs, and what the last `make up` and `pytest tests/hosts` left in the state
+    directory. It asks no host anything.
+    """
+    contract = read_contract(stack)
+    write_known_hosts(contract)
+    collected = stack_summary.collect(contract, write_ca(contract))
+    if as_json:
+        typer.echo(json.dumps(collected, indent=2))
+        return
+    # Rich leaves colours out where the output is no terminal, and obeys NO_COLOR.
+    stack_summary.show(collected, Console())
+
+
+def main() -> None:
+    """Run the command; a fault that the kit foresees ends it with its message and exit code 1."""
+    try:
+        app()
+    except FlashtierError as error:
+        print(f"flashtier: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,169 @@
+"""What stands after `make up`: the contract, the verification's result and the phases' times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from infra import paths
+from infra.contract import Contract
+from infra.errors import FlashtierError
+from infra.topology import SERVICES
+
+
+def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
+    """All that a summary says, as plain data. `certificate` is the authority's, for curl."""
+    directory = paths.state_dir(contract.stack)
+    return {
+        "stack": contract.stack,
+        "platform": contract.platform,
+        "hosts": [
+            {
+                "name": host.name,
+                "tier": host.tier,
+                "address": host.address,
+                "vcpus": host.size.vcpus,
+                "memory_mib": host.size.memory_mib,
+                "services": list(host.services),
+                "volumes": {volume.name: volume.volume_class for volume in host.volumes},
+            }
+            for host in contract.hosts
+        ],
+        "api": _url(contract, "https"),
+        "prometheus": _url(contract, "prometheus"),
+        "ca_certificate": str(certificate),
+        "unsupported": _unsupported(contract),
+        "verified": _verified(directory / "verified.json"),
+        "phases": _phases(directory / "phases.jsonl"),
+    }
+
+
+def _url(contract: Contract, service: str) -> str | None:
+    """Where the service answers over TLS, by the address of the first host that runs it."""
+    port = SERVICES[service].port
+    for host in contract.hosts:
+        if service in host.services:
+            return f"https://{host.address}{'' if port == 443 else f':{port}'}/"
+    return None
+
+
+def _unsupported(contract: Contract) -> list[dict[str, Any]]:
+    """One entry for what the platform cannot do, with the hosts it is about."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in contract.unsupported:
+        found.setdefault((entry.what, entry.why), []).append(entry.host)
+    return [{"what": what, "why": why, "hosts": hosts} for (what, why), hosts in found.items()]
+
+
+def _verified(path: Path) -> dict[str, Any] | None:
+    """The last verification's result (tests/hosts/report.py); None if there was none."""
+    if not path.is_file():
+        return None
+    result: dict[str, Any] = _load(path, path.read_text())
+    return result
+
+
+def _phases(path: Path) -> list[dict[str, Any]]:
+    """The last `make up`'s phases in order (tools/phase)."""
+    if not path.is_file():
+        return []
+    return [_load(path, line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def _load(path: Path, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise FlashtierError(
+            f"{path}: is not readable as JSON ({error}); remove it and run `make up`"
+        ) from error
+    if not isinstance(value, dict):
+        raise FlashtierError(
+            f"{path}: holds {type(value).__name__}, not an object; remove it and run `make up`"
+        )
+    return value
+
+
+def show(summary: dict[str, Any], console: Console) -> None:
+    """Print a summary for people."""
+    console.print(f"[bold]{summary['stack']}[/bold] on platform {summary['platform']}\n")
+    hosts = Table("host", "tier", "address", "size", "services", "volumes", box=None, padding=(0, 2, 0, 0))
+    for host in summary["hosts"]:
+        hosts.add_row(
+            host["name"],
+            host["tier"],
+            host["address"],
+            f"{host['vcpus']} vCPU, {host['memory_mib']} MiB",
+            ", ".join(host["services"]),
+            ", ".join(
+                name if name == volume_class else f"{name} ({volume_class})"
+                for name, volume_class in host["volumes"].items()
+            ),
+        )
+    console.print(hosts)
+    _show_urls(summary, console)
+    _show_verified(summary["verified"], console)
+    _show_unsupported(summary["unsupported"], console)
+    _show_phases(summary["phases"], console)
+
+
+def _show_urls(summary: dict[str, Any], console: Console) -> None:
+    console.print()
+    for label, url, path in (
+        ("API", summary["api"], "healthz"),
+        ("Prometheus", summary["prometheus"], "-/ready"),
+    ):
+        if url:
+            console.print(f"{label + ':':12}[bold]{url}[/bold]", highlight=False)
+            console.print(
+                f"{'':12}curl --cacert {summary['ca_certificate']} {url}{path}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _show_verified(verified: dict[str, Any] | None, console: Console) -> None:
+    console.print()
+    if verified is None:
+        console.print("Verified:   [yellow]nothing yet[/yellow]; run `pytest tests/hosts`")
+        return
+    outcome = "[green]passed[/green]" if verified["passed"] else "[red]FAILED[/red]"
+    scope = " (only a part was run)" if verified["partial"] else ""
+    console.print(
+        f"Verified:   {outcome}{scope}: {verified['verified']} of {verified['declared']} declared facts are "
+        f"in effect, {verified['failed']} are not, {verified['unsupported']} cannot be here, "
+        f"{verified['uncovered']} were not looked at; {verified['checks']} checks in "
+        f"{verified['seconds']:.0f} s, ended {verified['finished']}",
+        highlight=False,
+    )
+    for failure in verified["failures"]:
+        console.print(f"{'':12}{failure}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_unsupported(entries: list[dict[str, Any]], console: Console) -> None:
+    if entries:
+        console.print("\nNot possible on this platform:")
+    for entry in entries:
+        console.print(
+            f"{'':12}{entry['what']} ({len(entry['hosts'])} hosts): {entry['why']}", highlight=False
+        )
+
+
+def _show_phases(phases: list[dict[str, Any]], console: Console) -> None:
+    if not phases:
+        return
+    console.print("\nTimes of the last run:")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for phase in phases:
+        failed = f"[red]exit code {phase['exit_code']}[/red]" if phase["exit_code"] else ""
+        table.add_row(f"{'':12}{phase['phase']}", f"{phase['seconds']:.1f} s", failed)
+    total = sum(phase["seconds"] for phase in phases)
+    table.add_row(f"{'':12}all", f"{total:.1f} s", "")
+    console.print(table)
