@@ -14,10 +14,10 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
-from infra.stack import read_contract
 
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
+from infra.stack import read_contract
 from tests.hosts import promises, report
 from tests.hosts.facts import Check, Ledger, declared_facts
 from tests.hosts.snapshot import Hosts, Seen, probe_program, questions, stack_name

@@ -78,6 +78,75 @@ def outward(contract: Contract, clock: bool) -> dict[tuple[str, int], set[str]]:
     } | ({("udp", 123): outside} if clock else {})
 
 
+#: Units that run and start at boot: on every host, then by what a host serves.
+UNITS_EVERYWHERE = [
+    "ssh.service",
+    "nftables.service",
+    "systemd-networkd.service",
+    "systemd-resolved.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+]
+UNITS_OF_SERVICES = {
+    "node_exporter": ["prometheus-node-exporter.service"],
+    "https": ["haproxy.service"],
+    "web": ["nginx.service", "photo-api.socket", "photo-api.service"],
+    "postgresql": ["flashtier-postgresql.service"],
+    "prometheus": ["prometheus.service"],
+    "s3": ["versitygw.service"],
+}
+#: Names of daemons that belong to some tier; outside it they neither run nor start at boot.
+DAEMONS = (
+    "postgresql",
+    "flashtier-postgresql",
+    "patroni",
+    "etcd",
+    "haproxy",
+    "nginx",
+    "photo-api",
+    "pgbouncer",
+    "pgbackrest",
+    "prometheus",
+    "versitygw",
+)
+#: What timers may start: updates and housekeeping of the system itself.
+TIMED = {
+    "apt-daily.service",
+    "apt-daily-upgrade.service",
+    "dpkg-db-backup.service",
+    "e2scrub_all.service",
+    "logrotate.service",
+    "systemd-tmpfiles-clean.service",
+}
+#: Debian's own files for a cron that is not installed.
+CRON_OF_PACKAGES = {"/etc/cron.daily/apt-compat", "/etc/cron.daily/dpkg", "/etc/cron.daily/logrotate"}
+
+
+def units(host: ContractHost) -> list[str]:
+    """Units of `host` that are active and start at boot."""
+    return UNITS_EVERYWHERE + [unit for name in host.services for unit in UNITS_OF_SERVICES.get(name, [])]
+
+
+def drop_ins(host: ContractHost) -> set[str]:
+    """Drop-ins of units that the roles write."""
+    return set()
+
+
+def own_units(host: ContractHost) -> set[str]:
+    """Units in /etc/systemd/system that the image or a role wrote."""
+    mounts = {place.strip("/").replace("/", "-") for place in mount_places(host)}
+    checks = {f"flashtier-volume-{volume.name}.service" for volume in host.volumes}
+    return {"flashtier-ssh-keys.service", *checks, *(f"{mount}.mount" for mount in mounts), *units(host)}
+
+
+def mount_places(host: ContractHost) -> list[str]:
+    """Where something of the contract is mounted on `host`."""
+    return [
+        *(volume.mount_point for volume in host.volumes),
+        *(placed.path for placed in host.placements),
+    ]
+
+
 POSTGRESQL_CONFIG = "/etc/flashtier/postgresql/postgresql.conf"
 #: Set from the host and its paths beside the declared settings; each has a check of its own.
 POSTGRESQL_HOST_SETTINGS = {

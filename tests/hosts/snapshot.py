@@ -21,6 +21,7 @@ from testinfra.host import Host
 
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
+from tests.hosts.promises import mount_places
 
 HERE = Path(__file__).parent
 INVENTORY = ROOT / "ansible" / "inventory.pulumi_stack.yml"
@@ -85,8 +86,11 @@ class Hosts:
             return dict(zip(questions, pool.map(one, questions), strict=True))
 
     def run(self, name: str, command: str, *args: str) -> str:
-        """Standard output of a command on one host, as root."""
-        return str(self._hosts[name].check_output(command, *args))
+        """Standard output of a command on one host, as root; a command that fails fails the test."""
+        done = self._hosts[name].run(command, *args)
+        if done.rc:
+            pytest.fail(f"{name}: {command.split('%')[0].strip()}: {_last_line(done.stderr)}", pytrace=False)
+        return str(done.stdout)
 
 
 def _plain(inventory: Any) -> Any:
@@ -137,10 +141,7 @@ def questions(
         host.name: {
             "address": host.address,
             "devices": [volume.device for volume in host.volumes],
-            "mount_points": [
-                *(volume.mount_point for volume in host.volumes),
-                *(placed.path for placed in host.placements),
-            ],
+            "mount_points": mount_places(host),
             "paths": [
                 *(volume.mount_point for volume in host.volumes),
                 *(path for placed in host.placements for path in (placed.path, placed.source)),

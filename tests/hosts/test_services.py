@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infra.contract import ContractHost
 from tests.hosts import promises
 from tests.hosts.facts import Check
@@ -24,14 +26,13 @@ def test_declared_services_run_now_and_at_boot(declared: ContractHost, seen: See
         check.true(
             f"{declared.name}: {name} starts at boot", files.get(name) == "enabled", found=files.get(name)
         )
-    for name in promises.started_by_others(declared):
-        check.equal(f"{declared.name}: {name}", "active", shown.get(name, {}).get("ActiveState"))
 
 
+@pytest.mark.where(lambda host: host.volumes)
 def test_mounts_come_at_boot(declared: ContractHost, seen: Seen, check: Check) -> None:
     shown, files = seen["units"]["shown"], seen["units"]["files"]
     by_place = {unit["Where"]: name for name, unit in shown.items() if unit.get("Where")}
-    places = [volume.mount_point for volume in declared.volumes] + [p.path for p in declared.placements]
+    places = promises.mount_places(declared)
     check.equal(f"{declared.name}: places without a mount unit", [], [p for p in places if p not in by_place])
     for place in places:
         if (name := by_place.get(place)) is not None:
@@ -39,8 +40,8 @@ def test_mounts_come_at_boot(declared: ContractHost, seen: Seen, check: Check) -
 
 
 def test_nothing_else_was_started(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """Daemons of the tiers that have no part on this host, and those that packages would start by themselves."""
-    expected = {*promises.units(declared), *promises.started_by_others(declared)}
+    """Daemons that have no part on this host, and those that packages would start by themselves."""
+    expected = set(promises.units(declared))
     for name, unit in seen["units"]["shown"].items():
         if name.startswith(promises.DAEMONS) and name not in expected:
             check.equal(f"{declared.name}: {name}", "inactive", unit["ActiveState"])
@@ -53,18 +54,22 @@ def test_nothing_else_was_started(declared: ContractHost, seen: Seen, check: Che
 
 
 def test_nothing_restarts_on_a_schedule(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """The story's web servers were restarted every hour. Here nothing is: no timer, no cron, no life limit."""
+    """The story's web servers were restarted hourly. Here nothing is: no timer, no cron, no life limit."""
     shown = seen["units"]["shown"]
     triggered = {unit["Triggers"] for name, unit in shown.items() if name.endswith(".timer")}
     check.equal(
-        f"{declared.name}: what timers start", [], sorted(triggered - promises.TIMED - promises.timed(declared))
+        f"{declared.name}: what timers start",
+        [],
+        sorted(triggered - promises.TIMED),
     )
     limited = sorted(
         name for name, unit in shown.items() if unit.get("RuntimeMaxUSec", "infinity") != "infinity"
     )
     check.equal(f"{declared.name}: units with a limited life (RuntimeMaxSec)", [], limited)
     jobs = {
-        path: lines for path, lines in seen["schedules"].items() if lines and path not in promises.CRON_OF_PACKAGES
+        path: lines
+        for path, lines in seen["schedules"].items()
+        if lines and path not in promises.CRON_OF_PACKAGES
     }
     check.equal(f"{declared.name}: jobs of cron", {}, jobs)
     check.equal(f"{declared.name}: cron", "not running", "running" if cron(seen) else "not running")
@@ -79,10 +84,14 @@ def test_units_are_as_installed(declared: ContractHost, seen: Seen, check: Check
     shown = seen["units"]["shown"]
     drop_ins = {path for unit in shown.values() for path in unit.get("DropInPaths", "").split()}
     foreign = sorted(path for path in drop_ins if not path.startswith("/usr/lib/"))
-    check.equal(f"{declared.name}: drop-ins that no role wrote", [], sorted({*foreign} - promises.drop_ins(declared)))
+    check.equal(
+        f"{declared.name}: drop-ins that no role wrote", [], sorted({*foreign} - promises.drop_ins(declared))
+    )
     written = {
         name
         for name, unit in shown.items()
         if unit["FragmentPath"].startswith("/etc/systemd/system/") and unit["LoadState"] != "masked"
     }
-    check.equal(f"{declared.name}: units that no role wrote", [], sorted(written - promises.own_units(declared)))
+    check.equal(
+        f"{declared.name}: units that no role wrote", [], sorted(written - promises.own_units(declared))
+    )

@@ -1,0 +1,259 @@
+"""The photo API as its users meet it: through the edge by HTTPS, down to the row and the bytes on volumes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from infra.contract import Contract
+from infra.paths import ca_certificate
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import HERE, Hosts
+
+#: Photos of verification belong to this user; what a run has written is removed at its end.
+USER = 2**62
+DEADLINE = (5, 30)  # seconds to connect, seconds without a byte
+
+
+@pytest.fixture(scope="module")
+def edge(contract: Contract) -> str:
+    return "https://" + next(host.address for host in contract.hosts if "https" in host.services)
+
+
+@pytest.fixture(scope="module")
+def client(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requests.Session]:
+    """Trusts the contract's authority and no other."""
+    authority = tmp_path_factory.mktemp("tls") / "ca.crt"
+    authority.write_text(contract.ca_certificate)
+    with requests.Session() as session:
+        session.verify = str(authority)
+        session.trust_env = False  # no proxy of the controller's own
+        yield session
+
+
+def jpeg(text: str, size: tuple[int, int] = (64, 48)) -> bytes:
+    """A real photo, unlike any other, with what a camera writes into it."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "flashtier", text  # Make, Model
+    exif.get_ifd(0x8769)[0x9003] = "2024:02:29 12:34:56"  # DateTimeOriginal
+    file = io.BytesIO()
+    Image.effect_noise(size, 64).convert("RGB").save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+@pytest.fixture
+def photo(contract: Contract, hosts: Hosts) -> Iterator[bytes]:
+    """A photo that leaves neither row nor object behind."""
+    data = jpeg(f"verification {uuid.uuid4()}")
+    yield data
+    mine = f"user_id = {USER} AND sha256 = '\\x{digest(data)}'"
+    query(contract, hosts, f"DELETE FROM photos WHERE {mine}")  # noqa: S608 - a number and a digest of ours
+    for path in objects(contract, hosts, data):
+        hosts.run(store(contract), "rm -- %s", path)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def query(contract: Contract, hosts: Hosts, sql: str) -> str:
+    """Ask the primary's database `photos`, as its owner on the host itself."""
+    command = "timeout 20 runuser -u postgres -- psql -XAtqw -v ON_ERROR_STOP=1 -d photos -c %s"
+    return hosts.run(contract.database.primary, command, sql).strip()
+
+
+def store(contract: Contract) -> str:
+    return next(host.name for host in contract.hosts if "s3" in host.services)
+
+
+def objects(contract: Contract, hosts: Hosts, data: bytes) -> list[str]:
+    """Files of a photo's object, on the volume that is declared for the store."""
+    host = contract.host(store(contract))
+    placed = next(placed for placed in host.placements if placed.purpose == "repository")
+    return hosts.run(host.name, "find %s -xdev -type f -name %s", placed.path, f"{digest(data)}.jpg").split()
+
+
+def test_write_and_read(
+    contract: Contract, hosts: Hosts, client: requests.Session, edge: str, photo: bytes, check: Check
+) -> None:
+    tag = f"verify-{uuid.uuid4()}"
+    form = {"user_id": str(USER), "caption": "seen by tests/hosts", "tags": [tag, "flashtier"]}
+    files = {"photo": ("photo.jpg", photo, "image/jpeg")}
+    answer = client.post(f"{edge}/photos", data=form, files=files, timeout=DEADLINE)
+    check.equal("upload through the edge", 201, answer.status_code, how=answer.text[:200])
+    if answer.status_code != 201:
+        return
+    made = answer.json()
+    for field, value in {
+        "sha256": digest(photo),
+        "size_bytes": len(photo),
+        "width": 64,
+        "height": 48,
+        "taken_at": "2024-02-29T12:34:56",
+        "tags": [tag, "flashtier"],
+        "views": 0,
+    }.items():
+        check.equal(f"uploaded photo: {field}", value, made[field])
+    check.true("camera is read from EXIF", "verification" in (made["camera"] or ""), found=made["camera"])
+    image = client.get(f"{edge}{made['image']}", timeout=DEADLINE)
+    check.true("the photo is read back byte for byte", image.content == photo, found=image.status_code)
+    check.equal(
+        "metadata read back", made, client.get(f"{edge}/photos/{made['id']}", timeout=DEADLINE).json()
+    )
+    for views in (1, 2):
+        viewed = client.post(f"{edge}/photos/{made['id']}/views", timeout=DEADLINE)
+        check.equal("views counted", {"views": views}, viewed.json())
+    for page in (f"/users/{USER}/timeline", f"/search?tag={tag}"):
+        found = client.get(f"{edge}{page}", timeout=DEADLINE).json()
+        check.true(f"the photo is on {page}", made["id"] in [entry["id"] for entry in found["photos"]])
+    wanted = f"id = {int(made['id'])}"
+    row = query(contract, hosts, f"SELECT encode(sha256, 'hex'), views FROM photos WHERE {wanted}")  # noqa: S608
+    check.equal("row in PostgreSQL", f"{digest(photo)}|2", row)
+    check.equal("objects on the S3 volume", 1, len(objects(contract, hosts, photo)))
+
+
+BAD = [
+    ("no JPEG", {"user_id": "1"}, b"GIF89a no photo at all", 400, "JPEG"),
+    ("half a JPEG", {"user_id": "1"}, jpeg("half")[:700], 400, "JPEG"),
+    ("no user", {}, jpeg("nobody"), 422, "user_id"),
+    ("a user who is no number", {"user_id": "me"}, jpeg("me"), 422, "user_id"),
+    ("a tag with a space", {"user_id": "1", "tags": "two words"}, jpeg("tag"), 422, "tags"),
+]
+
+
+@pytest.mark.parametrize(("what", "form", "data", "status", "says"), BAD, ids=[case[0] for case in BAD])
+def test_bad_uploads_are_refused_with_the_reason(
+    what: str, form: dict[str, str], data: bytes, status: int, says: str, client: requests.Session, edge: str,
+    check: Check,
+) -> None:  # fmt: skip
+    files = {"photo": ("photo.jpg", data, "image/jpeg")}
+    answer = client.post(f"{edge}/photos", data=form, files=files, timeout=DEADLINE)
+    check.equal(f"{what}: status", status, answer.status_code, how=answer.text[:200])
+    check.true(f"{what}: the answer names {says}", says in answer.text, found=answer.text[:200])
+
+
+def test_other_bad_requests(client: requests.Session, edge: str, check: Check) -> None:
+    for path, status in {
+        f"/photos/{2**62}": 404,
+        "/photos/none": 422,
+        "/photos/0": 422,
+        "/search": 422,
+        "/search?tag=x&limit=1000": 422,
+        "/no/such/path": 404,
+    }.items():
+        answer = client.get(f"{edge}{path}", timeout=DEADLINE)
+        check.equal(f"GET {path}", status, answer.status_code)
+        check.true(
+            f"GET {path}: the answer says why", bool(answer.json().get("detail")), found=answer.text[:200]
+        )
+
+
+def test_largest_upload(contract: Contract, client: requests.Session, edge: str, check: Check) -> None:
+    """The declared limit is the API's own: a photo over it is refused with that figure."""
+    limit = contract.app.max_upload_mib << 20
+    files = {"photo": ("photo.jpg", jpeg("large").ljust(limit + 1, b"\0"), "image/jpeg")}
+    answer = client.post(f"{edge}/photos", data={"user_id": str(USER)}, files=files, timeout=DEADLINE)
+    told = (
+        answer.json().get("limit_bytes", 0) / (1 << 20) if answer.status_code == 413 else answer.status_code
+    )
+    check.fact("app.max_upload_mib", told, how=f"a photo of {limit + 1} bytes: {answer.status_code}")
+
+
+def test_the_edge(client: requests.Session, edge: str, check: Check) -> None:
+    check.equal("GET /healthz", 200, client.get(f"{edge}/healthz", timeout=DEADLINE).status_code)
+    for path in ("/metrics", "/readyz", "/metrics/", "//metrics", "/%6detrics"):
+        answer = client.get(f"{edge}{path}", timeout=DEADLINE)
+        check.true(
+            f"the edge keeps {path} from the world",
+            answer.status_code in (403, 404),
+            found=answer.status_code,
+        )
+    plain = client.get(edge.replace("https", "http") + "/x?y=1", timeout=DEADLINE, allow_redirects=False)
+    check.equal("http redirects", (308, f"{edge}/x?y=1"), (plain.status_code, plain.headers.get("location")))
+    hsts = client.get(f"{edge}/healthz", timeout=DEADLINE).headers.get("strict-transport-security")
+    check.true("Strict-Transport-Security is sent", bool(hsts), found=hsts)
+
+
+@pytest.fixture(scope="module")
+def inside(contract: Contract, hosts: Hosts) -> Any:
+    """What the hosts of the control tier see of each web host's own port."""
+    web = [(host.name, flow.port) for host in contract.hosts for flow in contract.flows
+           if host.tier == "web" and flow.destination == host.name and flow.service == "web"]  # fmt: skip
+    observer = next(host.name for host in contract.hosts if host.tier == "control")
+    urls = {
+        (name, path): f"https://{name}.{contract.domain}:{port}/{path}"
+        for name, port in dict(web).items()
+        for path in ("readyz", "metrics")
+    }
+    answers = hosts.ask((HERE / "fetch.py").read_text(), {observer: list(urls.values())})[observer]
+    if isinstance(answers, dict):
+        pytest.fail(f"{observer} cannot ask the web hosts: {answers['error']}", pytrace=False)
+    return dict(zip(urls, answers, strict=True))
+
+
+def test_every_web_host_is_ready(contract: Contract, inside: Any, check: Check) -> None:
+    for (name, path), answer in inside.items():
+        check.equal(f"{name}: /{path}", 200, answer.get("status"), how=str(answer)[:200])
+        if path == "readyz" and answer.get("status") == 200:
+            both = {"database": "ok", "storage": "ok"}
+            check.equal(f"{name}: reaches", both, json.loads(answer["body"]))
+
+
+def test_pool_size(contract: Contract, inside: Any, check: Check) -> None:
+    for (name, path), answer in inside.items():
+        if path == "metrics":
+            size = metric(answer.get("body", ""), "photo_api_pool_connections_max")
+            check.fact("app.pool_size", size, how=f"photo_api_pool_connections_max of {name}")
+
+
+def metric(text: str, name: str) -> float | None:
+    values = [line.split()[1] for line in text.splitlines() if line.split(" ")[0] == name]
+    return float(values[0]) if len(values) == 1 else None
+
+
+def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hosts, check: Check) -> None:
+    """Asked from a web host, which may reach it: TLS by the project's authority, and no anonymous reading."""
+    flow = next(flow for flow in contract.flows if flow.service == "s3")
+    base = f"https://{flow.destination}.{contract.domain}:{flow.port}"
+    answers = hosts.ask(
+        (HERE / "fetch.py").read_text(), {flow.source: [f"{base}/", f"{base}/photos?list-type=2"]}
+    )
+    if isinstance(answers[flow.source], dict):
+        pytest.fail(f"{flow.source} cannot ask the gateway: {answers[flow.source]['error']}", pytrace=False)
+    for answer in answers[flow.source]:
+        check.equal("anonymous request to the S3 gateway", 403, answer.get("status"), how=str(answer)[:200])
+
+
+def test_prometheus_sees_every_target(contract: Contract, client: requests.Session, check: Check) -> None:
+    flow = next(flow for flow in contract.flows if flow.service == "prometheus")
+    address = contract.host(flow.destination).address
+    answer = client.get(f"https://{address}:{flow.port}/api/v1/targets?state=active", timeout=DEADLINE).json()
+    targets = {
+        target["scrapeUrl"].partition("://")[2].partition("/")[0]: (target["health"], target["lastError"])
+        for target in answer["data"]["activeTargets"]
+    }
+    for target, state in targets.items():
+        check.equal(f"target {target}", ("up", ""), state)
+    control = {host.name for host in contract.hosts if host.tier == "control"}
+    wanted = {
+        f"{other.destination}.{contract.domain}:{other.port}"
+        for other in contract.flows
+        if other.source in control and other.service in ("node_exporter", "web")
+    }
+    check.equal("targets that are not scraped", [], sorted(wanted - set(targets)))
+
+
+def test_the_controllers_copy_of_the_authority(contract: Contract, check: Check) -> None:
+    """What people give to `curl --cacert`, as the README shows."""
+    path = ca_certificate(contract.stack)
+    check.equal(
+        f"{path}", contract.ca_certificate.strip(), path.read_text().strip() if path.exists() else None
+    )
