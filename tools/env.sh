@@ -66,6 +66,7 @@ case ${FLASHTIER_PULUMI:-} in
     "$FLASHTIER_CACHE"/pulumi/* | '') _flashtier_official_pulumi || FLASHTIER_PULUMI=$_ft_built ;;
     *) [ -x "$FLASHTIER_PULUMI/pulumi" ] || FLASHTIER_PULUMI=$_ft_built ;;
 esac
+_flashtier_path "$FLASHTIER_CACHE/bin"
 _flashtier_path "$FLASHTIER_PULUMI"
 _flashtier_path "$FLASHTIER_TREE/.venv/bin"
 export FLASHTIER_PULUMI PATH

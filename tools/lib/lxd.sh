@@ -37,8 +37,9 @@ start_lxcfs() {
     if has_systemd; then
         # systemd may believe that it still runs. In a container its unit is skipped; then it is started below.
         timeout -k 5 60 systemctl restart lxcfs.service || :
+        wait_for 5 0 lxcfs_answers || :
     fi
-    if ! wait_for 5 0 lxcfs_answers; then
+    if ! lxcfs_answers; then
         setsid lxcfs "$LXCFS" >>/var/log/lxcfs.log 2>&1 </dev/null &
         wait_for 20 $! lxcfs_answers || {
             tail -n 5 /var/log/lxcfs.log

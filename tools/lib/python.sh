@@ -15,7 +15,7 @@ find_uv() { # a uv at least as new as the pinned one: the user's, or the one set
         [ -x "$candidate" ] || continue
         read -r _ has _ < <("$candidate" --version 2>/dev/null) || continue
         if at_least "$has" "$pinned"; then
-            UV=$candidate
+            UV=$(readlink -f "$candidate")
             return 0
         fi
     done
@@ -29,6 +29,11 @@ install_uv() {
     timeout --foreground -k 10 300 "$work/bin/pip" --disable-pip-version-check install --quiet --require-hashes -r "$UV_REQUIREMENTS"
     rm -rf "$UV_HOME"
     mv "$work" "$UV_HOME"
+}
+
+link_uv() { # at a path that is on PATH for what runs later: the app's wheels are collected with it
+    install -d "$FLASHTIER_CACHE/bin"
+    ln -sfn "$UV" "$FLASHTIER_CACHE/bin/uv"
 }
 
 sync_python() { # exactly what uv.lock says, with the machine's own Python

@@ -1,0 +1,71 @@
+# Two commands do the work, and this is all they are made of:
+#
+#     make up      a whole environment on this machine, configured and verified
+#     make test    every test
+#
+# Every recipe runs with the tools and variables of tools/env.sh, as a shell does after `. tools/env.sh`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+BASH_ENV := $(CURDIR)/tools/env.sh
+export BASH_ENV
+
+# The stack, which is the environment that Pulumi.<stack>.yaml declares.
+STACK ?= local
+FLASHTIER_STACK := $(STACK)
+export FLASHTIER_STACK
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup up down provision configure verify summary test check format
+
+help: ## Show the targets
+	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
+	@echo 'Targets, for the environment STACK=$(STACK) where they are about one:'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'By hand: . tools/env.sh, then pulumi, ansible-playbook and pytest as the recipes in ./Makefile show.'
+
+setup: ## Install and start what the kit needs on this machine (as root; quick when all is there)
+	@tools/setup
+
+up: ## Bring up STACK: setup, provision, configure, verify, and a summary
+	@tools/phase --new
+	@tools/phase setup tools/setup
+	@tools/hold $(STACK) $(MAKE) --no-print-directory provision configure verify summary
+
+provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
+	@tools/stack.py ready $(STACK)
+	@flashtier secrets -s $(STACK)
+	@tools/phase provision pulumi up -s $(STACK) --refresh --yes --skip-preview --non-interactive
+
+configure: ## Ansible: the hosts as their roles and the contract say
+	@tools/phase configure ansible-playbook -i ansible/inventory.pulumi_stack.yml ansible/site.yml
+
+verify: ## testinfra: what was declared is what is in effect
+	@tools/phase verify pytest tests/hosts
+
+summary: ## Addresses, URLs, what was verified and how long it took
+	@flashtier summary -s $(STACK)
+
+down: ## Destroy a stack, its data volumes included: make down CONFIRM=<name of the stack>
+	@tools/down '$(CONFIRM)'
+
+test: ## Every test: check, the engine, and the life of a whole environment (stack `test`)
+	@tools/setup
+	@tools/hold test tests/life
+
+check: ## Linters, types and unit tests, under a minute
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@shellcheck -x $(SHELL_FILES)
+	@yamllint --strict .
+	@ansible-lint --offline -q
+	@pytest tests/unit
+
+format: ## Put the Python files into the one format
+	@ruff format .
+	@ruff check --fix .
+
+SHELL_FILES := tools/setup tools/hold tools/phase tools/down tools/env.sh tools/lib/*.sh \
+	tools/pulumi/language-host/pulumi-language-python tests/life .ci/run
