@@ -1,0 +1,1 @@
+GRANT INSERT ON photos, photo_tags TO photos_app

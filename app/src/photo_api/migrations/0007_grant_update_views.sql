@@ -1,0 +1,2 @@
+-- The only column that ever changes.
+GRANT UPDATE (views) ON photos TO photos_app

@@ -1,0 +1,173 @@
+"""Photos in PostgreSQL: what a row is, and the statements. Each request is one statement (see `database`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from photo_api.database import Database
+from photo_api.jpeg import Jpeg, utc_offset_minutes
+from photo_api.problems import Problem, photo_not_found
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+_COLUMNS = (
+    "id, user_id, sha256, size_bytes, width, height, caption, tags, camera, "
+    "taken_at, taken_utc_offset_minutes, latitude, longitude, views, uploaded_at"
+)
+
+_INSERT = f"""
+WITH photo AS (
+    INSERT INTO photos (user_id, idempotency_key, sha256, size_bytes, width, height, caption, tags, camera,
+                        taken_at, taken_utc_offset_minutes, latitude, longitude)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    ON CONFLICT (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING {_COLUMNS}
+), tagged AS (
+    INSERT INTO photo_tags (tag, photo_id) SELECT unnest(tags), id FROM photo
+)
+SELECT {_COLUMNS} FROM photo
+"""  # noqa: S608 - no value is in the text
+_BY_KEY = f"SELECT {_COLUMNS} FROM photos WHERE user_id = $1 AND idempotency_key = $2"  # noqa: S608
+_BY_ID = f"SELECT {_COLUMNS} FROM photos WHERE id = $1"  # noqa: S608
+# Both pages walk an index from the newest backwards and stop at the limit, whatever the user or tag has in all.
+_TIMELINE = f"SELECT {_COLUMNS} FROM photos WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"  # noqa: S608
+_TAGGED = f"""
+SELECT {_COLUMNS} FROM photo_tags JOIN photos ON photos.id = photo_tags.photo_id
+WHERE tag = $1 AND photo_id < $2 ORDER BY photo_id DESC LIMIT $3
+"""  # noqa: S608
+_VIEW = "UPDATE photos SET views = views + 1 WHERE id = $1 RETURNING views"
+_VERSION = "SELECT max(version) FROM schema_versions"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a client says about a photo. `idempotency_key` is unique a user: the same upload repeated is one photo."""
+
+    user_id: int
+    caption: str
+    tags: tuple[str, ...]
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A stored photo. `taken_at` is the camera's clock, with an offset only where the camera recorded one."""
+
+    id: int
+    user_id: int
+    sha256: bytes
+    size_bytes: int
+    width: int
+    height: int
+    caption: str
+    tags: tuple[str, ...]
+    camera: str | None
+    taken_at: datetime | None
+    latitude: float | None
+    longitude: float | None
+    views: int
+    uploaded_at: datetime
+
+
+class Photos:
+    """The statements. All raise `Problem` as `Database.connection` does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, upload: Upload, jpeg: Jpeg) -> tuple[Photo, bool]:
+        """The stored photo, and whether it is new. Raises `Problem` (422) for a key used for another upload."""
+        row = await self._row(
+            _INSERT,
+            upload.user_id,
+            upload.idempotency_key,
+            jpeg.sha256,
+            jpeg.size_bytes,
+            jpeg.width,
+            jpeg.height,
+            upload.caption,
+            upload.tags,
+            jpeg.camera,
+            jpeg.taken_at.replace(tzinfo=None) if jpeg.taken_at else None,
+            utc_offset_minutes(jpeg.taken_at),
+            jpeg.location.latitude if jpeg.location else None,
+            jpeg.location.longitude if jpeg.location else None,
+        )
+        if row is not None:
+            return _photo(row), True
+        # Committed by the first upload: the conflict waited for it.
+        row = await self._row(_BY_KEY, upload.user_id, upload.idempotency_key)
+        if row is None:
+            raise RuntimeError("a photo vanished between a conflict and its reading")
+        photo = _photo(row)
+        if (photo.sha256, photo.caption, photo.tags) != (jpeg.sha256, upload.caption, upload.tags):
+            raise Problem(
+                422,
+                "idempotency-key-reused",
+                f"the Idempotency-Key of photo {photo.id} came with another file, caption or tags; take a new key",
+            )
+        return photo, False
+
+    async def get(self, photo_id: int) -> Photo:
+        row = await self._row(_BY_ID, photo_id)
+        if row is None:
+            raise photo_not_found(photo_id)
+        return _photo(row)
+
+    async def timeline(self, user_id: int, before: int, limit: int) -> list[Photo]:
+        """The user's photos with ids under `before`, newest upload first."""
+        return await self._rows(_TIMELINE, user_id, before, limit)
+
+    async def tagged(self, tag: str, before: int, limit: int) -> list[Photo]:
+        """Photos that carry `tag` with ids under `before`, newest upload first."""
+        return await self._rows(_TAGGED, tag, before, limit)
+
+    async def view(self, photo_id: int) -> int:
+        """Count one view; the count after it."""
+        row = await self._row(_VIEW, photo_id)
+        if row is None:
+            raise photo_not_found(photo_id)
+        return int(row["views"])
+
+    async def schema_version(self) -> int:
+        """The newest migration that the database has; 0 where it never saw one."""
+        try:
+            row = await self._row(_VERSION)
+        except asyncpg.UndefinedTableError:
+            return 0
+        return int(row["max"] or 0) if row else 0
+
+    async def _row(self, statement: str, *values: Any) -> Record | None:
+        async with self._database.connection() as connection:
+            return await connection.fetchrow(statement, *values)
+
+    async def _rows(self, statement: str, *values: Any) -> list[Photo]:
+        async with self._database.connection() as connection:
+            return [_photo(row) for row in await connection.fetch(statement, *values)]
+
+
+def _photo(row: Record) -> Photo:
+    taken_at, offset = row["taken_at"], row["taken_utc_offset_minutes"]
+    if taken_at is not None and offset is not None:
+        taken_at = taken_at.replace(tzinfo=timezone(timedelta(minutes=offset)))
+    return Photo(
+        id=row["id"],
+        user_id=row["user_id"],
+        sha256=row["sha256"],
+        size_bytes=row["size_bytes"],
+        width=row["width"],
+        height=row["height"],
+        caption=row["caption"],
+        tags=tuple(row["tags"]),
+        camera=row["camera"],
+        taken_at=taken_at,
+        latitude=row["latitude"],
+        longitude=row["longitude"],
+        views=row["views"],
+        uploaded_at=row["uploaded_at"],
+    )

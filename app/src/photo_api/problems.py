@@ -1,0 +1,98 @@
+"""Errors as RFC 9457 problem documents: every refusal says what is wrong and what would be right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer other than 2xx. `kind` is stable and for programs, `detail` for people."""
+
+    def __init__(self, status: int, kind: str, detail: str, *, retry_after: int | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+        self.members = members
+
+    def response(self) -> JSONResponse:
+        headers = {"Cache-Control": "no-store"}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        body = {
+            "type": f"urn:photo-api:problem:{self.kind}",
+            "title": self.kind.replace("-", " "),
+            "status": self.status,
+            "detail": self.detail,
+            **self.members,
+        }
+        return JSONResponse(body, self.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def pool_exhausted(size: int, waited: float) -> Problem:
+    return Problem(
+        503,
+        "pool-exhausted",
+        f"all {size} database connections of this host stayed busy for {waited:g} s; try again later",
+        retry_after=2,
+    )
+
+
+def database_unavailable(why: str) -> Problem:
+    return Problem(503, "database-unavailable", f"the database cannot be used: {why}", retry_after=5)
+
+
+def storage_unavailable(why: str) -> Problem:
+    return Problem(503, "storage-unavailable", f"the photo store cannot be used: {why}", retry_after=5)
+
+
+def photo_not_found(photo_id: int) -> Problem:
+    return Problem(404, "photo-not-found", f"there is no photo {photo_id}")
+
+
+def body_too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "body-too-large",
+        f"the request is larger than the {limit} bytes that are taken",
+        limit_bytes=limit,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem document."""
+
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, problem: Problem) -> JSONResponse:
+        return problem.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [
+            {"field": ".".join(str(part) for part in fault["loc"]), "why": fault["msg"]} for fault in error.errors()
+        ]
+        detail = "; ".join(f"{fault['field']}: {fault['why']}" for fault in faults)
+        return Problem(422, "invalid-request", detail, faults=faults).response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        response = Problem(error.status_code, _kind(error.status_code), str(error.detail)).response()
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_: Request, __: Exception) -> JSONResponse:
+        # The server logs it with its traceback: the framework raises it again after this answer.
+        return Problem(500, "internal-error", "an unexpected error; it has been logged").response()
+
+
+def _kind(status: int) -> str:
+    return {400: "malformed-request", 404: "no-such-path", 405: "method-not-allowed"}.get(status, f"http-{status}")

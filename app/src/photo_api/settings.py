@@ -1,0 +1,155 @@
+"""Configuration: settings from the environment, secrets from files only.
+
+Every setting is `PHOTO_API_<NAME>` in the environment. Secrets never are: systemd hands them over as files
+(`LoadCredential=`), in the directory that `CREDENTIALS_DIRECTORY` names.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+MIB = 1024 * 1024
+#: Room in a request for the form fields and multipart boundaries around the photo, in bytes. nginx allows the same.
+FORM_OVERHEAD_BYTES = 64 * 1024
+
+
+class ConfigurationError(Exception):
+    """A setting or credential is missing or wrong: one line a fault."""
+
+
+class DatabaseSettings(BaseSettings):
+    """Where PostgreSQL is. The connection is always TLS, certificate and host name verified (verify-full)."""
+
+    model_config = SettingsConfigDict(env_prefix="PHOTO_API_", frozen=True, extra="ignore")
+
+    database_host: str = Field(min_length=1)
+    database_port: int = Field(default=5432, ge=1, le=65535)
+    database_name: str = "photos"
+    database_ca_file: FilePath
+    #: Seconds to open one connection, TLS and login included.
+    database_connect_timeout: float = Field(default=3.0, gt=0)
+
+
+class Settings(DatabaseSettings):
+    """What `photo-api serve` needs. Times are in seconds."""
+
+    database_user: str = "photos_app"
+    #: Connections of this process, at most. Requests beyond wait `pool_acquire_timeout`, then get a 503.
+    pool_size: int = Field(ge=1, le=200)
+    pool_acquire_timeout: float = Field(default=5.0, gt=0)
+    #: The server's own statement_timeout of the role is shorter (5 s): the server gives up first, and says so.
+    database_command_timeout: float = Field(default=8.0, gt=0)
+
+    s3_endpoint: str = Field(pattern=r"^https://")
+    s3_region: str = "us-east-1"
+    s3_bucket: str = "photos"
+    s3_ca_file: FilePath
+    s3_connect_timeout: float = Field(default=1.5, gt=0)
+    s3_read_timeout: float = Field(default=5.0, gt=0)
+
+    max_upload_mib: int = Field(ge=1, le=100)
+    #: Largest picture, in pixels. A progressive JPEG needs about 6 bytes a pixel to decode: 240 MB at 40 million.
+    max_pixels: int = Field(default=40_000_000, ge=1)
+    #: Pictures decoded at once; each takes a core and the memory above. Others wait `decode_wait_timeout`.
+    decode_workers: int = Field(default=1, ge=1)
+    decode_wait_timeout: float = Field(default=3.0, gt=0)
+
+    #: A request that has not begun to answer by then gets a 503. Shorter than nginx's and the edge's patience.
+    request_timeout: float = Field(default=20.0, gt=0)
+    #: After SIGTERM, requests in flight may take this long. Longer than any request may.
+    shutdown_timeout: float = Field(default=25.0, gt=0)
+    #: What /readyz grants the database and S3 together; shorter than any checker's own patience.
+    ready_timeout: float = Field(default=4.0, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        order = (
+            "database_connect_timeout",
+            "pool_acquire_timeout",
+            "database_command_timeout",
+            "request_timeout",
+            "shutdown_timeout",
+        )
+        for inner, outer in itertools.pairwise(order):
+            if not getattr(self, inner) < getattr(self, outer):
+                raise ValueError(
+                    f"PHOTO_API_{inner.upper()} = {getattr(self, inner):g} s must be shorter than "
+                    f"PHOTO_API_{outer.upper()} = {getattr(self, outer):g} s: "
+                    "the inner wait has to end before the outer one gives up"
+                )
+        return self
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload_mib * MIB
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self.max_upload_bytes + FORM_OVERHEAD_BYTES
+
+
+class Credentials(BaseSettings):
+    """Secrets, each the content of a file of that name in `$CREDENTIALS_DIRECTORY`; the environment is not read."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_password: SecretStr = Field(min_length=1)
+    s3_access_key: SecretStr = Field(min_length=1)
+    s3_secret_key: SecretStr = Field(min_length=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, file_secret_settings)
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `ConfigurationError`."""
+    try:
+        return Settings()  # filled from the environment
+    except ValidationError as error:
+        raise ConfigurationError(_lines(error, "PHOTO_API_")) from error
+
+
+def load_database_settings() -> DatabaseSettings:
+    """Read what a migration needs from the environment. Raises `ConfigurationError`."""
+    try:
+        return DatabaseSettings()  # filled from the environment
+    except ValidationError as error:
+        raise ConfigurationError(_lines(error, "PHOTO_API_")) from error
+
+
+def load_credentials() -> Credentials:
+    """Read the credential files. Raises `ConfigurationError`."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory or not Path(directory).is_dir():
+        raise ConfigurationError(
+            f"CREDENTIALS_DIRECTORY = {directory!r}: must name a directory that holds the files "
+            f"{', '.join(Credentials.model_fields)}; systemd sets it for a unit with LoadCredential="
+        )
+    try:
+        return Credentials(_secrets_dir=directory)  # filled from the files
+    except ValidationError as error:
+        raise ConfigurationError(_lines(error, f"{directory}/")) from error
+
+
+def _lines(error: ValidationError, prefix: str) -> str:
+    """One line a fault. The input is left out: it may be a secret."""
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        shown = prefix + (name.upper() if prefix.endswith("_") else name) if name else prefix.rstrip("_/")
+        lines.append(f"{shown}: {fault['msg']}")
+    return "\n".join(lines)
