@@ -6,7 +6,7 @@ are read by a lookup at the task that needs them and never become inventory vari
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -16,7 +16,7 @@ from infra.errors import FlashtierError
 from infra.setting import Setting as Setting
 from infra.topology import MOUNT_OPTIONS, Flow, Placed, Tier
 
-VERSION = 1
+VERSION: Final = 1
 
 
 class ContractVolume(Model):

@@ -221,7 +221,7 @@ def _placements(tier: Tier, environment: Environment) -> tuple[Placed, ...]:
 
 
 def _flows(hosts: tuple[Host, ...]) -> tuple[Flow, ...]:
-    flows = []
+    flows: list[Flow] = []
     for destination in hosts:
         for service in (SERVICES[name] for name in destination.services):
             for client in service.clients:

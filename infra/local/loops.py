@@ -1,0 +1,198 @@
+"""Loop devices: bind a file, prove which file is bound, change the size online, detach.
+
+The proof is the kernel's own record of the backing file (device and inode, `LOOP_GET_STATUS64`): a loop's
+number and a path's text prove nothing. losetup does what it can; it has no way to read the record or to
+move a size limit.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import FlashtierError
+from infra.local.run import run
+
+# linux/loop.h
+LOOP_SET_STATUS64 = 0x4C04
+LOOP_GET_STATUS64 = 0x4C05
+_INFO64 = 232
+_SIZE_LIMIT_AT = 32
+
+
+@dataclass(frozen=True)
+class FileIdentity:
+    """A file, wherever its name is: the device number of its file system and its inode."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path, *, seconds: float = 5) -> FileIdentity:
+        """Raises `CommandFailed` where the file is missing, or on a dead or hanging FUSE mount.
+
+        In a process of its own, because a look at a hanging mount cannot be given up otherwise.
+        """
+        device, inode = run(["stat", "--format=%d %i", "--", str(path)], seconds=seconds).split()
+        return cls(int(device), int(inode))
+
+
+#: The backing of a loop device whose file cannot be asked for any more.
+NO_FILE = FileIdentity(0, 0)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A bound loop device. `size_limit` is bytes, 0 where the whole file is the device."""
+
+    path: Path
+    backing: FileIdentity
+    size_limit: int
+
+
+def inspect(device: Path) -> Loop | None:
+    """What is bound to the device, None where nothing is or where it is no loop device.
+
+    Asks the backing file's file system: of a FUSE mount make sure first that it answers.
+    """
+    info = bytearray(_INFO64)
+    try:
+        with _open(device, os.O_RDONLY) as descriptor:
+            fcntl.ioctl(descriptor, LOOP_GET_STATUS64, info)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT, errno.ENOTTY, errno.ENODEV):
+            return None
+        if error.errno == errno.ENOTCONN:  # bound, but the server of the FUSE mount has gone
+            return Loop(device, NO_FILE, 0)
+        raise
+    file_device, inode, _, _, limit = struct.unpack_from("=5Q", info)
+    return Loop(device, FileIdentity(file_device, inode), limit)
+
+
+def bound() -> dict[Path, Path]:
+    """Every bound loop device of the machine and the path the kernel has for its file, which may be gone."""
+    devices = (Path("/dev") / entry.parts[3] for entry in Path("/sys/block").glob("loop*/loop"))
+    return {device: path for device in devices if (path := backing_path(device)) is not None}
+
+
+def backing_path(device: Path) -> Path | None:
+    """The path of the file that is bound to the device, None where none is. Never waits for a file system."""
+    try:
+        text = (Path("/sys/block") / device.name / "loop/backing_file").read_text()
+    except OSError:
+        return None
+    return Path(text.rstrip("\n").removesuffix(" (deleted)"))
+
+
+def of_file(file: Path, identity: FileIdentity) -> list[Loop]:
+    """The loop devices bound to a file. More than one would let two hosts write to one file."""
+    # Only files of this name are asked for: a look at somebody else's FUSE mount might never end.
+    loops = (inspect(device) for device, path in bound().items() if path.name == file.name)
+    return [loop for loop in loops if loop is not None and loop.backing == identity]
+
+
+def bind(file: Path, *, size_limit: int = 0) -> Loop:
+    """Bind the file with direct I/O and prove that it is the one; an existing binding of it is taken."""
+    identity = FileIdentity.of(file)
+    existing = of_file(file, identity)
+    if len(existing) > 1:
+        devices = ", ".join(str(loop.path) for loop in existing)
+        raise FlashtierError(
+            f"{file}: bound to several loop devices, {devices}; detach all but one with `losetup -d`"
+        )
+    if existing:
+        if existing[0].size_limit != size_limit:
+            set_size_limit(existing[0].path, size_limit)
+        return existing[0]
+    command = ["losetup", "--find", "--show", "--direct-io=on", "--sizelimit", str(size_limit), str(file)]
+    device = Path(run(command).strip())
+    loop = inspect(device)
+    if loop is None or loop.backing != identity:
+        raise FlashtierError(
+            f"{device}: bound to another file than {file} right after it was bound; run it again"
+        )
+    return loop
+
+
+def refresh_size(device: Path) -> None:
+    """Make the device as large as its file has become, online."""
+    run(["losetup", "--set-capacity", str(device)])
+
+
+def set_size_limit(device: Path, limit: int, *, seconds: float = 10) -> None:
+    """Move the device's end, online; `limit` is bytes."""
+    deadline = time.monotonic() + seconds
+    with _open(device, os.O_RDWR) as descriptor:
+        while True:
+            info = bytearray(_INFO64)
+            fcntl.ioctl(descriptor, LOOP_GET_STATUS64, info)
+            struct.pack_into("=Q", info, _SIZE_LIMIT_AT, limit)
+            try:
+                fcntl.ioctl(descriptor, LOOP_SET_STATUS64, info)
+                return
+            except OSError as error:
+                # Pages were dirtied while the kernel drained the device: it asks for another try.
+                if error.errno != errno.EAGAIN or time.monotonic() > deadline:
+                    raise FlashtierError(
+                        f"{device}: its size cannot be changed now ({error.strerror})"
+                    ) from error
+                time.sleep(0.1)
+
+
+def detach(device: Path, *, seconds: float = 15) -> None:
+    """Detach the device and wait until the kernel has let the file go.
+
+    A device that is still open is only marked to go later: its holder is named, rather than the data
+    pulled away.
+    """
+    backing = backing_path(device)
+    if backing is None:
+        return
+    deadline = time.monotonic() + seconds
+    while holder := _mounted_by(device):
+        if time.monotonic() > deadline:
+            raise FlashtierError(f"{device}: still mounted by {holder}; unmount it there, then run it again")
+        time.sleep(0.1)
+    run(["losetup", "--detach", str(device)])
+    while backing_path(device) == backing:
+        if time.monotonic() > deadline:
+            raise FlashtierError(
+                f"{device}: still open {seconds:g} seconds after it was detached; see `lsof {device}`"
+            )
+        time.sleep(0.05)
+
+
+def _mounted_by(device: Path) -> str:
+    """A process that has the device mounted, in whatever mount namespace it lives; empty where none has."""
+    number = device.stat().st_rdev
+    wanted = f" {os.major(number)}:{os.minor(number)} "
+    seen: set[str] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            namespace = str((process / "ns/mnt").readlink())
+            if namespace in seen:
+                continue
+            seen.add(namespace)
+            if wanted in (process / "mountinfo").read_text():
+                return f"process {process.name} ({(process / 'comm').read_text().strip()})"
+        except OSError:  # ended meanwhile
+            continue
+    return ""
+
+
+class _open:
+    """`os.open` as a context."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._descriptor = os.open(path, flags | os.O_CLOEXEC)
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,76 @@
+"""Names and paths that a stack has on the machine: one home for the program, the provider plugin and `sweep`.
+
+Nothing here touches the machine. A thing that carries one of these names, and the mark where it can carry
+one, belongs to the stack; everything else is somebody else's and is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from infra.paths import state_dir
+
+#: Key of the mark on every LXD object of the kit; its value is the stack's name.
+MARK = "user.flashtier.stack"
+
+#: A network interface's name has at most 15 characters (IFNAMSIZ), three of which are "ft-".
+LONGEST_STACK = 12
+
+
+def stack_fault(stack: str) -> str:
+    """Why the name cannot be a stack's on this platform, empty where it can."""
+    if re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK - 1}}}", stack):
+        return ""
+    return (
+        f"becomes part of a network interface's name, so it must be a lower-case letter and at most "
+        f"{LONGEST_STACK - 1} more of a-z, 0-9 and '-'; take another name"
+    )
+
+
+#: Where a host sees its block devices.
+HOST_DEVICES = Path("/dev/flashtier")
+
+
+def project(stack: str) -> str:
+    return f"flashtier-{stack}"
+
+
+def storage_pool(stack: str) -> str:
+    return f"flashtier-{stack}"
+
+
+def bridge(stack: str) -> str:
+    return f"ft-{stack}"
+
+
+def volume_directory(stack: str) -> Path:
+    return state_dir(stack) / "volumes"
+
+
+def volume_file(stack: str, host: str, volume: str) -> Path:
+    return volume_directory(stack) / f"{host}-{volume}.img"
+
+
+def runtime_directory(stack: str) -> Path:
+    """Sockets, process ids and mounts; gone after a reboot, like what they describe."""
+    return Path("/run/flashtier") / stack
+
+
+def link_directory(stack: str) -> Path:
+    return Path("/dev/flashtier") / stack
+
+
+def volume_link(stack: str, host: str, volume: str) -> Path:
+    """The symbolic link that LXD gets as a device's source.
+
+    LXD stores the source, so a loop device's number must never be in it: numbers are dealt anew after a
+    reboot. The link is in /dev because LXD accepts no other place, and because /dev is empty after a
+    reboot as well.
+    """
+    return link_directory(stack) / f"{host}-{volume}"
+
+
+def network_record(stack: str) -> Path:
+    """Holds the stack's address range for as long as its `unreachable` route may exist."""
+    return runtime_directory(stack) / "network"

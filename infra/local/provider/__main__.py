@@ -1,0 +1,5 @@
+"""Start the provider plugin."""
+
+from infra.local.provider.server import serve
+
+serve()

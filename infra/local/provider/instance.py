@@ -1,0 +1,164 @@
+"""A host: a privileged system container, started, with the operator's account and its own SSH host key."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from infra.errors import FlashtierError
+from infra.local.lxd import Lxd, refuse_foreign
+from infra.local.names import MARK
+from infra.local.provider.resource import Found, Incomplete, Resource
+from infra.local.provider.schema import InstanceInputs
+
+#: Seconds until systemd in a started host must be up, on a machine that starts many at once.
+BOOT = 120
+UNPACK = 300
+STOP = 30
+
+FIRST_BOOT = "/usr/local/lib/flashtier/first-boot"
+AUTHORIZED_KEYS = "/etc/flashtier/authorized_keys"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+
+#: The image is unpacked once a host: more at a time than cores only makes each slower.
+_unpacking = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+
+
+class Instance(Resource[InstanceInputs]):
+    model = InstanceInputs
+
+    def identity(self, inputs: InstanceInputs) -> str:
+        return f"{inputs.project}/{inputs.name}"
+
+    def converge(self, inputs: InstanceInputs) -> dict[str, Any]:
+        lxd = self.lxd(inputs.project)
+        found = lxd.get("instances", inputs.name)
+        if found is None:
+            with _unpacking:
+                lxd.post("instances", body=_body(inputs), seconds=UNPACK)
+        else:
+            refuse_foreign("host", inputs.name, found, inputs.stack)
+            self._configure(lxd, inputs, found)
+        try:
+            self._start(lxd, inputs)
+            self._set_up(lxd, inputs)
+            key = _host_key(lxd, inputs)
+        except FlashtierError as error:
+            raise Incomplete(self.identity(inputs), f"host {inputs.name}: {error}") from error
+        return {"sshHostKey": key}
+
+    def _configure(self, lxd: Lxd, inputs: InstanceInputs, found: Mapping[str, Any]) -> None:
+        """Limits change while the host runs."""
+        wanted = _limits(inputs)
+        if any(found["config"].get(key) != value for key, value in wanted.items()):
+            lxd.patch("instances", inputs.name, body={"config": wanted})
+
+    def _start(self, lxd: Lxd, inputs: InstanceInputs) -> None:
+        if _status(lxd, inputs) == "Frozen":
+            lxd.put("instances", inputs.name, "state", body={"action": "unfreeze", "timeout": STOP})
+        if _status(lxd, inputs) != "Running":
+            body = {"action": "start", "timeout": STOP, "force": False}
+            lxd.put("instances", inputs.name, "state", body=body, seconds=BOOT)
+
+    def _set_up(self, lxd: Lxd, inputs: InstanceInputs) -> None:
+        lxd.poll("systemd has finished booting", lambda: _booted(lxd, inputs.name), seconds=BOOT)
+        lxd.make_directory(inputs.name, "/etc/flashtier", "0755")
+        lxd.write_file(
+            inputs.name, AUTHORIZED_KEYS, "".join(f"{key}\n" for key in inputs.authorized_keys), "0600"
+        )
+        # Idempotent, so it simply runs: a killed run cannot leave it half done for ever.
+        code, said = lxd.execute(inputs.name, [FIRST_BOOT, inputs.user], seconds=BOOT)
+        if code != 0:
+            raise FlashtierError(f"{FIRST_BOOT} {inputs.user} ended with {code}: {said or 'it said nothing'}")
+
+    def read(self, inputs: InstanceInputs) -> Found | None:
+        if self.lxd().get("projects", inputs.project) is None:
+            return None
+        lxd = self.lxd(inputs.project)
+        found = lxd.get("instances", inputs.name)
+        if found is None:
+            return None
+        refuse_foreign("host", inputs.name, found, inputs.stack)
+        config = found["config"]
+        drifted = {
+            "vcpus": _number(config.get("limits.cpu")),
+            "memoryMib": _number(str(config.get("limits.memory", "")).removesuffix("MiB")),
+            "running": found["status"] == "Running",
+            "image": config.get("volatile.base_image", inputs.image),
+            "address": found["devices"].get("eth0", {}).get("ipv4.address", ""),
+        }
+        return Found({**inputs.wire(), **drifted}, {})
+
+    def delete(self, inputs: InstanceInputs) -> None:
+        if self.lxd().get("projects", inputs.project) is None:
+            return
+        lxd = self.lxd(inputs.project)
+        found = lxd.get("instances", inputs.name)
+        if found is None:
+            return
+        refuse_foreign("host", inputs.name, found, inputs.stack)
+        if found["status"] != "Stopped":
+            body = {"action": "stop", "timeout": STOP, "force": True}
+            lxd.put("instances", inputs.name, "state", body=body, seconds=STOP * 2)
+        lxd.delete("instances", inputs.name, seconds=UNPACK)
+
+
+def _body(inputs: InstanceInputs) -> dict[str, Any]:
+    return {
+        "name": inputs.name,
+        "type": "container",
+        "source": {"type": "image", "fingerprint": inputs.image},
+        # None of the default profile: what a host has is all here.
+        "profiles": [],
+        "config": {
+            MARK: inputs.stack,
+            # A file system on a block device can be mounted by the real root only.
+            "security.privileged": "true",
+            # LXD's AppArmor profile for privileged containers forbids that mount, and units' own mount
+            # namespaces.
+            "raw.lxc": "lxc.apparmor.profile=unconfined",
+            # After a reboot of the machine no host starts before its devices are bound: `pulumi up` starts
+            # it.
+            "boot.autostart": "false",
+            **_limits(inputs),
+        },
+        "devices": {
+            "root": {"type": "disk", "path": "/", "pool": inputs.storage_pool},
+            "eth0": {
+                "type": "nic",
+                "name": "eth0",
+                "network": inputs.network,
+                "ipv4.address": inputs.address,
+            },
+        },
+    }
+
+
+def _limits(inputs: InstanceInputs) -> dict[str, str]:
+    return {"limits.cpu": str(inputs.vcpus), "limits.memory": f"{inputs.memory_mib}MiB"}
+
+
+def _status(lxd: Lxd, inputs: InstanceInputs) -> str:
+    found = lxd.get("instances", inputs.name)
+    if found is None:
+        raise FlashtierError("it was removed meanwhile; run it again")
+    return str(found["status"])
+
+
+def _booted(lxd: Lxd, name: str) -> bool:
+    """`degraded` is a finished boot too: which units failed is verified later, with their names."""
+    _, said = lxd.execute(name, ["systemctl", "is-system-running"], seconds=BOOT)
+    return said in ("running", "degraded")
+
+
+def _host_key(lxd: Lxd, inputs: InstanceInputs) -> str:
+    text = lxd.read_file(inputs.name, HOST_KEY)
+    if not text:
+        raise FlashtierError(f"{HOST_KEY} does not exist: its first boot made no SSH host key")
+    return " ".join(text.split()[:2])
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0

@@ -1,0 +1,117 @@
+"""The bridge of a stack, over an `unreachable` route of the highest metric for the stack's range.
+
+The route comes first and goes last: from before the first host until after the last one, a packet for a
+host that is not there is refused by the machine instead of following the default route out of it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.local import names, routes
+from infra.local.lxd import Lxd, marked, refuse_foreign
+from infra.local.provider.resource import Found, Resource
+from infra.local.provider.schema import Failure, NetworkInputs
+
+
+class Network(Resource[NetworkInputs]):
+    model = NetworkInputs
+
+    def check(self, olds: Mapping[str, Any], news: NetworkInputs) -> list[Failure]:
+        failures = []
+        if ipaddress.IPv4Address(news.gateway) not in ipaddress.IPv4Network(news.cidr):
+            failures.append(
+                Failure(
+                    property="gateway",
+                    reason=f"gateway = {news.gateway!r}: is not in {news.cidr}; take one of it",
+                )
+            )
+        if overlaps := range_conflicts(self.lxd(), news.name, news.cidr, news.stack):
+            failures.append(Failure(property="cidr", reason=f"cidr = {news.cidr!r}: {overlaps}"))
+        return failures
+
+    def identity(self, inputs: NetworkInputs) -> str:
+        return inputs.name
+
+    def converge(self, inputs: NetworkInputs) -> dict[str, Any]:
+        lxd = self.lxd()
+        found = lxd.get("networks", inputs.name)
+        if found is not None:
+            refuse_foreign("network", inputs.name, found, inputs.stack)
+        record = names.network_record(inputs.stack)
+        record.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        record.write_text(f"{inputs.cidr}\n")
+        routes.add_unreachable(inputs.cidr)
+        config = _config(inputs)
+        if found is None:
+            lxd.post("networks", body={"name": inputs.name, "type": "bridge", "config": config})
+        elif _differs(found, config) or not _is_up(inputs.name):
+            # LXD builds the interface anew whenever it takes a configuration.
+            lxd.put("networks", inputs.name, body={"config": config})
+        return {}
+
+    def read(self, inputs: NetworkInputs) -> Found | None:
+        found = self.lxd().get("networks", inputs.name)
+        if found is None:
+            return None
+        refuse_foreign("network", inputs.name, found, inputs.stack)
+        intact = (
+            routes.has_unreachable(inputs.cidr)
+            and _is_up(inputs.name)
+            and not _differs(found, _config(inputs))
+        )
+        return Found({**inputs.wire(), "intact": intact}, {})
+
+    def delete(self, inputs: NetworkInputs) -> None:
+        lxd = self.lxd()
+        found = lxd.get("networks", inputs.name)
+        if found is not None:
+            refuse_foreign("network", inputs.name, found, inputs.stack)
+            lxd.delete("networks", inputs.name)
+        routes.remove_unreachable(inputs.cidr)
+        names.network_record(inputs.stack).unlink(missing_ok=True)
+
+
+def range_conflicts(lxd: Lxd, bridge: str, cidr: str, stack: str) -> str:
+    """Why the range cannot be used on this machine, empty where it can."""
+    wanted = ipaddress.IPv4Network(cidr)
+    found = []
+    own = False
+    for name in lxd.names("networks"):
+        network = lxd.get("networks", name) or {}
+        if name == bridge:
+            if network.get("managed") and not marked(network, stack):
+                return f"the LXD network {bridge} exists and is not this stack's; give the stack another name"
+            own = True
+            continue
+        address = network.get("config", {}).get("ipv4.address", "none")
+        if "/" in address and ipaddress.IPv4Network(address, strict=False).overlaps(wanted):
+            found.append(f"the LXD network {name} ({address})")
+    found += routes.overlaps(cidr, bridge if own else "")
+    return f"overlaps {', '.join(found)}; take a range that this machine does not know" if found else ""
+
+
+def _config(inputs: NetworkInputs) -> dict[str, str]:
+    prefix = ipaddress.IPv4Network(inputs.cidr).prefixlen
+    return {
+        "ipv4.address": f"{inputs.gateway}/{prefix}",
+        "ipv4.nat": "true",
+        "ipv6.address": "none",
+        "dns.mode": "managed",
+        "dns.domain": inputs.domain,
+        names.MARK: inputs.stack,
+    }
+
+
+def _differs(found: Mapping[str, Any], config: Mapping[str, str]) -> bool:
+    return any(found["config"].get(key) != value for key, value in config.items())
+
+
+def _is_up(bridge: str) -> bool:
+    try:
+        return int(Path(f"/sys/class/net/{bridge}/flags").read_text(), 16) & 1 == 1
+    except FileNotFoundError:
+        return False

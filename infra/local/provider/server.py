@@ -1,0 +1,259 @@
+"""The engine's protocol: checks, diffs and calls the resources, turns their errors into its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf import empty_pb2, struct_pb2
+from google.rpc import status_pb2  # type: ignore[import-untyped]
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2 as wire
+
+from infra.errors import FlashtierError
+from infra.local.provider import schema
+from infra.local.provider.attachment import VolumeAttachment
+from infra.local.provider.image import Image
+from infra.local.provider.instance import Instance
+from infra.local.provider.marshalling import UNKNOWN, Unsupported, from_wire, to_wire
+from infra.local.provider.network import Network
+from infra.local.provider.project import Project
+from infra.local.provider.resource import Incomplete, Resource
+from infra.local.provider.storage_pool import StoragePool
+from infra.local.provider.volume import Volume
+
+RESOURCES: dict[str, type[Resource[Any]]] = {
+    f"lxd:index:{kind.__name__}": kind
+    for kind in (Project, StoragePool, Image, Network, Instance, Volume, VolumeAttachment)
+}
+Answer = TypeVar("Answer")
+Context: TypeAlias = grpc.ServicerContext
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._resources = {token: kind(self._cancelled) for token, kind in RESOURCES.items()}
+
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=schema.VERSION)
+
+    def GetSchema(self, request: wire.GetSchemaRequest, context: Context) -> wire.GetSchemaResponse:
+        return wire.GetSchemaResponse(schema=json.dumps(schema.pulumi_schema()))
+
+    def CheckConfig(self, request: wire.CheckRequest, context: Context) -> wire.CheckResponse:
+        unknown = sorted(set(request.news.fields) - {"version", "pluginDownloadURL"})
+        return wire.CheckResponse(
+            inputs=request.news,
+            failures=[
+                wire.CheckFailure(
+                    property=key, reason=f"{key}: the provider lxd takes no configuration; remove it"
+                )
+                for key in unknown
+            ],
+        )
+
+    def DiffConfig(self, request: wire.DiffRequest, context: Context) -> wire.DiffResponse:
+        return wire.DiffResponse(changes=wire.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: wire.ConfigureRequest, context: Context) -> wire.ConfigureResponse:
+        return wire.ConfigureResponse(
+            acceptSecrets=False, supportsPreview=True, acceptResources=False, acceptOutputs=False
+        )
+
+    def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
+        """Waits end with an error at their next step; what exists by then is taken up by the next run."""
+        self._cancelled.set()
+        return empty_pb2.Empty()
+
+    def Check(self, request: wire.CheckRequest, context: Context) -> wire.CheckResponse:
+        def work() -> wire.CheckResponse:
+            resource = self._resource(request.urn)
+            olds, news = from_wire(request.olds), from_wire(request.news)
+            failures = schema.check(resource.model, olds, news)
+            # A look at the machine needs all values; a preview may not have them yet, the update will.
+            if not failures and UNKNOWN not in news.values():
+                failures = resource.check(olds, _inputs(resource, news))
+            return wire.CheckResponse(
+                inputs=request.news,
+                failures=[wire.CheckFailure(property=f.property, reason=f.reason) for f in failures],
+            )
+
+        return _answer(context, work)
+
+    def Diff(self, request: wire.DiffRequest, context: Context) -> wire.DiffResponse:
+        def work() -> wire.DiffResponse:
+            return diff(
+                self._resource(request.urn).model,
+                from_wire(request.old_inputs),
+                from_wire(request.news),
+                set(request.ignoreChanges),
+            )
+
+        return _answer(context, work)
+
+    def Create(self, request: wire.CreateRequest, context: Context) -> wire.CreateResponse:
+        def work() -> wire.CreateResponse:
+            news = from_wire(request.properties)
+            if request.preview:
+                return wire.CreateResponse(id="", properties=to_wire(news))
+            resource = self._resource(request.urn)
+            inputs = _inputs(resource, news)
+            outputs = resource.converge(inputs)
+            return wire.CreateResponse(id=resource.identity(inputs), properties=to_wire({**news, **outputs}))
+
+        return _answer(context, work, request.properties)
+
+    def Read(self, request: wire.ReadRequest, context: Context) -> wire.ReadResponse:
+        def work() -> wire.ReadResponse:
+            resource = self._resource(request.urn)
+            found = resource.read(_recorded(resource, request.inputs, request.properties))
+            if found is None:
+                return wire.ReadResponse(id="")
+            properties = {**from_wire(request.properties), **found.inputs, **found.outputs}
+            return wire.ReadResponse(
+                id=request.id, inputs=to_wire(found.inputs), properties=to_wire(properties)
+            )
+
+        return _answer(context, work)
+
+    def Update(self, request: wire.UpdateRequest, context: Context) -> wire.UpdateResponse:
+        def work() -> wire.UpdateResponse:
+            news = from_wire(request.news)
+            if request.preview:
+                return wire.UpdateResponse(properties=to_wire(_foreseen(request, news)))
+            resource = self._resource(request.urn)
+            outputs = resource.converge(_inputs(resource, news))
+            return wire.UpdateResponse(properties=to_wire({**news, **outputs}))
+
+        return _answer(context, work, request.news)
+
+    def Delete(self, request: wire.DeleteRequest, context: Context) -> empty_pb2.Empty:
+        def work() -> empty_pb2.Empty:
+            resource = self._resource(request.urn)
+            resource.delete(_recorded(resource, request.old_inputs, request.properties))
+            return empty_pb2.Empty()
+
+        return _answer(context, work)
+
+    def _resource(self, urn: str) -> Resource[Any]:
+        token = urn.split("::")[2].split("$")[-1]
+        if token not in self._resources:
+            raise FlashtierError(
+                f"{token}: the provider lxd has no such resource; it has {', '.join(self._resources)}"
+            )
+        return self._resources[token]
+
+
+def diff(
+    model: type[schema.Inputs], olds: Mapping[str, Any], news: Mapping[str, Any], ignored: set[str]
+) -> wire.DiffResponse:
+    """What changes between two sets of inputs, and whether it does so in place."""
+    kinds = wire.PropertyDiff
+    detailed = {}
+    for name in sorted({*olds, *news}):
+        if name in ignored or olds.get(name) == news.get(name):
+            continue
+        replaces = schema.change_of(model, name) == "replace"
+        kind = (kinds.ADD, kinds.ADD_REPLACE) if name not in olds else (kinds.UPDATE, kinds.UPDATE_REPLACE)
+        if name not in news:
+            kind = (kinds.DELETE, kinds.DELETE_REPLACE)
+        detailed[name] = kinds(kind=kind[replaces], inputDiff=True)
+    replaced = [name for name in detailed if schema.change_of(model, name) == "replace"]
+    answer = wire.DiffResponse
+    return answer(
+        changes=answer.DIFF_SOME if detailed else answer.DIFF_NONE,
+        diffs=list(detailed),
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+        replaces=replaced,
+        deleteBeforeReplace=bool(replaced) and model.delete_before_replace,
+    )
+
+
+def _foreseen(request: wire.UpdateRequest, news: dict[str, Any]) -> dict[str, Any]:
+    """A preview's outputs of an update: a loop device may be another one after it was bound anew."""
+    outputs = {key: value for key, value in from_wire(request.olds).items() if key not in news}
+    if "device" in outputs and from_wire(request.old_inputs).get("bound") is False:
+        outputs["device"] = UNKNOWN
+    return {**outputs, **news}
+
+
+def _inputs(resource: Resource[Any], values: Mapping[str, Any]) -> schema.Inputs:
+    model: type[schema.Inputs] = resource.model
+    return model.model_validate(
+        {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    )
+
+
+def _recorded(
+    resource: Resource[Any], inputs: struct_pb2.Struct, properties: struct_pb2.Struct
+) -> schema.Inputs:
+    """The state's inputs as they are: what a refresh found need not be what Check would let through.
+
+    A flag that was found false is drift, not an input: what is declared is true.
+    """
+    recorded = from_wire(inputs) or from_wire(properties)
+    model: type[schema.Inputs] = resource.model
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if field.alias not in recorded:
+            raise FlashtierError(
+                f"{field.alias}: is not in the state, so the resource cannot be found; it cannot be imported"
+            )
+        value = recorded[field.alias]
+        values[name] = True if value is False else tuple(value) if isinstance(value, list) else value
+    return model.model_construct(**values)
+
+
+def _answer(
+    context: Context, work: Callable[[], Answer], properties: struct_pb2.Struct | None = None
+) -> Answer:
+    try:
+        return work()
+    except Incomplete as error:
+        _incomplete(context, error, properties)
+    except (FlashtierError, Unsupported) as error:
+        context.abort(grpc.StatusCode.UNKNOWN, str(error))
+    except Exception as error:
+        # Not foreseen, so the place matters: it goes to the log, one line of it to the person.
+        traceback.print_exc()
+        context.abort(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
+    raise AssertionError("unreachable: abort raises")
+
+
+def _incomplete(context: Context, error: Incomplete, properties: struct_pb2.Struct | None) -> NoReturn:
+    """Tell the engine that the object exists, so that it is kept in the state and gone on with."""
+    detail = wire.ErrorResourceInitFailed(
+        id=error.identity, properties=properties, reasons=[str(error)], inputs=properties
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNKNOWN, str(error))
+    raise AssertionError("unreachable: abort raises")
+
+
+def serve() -> None:
+    """Serve on a free port of the loopback, the first line of the output, until the engine goes."""
+    # A terminal's Ctrl-C goes to the whole group; the engine hears it too and asks with Cancel.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = grpc.server(ThreadPoolExecutor(32))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    engine = os.getppid()
+    # A killed engine says nothing: without this its plugins would stay for ever.
+    while os.getppid() == engine:
+        server.wait_for_termination(timeout=1)
+    os._exit(1)

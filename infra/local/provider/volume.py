@@ -1,0 +1,169 @@
+"""A volume: a sparse file bound to a loop device, for the network class through nbdkit and nbdfuse."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.errors import FlashtierError
+from infra.local import loops, names
+from infra.local.provider.resource import Found, Resource
+from infra.local.provider.schema import Failure, VolumeInputs
+from infra.local.run import CommandFailed, run
+from infra.local.throttled import EXPORTED_SIZE, Throttled, restore_size
+
+GIB = 1 << 30
+
+
+class Volume(Resource[VolumeInputs]):
+    model = VolumeInputs
+
+    def check(self, olds: Mapping[str, Any], news: VolumeInputs) -> list[Failure]:
+        was = olds.get("sizeGib", 0)
+        if news.size_gib >= was:
+            return []
+        return [
+            Failure(
+                property="sizeGib",
+                reason=f"sizeGib = {news.size_gib}: volume {news.name} of {news.host} has {was} GiB and "
+                "cannot shrink; "
+                f"declare at least {was}",
+            )
+        ]
+
+    def identity(self, inputs: VolumeInputs) -> str:
+        return f"{inputs.stack}/{inputs.host}/{inputs.name}"
+
+    def converge(self, inputs: VolumeInputs) -> dict[str, Any]:
+        file, size = Path(inputs.file), inputs.size_gib * GIB
+        if file.exists():
+            _refuse_other_content(inputs, file)
+            restore_size(file, size)
+        else:
+            _make(file)
+        has = file.stat().st_size
+        if has > size:
+            raise FlashtierError(
+                f"{file}: has {has} bytes, more than the declared {size}, and cannot shrink; declare it"
+            )
+        if has < size:
+            os.truncate(file, size)
+        loop = _bind(inputs, file, size)
+        _point(Path(inputs.link), loop.path)
+        return {"device": str(loop.path)}
+
+    def read(self, inputs: VolumeInputs) -> Found | None:
+        file, size = Path(inputs.file), inputs.size_gib * GIB
+        if not file.exists():
+            raise FlashtierError(
+                f"{file}: the file of volume {inputs.name} of {inputs.host} is missing, and with it its "
+                "data; "
+                "put it back: it is never replaced by a blank one in silence"
+            )
+        has = file.stat().st_size
+        if has < size:
+            raise FlashtierError(
+                f"{file}: has {has} bytes where {size} were made: it was cut off outside the kit; put "
+                "back the whole file"
+            )
+        device = _bound_device(inputs, file)
+        found = {**inputs.wire(), "bound": device is not None and has != EXPORTED_SIZE}
+        if has != EXPORTED_SIZE:
+            found["sizeGib"] = has // GIB
+        return Found(found, {} if device is None else {"device": str(device)})
+
+    def delete(self, inputs: VolumeInputs) -> None:
+        file, link = Path(inputs.file), Path(inputs.link)
+        remove(inputs.stack, inputs.host, inputs.name, file)
+        link.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+        for directory in (link.parent, file.parent):
+            _remove_empty(directory)
+
+
+def remove(stack: str, host: str, name: str, file: Path) -> None:
+    """Detach whatever is bound to the volume's file and end what serves it."""
+    throttled = _throttled(stack, host, name, file)
+    if throttled.fault():
+        # A hanging server would make the detaching hang; one that serves writes what is under way.
+        throttled.end_processes()
+    for device, backing in loops.bound().items():
+        # The path is enough here: the file may be deleted, the mount dead, so no inode can be asked for.
+        if backing in (file, throttled.device_file):
+            loops.detach(device)
+    throttled.stop()
+
+
+def _throttled(stack: str, host: str, name: str, file: Path) -> Throttled:
+    return Throttled(names.runtime_directory(stack) / "throttled" / f"{host}-{name}", file)
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _refuse_other_content(inputs: VolumeInputs, file: Path) -> None:
+    """A file that is there already is taken only where it is blank or carries the declared file system."""
+    if file.is_symlink() or not file.is_file():
+        raise FlashtierError(f"{file}: is not a plain file; move it away")
+    probed = run(
+        ["blkid", "--probe", "--match-tag", "UUID", "--output", "value", str(file)], allowed=(0, 2)
+    ).strip()
+    if probed == inputs.uuid:
+        return
+    if probed or run(["wipefs", "--no-act", "--output", "TYPE", str(file)]).strip():
+        raise FlashtierError(
+            f"{file}: holds another file system ({probed or 'no UUID'}) than the declared {inputs.uuid}; "
+            "move the file away if it is not this stack's, or restore the right one"
+        )
+
+
+def _bind(inputs: VolumeInputs, file: Path, size: int) -> loops.Loop:
+    if inputs.volume_class == "flash":
+        loop = loops.bind(file)
+        loops.refresh_size(loop.path)
+        return loop
+    throttled = _throttled(inputs.stack, inputs.host, inputs.name, file)
+    if throttled.fault():
+        # A loop over a dead mount answers with errors only; the next bind gets another one.
+        remove(inputs.stack, inputs.host, inputs.name, file)
+        throttled.start()
+    return loops.bind(throttled.device_file, size_limit=size)
+
+
+def _bound_device(inputs: VolumeInputs, file: Path) -> Path | None:
+    """The loop device if link, device and file belong together and all of it serves, else None."""
+    backing = file
+    if inputs.volume_class == "network":
+        throttled = _throttled(inputs.stack, inputs.host, inputs.name, file)
+        if throttled.fault():
+            return None
+        backing = throttled.device_file
+    try:
+        device = Path(inputs.link).readlink()
+        loop = loops.inspect(device)
+        if loop is None or loop.backing != loops.FileIdentity.of(backing):
+            return None
+    except (FileNotFoundError, CommandFailed):
+        return None
+    return device
+
+
+def _point(link: Path, device: Path) -> None:
+    """Set the link in one step: a host that starts now sees the old device or the new one, never none."""
+    link.parent.mkdir(parents=True, mode=0o755, exist_ok=True)
+    if link.is_symlink() and link.readlink() == device:
+        return
+    fresh = link.with_name(f".{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(device)
+    fresh.replace(link)
+
+
+def _remove_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):  # another volume lives there
+        directory.rmdir()

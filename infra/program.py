@@ -1,0 +1,92 @@
+"""The program's one flow: environment -> topology -> platform -> contract.
+
+A fault ends it as lines, not as a trace.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+
+from infra import postgresql, topology
+from infra.contract import SECRET_NAMES, VERSION, Contract, ContractDatabase, Setting
+from infra.environment import Environment
+from infra.errors import EnvironmentInvalid, FlashtierError
+from infra.local.platform import LocalPlatform
+from infra.platform import Deployed, Platform
+from infra.topology import Topology
+
+PLATFORMS: dict[str, type[Platform]] = {"local": LocalPlatform}
+
+
+def run(stack: str, config: pulumi.Config) -> None:
+    """Declare the stack and export `contract` and `secrets`.
+
+    Raises `pulumi.RunError`, which Pulumi prints as it is.
+    """
+    try:
+        _run(stack, config)
+    except FlashtierError as error:
+        raise pulumi.RunError(str(error)) from error
+
+
+def _run(stack: str, config: pulumi.Config) -> None:
+    environment = Environment.parse(config.get_object("environment"))
+    settings = postgresql.settings(environment)
+    hosts = topology.build(stack, environment)
+    platform = PLATFORMS[environment.platform]()
+    secrets, certificate = _secrets(stack, config)
+    if faults := platform.preflight(hosts):
+        raise EnvironmentInvalid(faults)
+    deployed = platform.deploy(hosts, environment)
+    pulumi.export(
+        "contract", deployed.apply(lambda known: _contract(hosts, environment, known, certificate, settings))
+    )
+    pulumi.export("secrets", secrets)
+
+
+def _secrets(stack: str, config: pulumi.Config) -> tuple[pulumi.Output[dict[str, str]], str]:
+    """The encrypted values, whole, and the authority's public certificate."""
+    fix = f"run `flashtier secrets -s {stack}`, which makes what is missing"
+    sealed, certificate = config.get_secret("secrets"), config.get("caCertificate")
+    if sealed is None or not certificate:
+        missing = "flashtier:secrets" if sealed is None else "flashtier:caCertificate"
+        raise EnvironmentInvalid([f"{missing}: is missing; {fix}"])
+
+    def whole(text: str) -> dict[str, str]:
+        values: dict[str, str] = json.loads(text)
+        if missing := sorted(set(SECRET_NAMES) - set(values)):
+            raise pulumi.RunError(f"flashtier:secrets: lacks {', '.join(missing)}; {fix}")
+        return values
+
+    return sealed.apply(whole), certificate
+
+
+def _contract(
+    hosts: Topology,
+    environment: Environment,
+    deployed: Deployed,
+    certificate: str,
+    settings: tuple[Setting, ...],
+) -> dict[str, Any]:
+    contract = Contract(
+        version=VERSION,
+        stack=hosts.stack,
+        platform=environment.platform,
+        domain=hosts.domain,
+        cidr=hosts.cidr,
+        gateway=hosts.gateway,
+        controller=deployed.controller,
+        ca_certificate=certificate,
+        access=deployed.access,
+        hosts=deployed.hosts,
+        flows=hosts.flows,
+        database=ContractDatabase(
+            version=environment.database.version, primary=hosts.primary, settings=settings
+        ),
+        app=environment.app,
+        unsupported=deployed.unsupported,
+    )
+    return contract.model_dump(mode="json")
