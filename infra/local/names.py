@@ -17,9 +17,14 @@ MARK = "user.flashtier.stack"
 #: A network interface's name has at most 15 characters (IFNAMSIZ), three of which are "ft-".
 LONGEST_STACK = 12
 
+#: Names beside the stacks' directories in the state directory.
+RESERVED = frozenset({"pulumi", "passphrase"})
+
 
 def stack_fault(stack: str) -> str:
     """Why the name cannot be a stack's on this platform, empty where it can."""
+    if stack in RESERVED:
+        return "is a name that the kit's own files have; take another name"
     if re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK - 1}}}", stack):
         return ""
     return (
