@@ -146,8 +146,8 @@ def ensure_passphrase() -> None:
     backend = file_backend()
     if backend is not None and any((backend / ".pulumi/stacks").glob("*/*.json")):
         raise FlashtierError(
-            f"{passphrase_file()} is missing and the stacks in {backend} have secrets made with it; put it back "
-            f"from a copy, or, to give these stacks up for good, move {backend} away"
+            f"{passphrase_file()} is missing and the stacks in {backend} have secrets made with it; "
+            f"put it back from a copy, or, to give these stacks up for good, move {backend} away"
         )
     passphrase_file().parent.mkdir(parents=True, exist_ok=True)
     new = passphrase_file().with_suffix(".new")
@@ -214,11 +214,18 @@ def gone(stack: str) -> None:
 def without_own_keys(text: str) -> str:
     """A stack's settings file without what the kit and Pulumi wrote into it; all else stays as it is."""
     lines: list[str] = []
+    blank: list[str] = []  # inside a value or after it: the next line that is not blank tells
     dropping: int | None = None
     for line in text.splitlines(keepends=True):
-        indent = len(line) - len(line.lstrip())
-        if dropping is not None and line.strip() and indent > dropping:
+        if not line.strip():
+            blank.append(line)
             continue
+        indent = len(line) - len(line.lstrip())
+        if dropping is not None and indent > dropping:
+            blank.clear()
+            continue
+        lines += blank
+        blank.clear()
         dropping = None
         if line.strip().startswith(tuple(f"{key}:" for key in OWN_KEYS)) or line.startswith(
             "encryptionsalt:"
@@ -226,7 +233,7 @@ def without_own_keys(text: str) -> str:
             dropping = indent
             continue
         lines.append(line)
-    return "".join(lines)
+    return "".join(lines + blank)
 
 
 def main(arguments: list[str]) -> int:

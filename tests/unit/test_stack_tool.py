@@ -1,0 +1,155 @@
+"""tools/stack.py: whose lock may be taken away, and what of a settings file is not the user's."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.errors import FlashtierError
+from infra.paths import ROOT
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("stack_tool", ROOT / "tools/stack.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["stack_tool"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+stack_tool = load()
+NANOSECONDS = "%Y-%m-%dT%H:%M:%S.%f123Z"
+
+
+def write_lock(backend: Path, pid: int, *, taken: datetime | None = None, host: str | None = None) -> None:
+    """A lock as Pulumi's file backend writes it."""
+    directory = backend / ".pulumi/locks/organization/kit/local"
+    directory.mkdir(parents=True, exist_ok=True)
+    content = {
+        "pid": pid,
+        "username": "someone",
+        "hostname": host or socket.gethostname(),
+        "timestamp": (taken or datetime.now(UTC)).strftime(NANOSECONDS),
+    }
+    (directory / f"{pid}.json").write_text(json.dumps(content))
+    (directory / f"{pid}.json.attrs").write_text("{}")
+
+
+def only_lock(backend: Path) -> object:
+    (lock,) = stack_tool.locks(backend, "kit", "local")
+    return lock
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait(10)
+    return process.pid
+
+
+def test_a_lock_of_a_process_that_lives_is_held(tmp_path: Path) -> None:
+    write_lock(tmp_path, os.getpid())
+    assert only_lock(tmp_path).is_held()  # type: ignore[attr-defined]
+
+
+def test_a_lock_of_a_process_that_is_gone_is_not(tmp_path: Path) -> None:
+    write_lock(tmp_path, dead_pid())
+    assert not only_lock(tmp_path).is_held()  # type: ignore[attr-defined]
+
+
+def test_a_lock_of_a_zombie_is_not_held(tmp_path: Path) -> None:
+    process = subprocess.Popen(["true"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read()  # at its end, the process has ended; nobody has asked for its exit code yet
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    write_lock(tmp_path, process.pid)
+    held = only_lock(tmp_path).is_held()  # type: ignore[attr-defined]
+    process.wait(10)
+    assert not held
+
+
+def test_a_number_given_to_a_later_process_does_not_hold_the_lock(tmp_path: Path) -> None:
+    write_lock(tmp_path, os.getpid(), taken=datetime.now(UTC) - timedelta(days=1))
+    assert not only_lock(tmp_path).is_held()  # type: ignore[attr-defined]
+
+
+def test_a_lock_of_another_machine_is_held(tmp_path: Path) -> None:
+    write_lock(tmp_path, dead_pid(), host="elsewhere")
+    assert only_lock(tmp_path).is_held()  # type: ignore[attr-defined]
+
+
+def test_a_lock_cut_short_by_a_kill_is_not_held(tmp_path: Path) -> None:
+    write_lock(tmp_path, os.getpid())
+    (file,) = (tmp_path / ".pulumi/locks/organization/kit/local").glob("*.json")
+    file.write_text('{"pid": 1')
+    assert not only_lock(tmp_path).is_held()  # type: ignore[attr-defined]
+
+
+def test_a_living_lock_is_refused_and_its_owner_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    monkeypatch.setattr(stack_tool, "project_name", lambda: "kit")
+    monkeypatch.setattr(stack_tool, "pulumi", lambda *arguments: pytest.fail(f"ran pulumi {arguments}"))
+    write_lock(tmp_path, dead_pid())
+    write_lock(tmp_path, os.getpid())
+    with pytest.raises(FlashtierError, match=f"pid {os.getpid()} of someone@"):
+        stack_tool.release_locks("local")
+
+
+def test_a_passphrase_is_made_once_and_for_root_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "state" / "passphrase"
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(file))
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    stack_tool.ensure_passphrase()
+    made = file.read_text()
+    assert len(made.strip()) >= 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    stack_tool.ensure_passphrase()
+    assert file.read_text() == made
+
+
+def test_a_lost_passphrase_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "passphrase"
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(file))
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    stacks = tmp_path / ".pulumi/stacks/flashtier"
+    stacks.mkdir(parents=True)
+    (stacks / "local.json").write_text("{}")
+    with pytest.raises(FlashtierError, match=str(file)):
+        stack_tool.ensure_passphrase()
+    assert not file.exists()
+
+
+SETTINGS = (ROOT / "Pulumi.local.yaml").read_text()
+OWN = (
+    "  flashtier:secrets:\n    secure: v1:AAAA:BBBB==\n",
+    "  flashtier:caCertificate: |\n    -----BEGIN CERTIFICATE-----\n    MIIB\n    -----END-----\n",
+    "  flashtier:caCertificate: |-\n    -----BEGIN CERTIFICATE-----\n\n    MIIB\n",
+    '  flashtier:caCertificate: "-----BEGIN CERTIFICATE-----\\nMIIB"\n',
+)
+
+
+@given(st.lists(st.sampled_from(OWN), unique=True), st.booleans(), st.booleans())
+def test_what_the_kit_wrote_goes_and_the_rest_stays(
+    own: list[str], salt_first: bool, salt_last: bool
+) -> None:
+    salt = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
+    written = (salt if salt_first else "") + SETTINGS + "".join(own) + (salt if salt_last else "")
+    assert stack_tool.without_own_keys(written) == SETTINGS
