@@ -85,7 +85,8 @@ def ensure(name: str, config_file: Path | None = None) -> Report:
 
 
 def _ensure_backend() -> None:
-    """A file backend needs its directory; any other has one."""
+    """The state's directory, for its owner only; a file backend needs its own in it, any other has one."""
+    paths.state_root().mkdir(mode=0o700, parents=True, exist_ok=True)
     url = environment()["PULUMI_BACKEND_URL"]
     if url.startswith("file:///"):
         Path(url.removeprefix("file://")).mkdir(mode=0o700, parents=True, exist_ok=True)
