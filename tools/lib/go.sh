@@ -40,7 +40,9 @@ build_module() { # DIRECTORY PACKAGE TARGET LDFLAGS: build into TARGET, which ap
     (
         cd "$directory" || exit
         export CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off GOFLAGS='-mod=readonly -modcacherw -buildvcs=false'
-        export GOPATH=$FLASHTIER_CACHE/go/work GOCACHE=$FLASHTIER_CACHE/go/work/build
+        # not /tmp, which is a part of the memory on Debian 13
+        export GOPATH=$FLASHTIER_CACHE/go/work GOCACHE=$FLASHTIER_CACHE/go/work/build GOTMPDIR=$FLASHTIER_CACHE/go/work
+        install -d "$GOTMPDIR"
         # `go build` fetches what it compiles; `go mod download` would also ask for modules that nothing uses
         timeout --foreground -k 10 1800 "$GO" build -trimpath -ldflags "-s -w $ldflags" -o "$target" "$package"
     )

@@ -12,6 +12,8 @@ has_systemd() { [ -d /run/systemd/system ]; }
 
 lxcfs_answers() { timeout -k 2 5 head -c 1 "$LXCFS/proc/meminfo" >/dev/null 2>&1; }
 
+lxcfs_died() { grep -q " $LXCFS fuse.lxcfs " /proc/self/mounts && ! lxcfs_answers; }
+
 lxd_answers() { timeout -k 2 20 lxc query local:/1.0 >/dev/null 2>&1; }
 
 # wait_for SECONDS PID COMMAND...: until the command succeeds; false once the time is up or PID (if not 0) is gone
@@ -27,10 +29,8 @@ wait_for() {
 }
 
 start_lxcfs() {
-    local stale=no
     # The mount of a dead lxcfs stays, and every access to it fails ("Transport endpoint is not connected").
     while grep -q " $LXCFS fuse.lxcfs " /proc/self/mounts; do
-        stale=yes
         umount -l "$LXCFS"
     done
     install -d "$LXCFS"
@@ -47,19 +47,18 @@ start_lxcfs() {
             return 1
         }
     fi
-    if [ "$stale" = yes ] && lxd_answers; then
-        restart_hosts
-    fi
 }
 
-# Hosts hold files of the lxcfs they were started with. Those of the kit get the new one by a restart.
+# Hosts hold files of the lxcfs they were started with. Those of the kit that outlived theirs get the new one by a
+# restart; until then, not even `free` works in them.
 restart_hosts() {
     local project name
-    while IFS=, read -r project name; do
-        echo "restarting $name of $project: it ran on the lxcfs that died"
-        timeout -k 5 180 lxc restart --force --project "$project" "local:$name"
-    done < <(timeout -k 2 60 lxc list local: --all-projects --format csv --columns ens status=running |
-        sed -n 's/^\(flashtier-[^,]*\),\([^,]*\),.*/\1,\2/p')
+    while IFS=, read -r project name _; do
+        if ! timeout -k 2 20 lxc exec --project "$project" "local:$name" -- head -c 1 /proc/meminfo >/dev/null; then
+            echo "restarting $name of $project: it runs on an lxcfs that has died"
+            timeout -k 5 180 lxc restart --force --project "$project" "local:$name"
+        fi
+    done < <(timeout -k 2 60 lxc list local: --all-projects --format csv --columns en status=running | grep '^flashtier-')
 }
 
 start_lxd() {
