@@ -21,7 +21,7 @@ class Decoder:
         self._metrics = metrics
 
     async def read(self, data: bytes) -> jpeg.Jpeg:
-        """What `data` holds. Raises `Problem`: 422 for no acceptable JPEG, 503 when all workers stay busy."""
+        """What `data` holds. Raises `Problem`: 400 for no acceptable JPEG, 503 when all workers stay busy."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()
@@ -37,6 +37,6 @@ class Decoder:
             return await to_thread.run_sync(jpeg.read, data, self._max_pixels, limiter=CapacityLimiter(1))
         except jpeg.NotAJpeg as error:
             self._metrics.refused_photos.labels(error.kind).inc()
-            raise Problem(422, f"photo-{error.kind}", f"photo: {error}") from error
+            raise Problem(400, f"photo-{error.kind}", f"photo: {error}") from error
         finally:
             self._free.release()

@@ -114,7 +114,7 @@ async def test_a_form_without_a_photo_and_no_form_at_all(client):
     [(pictures.png(), "photo-not-jpeg"), (pictures.jpeg((800, 800))[:5000], "photo-broken")],
 )
 async def test_a_file_that_is_no_whole_jpeg_is_refused_and_not_kept(client, gateway, data, kind):
-    problem(await upload(client, data, user=66), 422, kind)
+    problem(await upload(client, data, user=66), 400, kind)
     assert not (gateway.bucket / "66").exists()
 
 
