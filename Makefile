@@ -34,7 +34,7 @@ up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 	@tools/hold $(STACK) $(MAKE) --no-print-directory provision configure verify summary
 
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
-	@tools/stack.py ready $(STACK)
+	@tools/stack.py unlock $(STACK)
 	@flashtier secrets -s $(STACK)
 	@tools/phase provision pulumi up -s $(STACK) --refresh --yes --skip-preview --non-interactive
 

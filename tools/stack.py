@@ -1,44 +1,42 @@
 #!/usr/bin/env python3
 """What a Pulumi stack needs around an operation on this machine, for the Makefile's targets.
 
-    tools/stack.py ready STACK    make the backend, its passphrase and the stack where they are missing, and
-                                  take away the lock of a pulumi that was killed (never of one that lives)
-    tools/stack.py gone STACK     after `destroy` and `sweep`: remove the stack, what its configuration holds
-                                  of it and its files
+    tools/stack.py unlock STACK    take away the lock of a pulumi that was killed, never of one that lives
+    tools/stack.py gone STACK      after `destroy` and `sweep`: remove the stack, what its settings file holds
+                                   of it and its directories
 
-Both can be run again at any point. They read PULUMI_BACKEND_URL and PULUMI_CONFIG_PASSPHRASE_FILE, which
-tools/env.sh sets.
+Both can be run again at any point.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-import secrets
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from infra.backend import StackMissing, environment, pulumi
 from infra.errors import FlashtierError
-from infra.paths import ROOT, passphrase_file, state_dir, state_root
+from infra.paths import ROOT, check_stack, state_dir
+from infra.secrets import CERTIFICATE, SECRETS
 
-#: Seconds for one call of the CLI here; none of them deploys anything, most take one.
-DEADLINE = 120
-#: Names a stack cannot have: their directories under the state directory are taken.
-TAKEN = frozenset({"log", "pulumi"})
+RUNTIME = Path("/run/flashtier")
 #: Seconds by which a lock may seem older than its owner: the kernel counts starts in hundredths of a second
 #: from a boot time that it gives in whole seconds.
 CLOCK_SLACK = 2.0
-#: What `flashtier secrets` writes into a stack's configuration.
-OWN_KEYS = ("flashtier:secrets", "flashtier:caCertificate")
+#: What `flashtier secrets` writes into a stack's settings file; Pulumi itself adds its salt.
+OWN_KEYS = (SECRETS, CERTIFICATE)
 
 
 @dataclass(frozen=True)
@@ -100,66 +98,18 @@ def locks(backend: Path, project: str, stack: str) -> Iterator[Lock]:
         )
 
 
-def pulumi(*arguments: str) -> str:
-    """Run the CLI in the tree; its standard output."""
-    command = ["pulumi", "--non-interactive", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise FlashtierError("pulumi is not on PATH; run `make setup`, then `. tools/env.sh`") from error
-    except subprocess.TimeoutExpired as error:
-        raise FlashtierError(f"`{' '.join(command)}` did not end within {DEADLINE} s") from error
-    if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        raise FlashtierError(f"`{' '.join(command)}` ended with {done.returncode}: {said}")
-    return done.stdout
-
-
-def known_stacks() -> set[str]:
-    return {str(entry["name"]) for entry in json.loads(pulumi("stack", "ls", "--json"))}
-
-
 def file_backend() -> Path | None:
     """The backend's directory, None where the state is kept elsewhere."""
-    url = os.environ.get("PULUMI_BACKEND_URL", "")
+    url = environment()["PULUMI_BACKEND_URL"]
     return Path(url.removeprefix("file://")) if url.startswith("file:///") else None
 
 
 def project_name() -> str:
-    import yaml
-
     return str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"])
 
 
-def ensure_passphrase() -> None:
-    """Make the passphrase of the stacks' secrets, unless there are stacks that need one which is lost."""
-    if "PULUMI_CONFIG_PASSPHRASE" in os.environ or passphrase_file().exists():
-        return
-    backend = file_backend()
-    if backend is not None and any((backend / ".pulumi/stacks").glob("*/*.json")):
-        raise FlashtierError(
-            f"{passphrase_file()} is missing and the stacks in {backend} have secrets made with it; "
-            f"put it back from a copy, or, to give these stacks up for good, move {backend} away"
-        )
-    passphrase_file().parent.mkdir(parents=True, exist_ok=True)
-    new = passphrase_file().with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-    new.rename(passphrase_file())
-    print(f"made {passphrase_file()}: it opens the stacks' secrets, keep a copy in a safe place")
-
-
-def release_locks(stack: str) -> None:
-    """Take away the locks of killed processes; refuse if one of them may live."""
+def unlock(stack: str) -> None:
+    """Take away the locks of killed processes; refuse if an owner may live."""
     backend = file_backend()
     if backend is None:
         return
@@ -174,41 +124,22 @@ def release_locks(stack: str) -> None:
         print(
             f"stack {stack} was left locked by a pulumi that no longer lives ({owners}): taking the lock away"
         )
-        pulumi("cancel", "--yes", "-s", stack)
-
-
-def ready(stack: str) -> None:
-    if stack in TAKEN:
-        raise FlashtierError(
-            f"stack {stack}: the name is taken by {state_root() / stack}; choose another one"
-        )
-    if not (ROOT / f"Pulumi.{stack}.yaml").is_file():
-        declared = ", ".join(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
-        raise FlashtierError(
-            f"stack {stack}: there is no Pulumi.{stack}.yaml; the declared stacks are {declared}"
-        )
-    if (backend := file_backend()) is not None:
-        backend.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ensure_passphrase()
-    release_locks(stack)
-    pulumi("stack", "select", "--create", stack)
+        pulumi(stack, ["cancel", "--yes"])
 
 
 def gone(stack: str) -> None:
-    if stack in known_stacks():
-        release_locks(stack)
-        for key in OWN_KEYS:
-            pulumi("config", "rm", key, "-s", stack)
-        pulumi("stack", "rm", stack, "--yes", "--force", "--preserve-config", "--remove-backups")
+    """Remove the stack, what its settings file holds of it, and its directories."""
+    unlock(stack)
+    with contextlib.suppress(StackMissing):
+        pulumi(stack, ["stack", "rm", "--yes", "--force", "--preserve-config", "--remove-backups"])
     settings = ROOT / f"Pulumi.{stack}.yaml"
     if settings.is_file():
-        # The salt goes with its stack. Where the state was lost, secrets are still in the file: they go too.
+        # Salt and secrets belong to the stack that is gone; a new one makes new ones.
         kept = without_own_keys(settings.read_text())
         if kept != settings.read_text():
             settings.write_text(kept)
-    if stack not in TAKEN:
-        shutil.rmtree(state_dir(stack), ignore_errors=True)
-        shutil.rmtree(Path("/run/flashtier") / stack, ignore_errors=True)
+    shutil.rmtree(state_dir(stack), ignore_errors=True)
+    shutil.rmtree(RUNTIME / stack, ignore_errors=True)
 
 
 def without_own_keys(text: str) -> str:
@@ -238,14 +169,15 @@ def without_own_keys(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["ready", stack]:
-            action = ready
+        case ["unlock", stack]:
+            action = unlock
         case ["gone", stack]:
             action = gone
         case _:
-            print("usage: tools/stack.py ready|gone STACK", file=sys.stderr)
+            print("usage: tools/stack.py unlock|gone STACK", file=sys.stderr)
             return 2
     try:
+        check_stack(stack)
         action(stack)
     except FlashtierError as error:
         print(f"tools/stack.py: error: {error}", file=sys.stderr)

@@ -106,35 +106,7 @@ def test_a_living_lock_is_refused_and_its_owner_named(
     write_lock(tmp_path, dead_pid())
     write_lock(tmp_path, os.getpid())
     with pytest.raises(FlashtierError, match=f"pid {os.getpid()} of someone@"):
-        stack_tool.release_locks("local")
-
-
-def test_a_passphrase_is_made_once_and_for_root_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "state" / "passphrase"
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(file))
-    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
-    stack_tool.ensure_passphrase()
-    made = file.read_text()
-    assert len(made.strip()) >= 32
-    assert file.stat().st_mode & 0o777 == 0o600
-    stack_tool.ensure_passphrase()
-    assert file.read_text() == made
-
-
-def test_a_lost_passphrase_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "passphrase"
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(file))
-    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
-    stacks = tmp_path / ".pulumi/stacks/flashtier"
-    stacks.mkdir(parents=True)
-    (stacks / "local.json").write_text("{}")
-    with pytest.raises(FlashtierError, match=str(file)):
-        stack_tool.ensure_passphrase()
-    assert not file.exists()
+        stack_tool.unlock("local")
 
 
 SETTINGS = (ROOT / "Pulumi.local.yaml").read_text()
