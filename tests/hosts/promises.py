@@ -90,10 +90,16 @@ UNITS_EVERYWHERE = [
 UNITS_OF_SERVICES = {
     "node_exporter": ["prometheus-node-exporter.service"],
     "https": ["haproxy.service"],
-    "web": ["nginx.service", "photo-api.socket", "photo-api.service"],
+    "web": ["nginx.service", "photo-api.socket", "photo-api.service", "logrotate.timer"],
     "postgresql": ["flashtier-postgresql.service"],
     "prometheus": ["prometheus.service"],
     "s3": ["versitygw.service"],
+}
+#: Units of packages to which a role adds something.
+CHANGED_UNITS = {
+    "node_exporter": ["prometheus-node-exporter.service"],
+    "prometheus": ["prometheus.service"],
+    "web": ["logrotate.timer"],
 }
 #: Names of daemons that belong to some tier; outside it they neither run nor start at boot.
 DAEMONS = (
@@ -119,7 +125,12 @@ TIMED = {
     "systemd-tmpfiles-clean.service",
 }
 #: Debian's own files for a cron that is not installed.
-CRON_OF_PACKAGES = {"/etc/cron.daily/apt-compat", "/etc/cron.daily/dpkg", "/etc/cron.daily/logrotate"}
+CRON_OF_PACKAGES = {
+    "/etc/cron.d/e2scrub_all",
+    "/etc/cron.daily/apt-compat",
+    "/etc/cron.daily/dpkg",
+    "/etc/cron.daily/logrotate",
+}
 
 
 def units(host: ContractHost) -> list[str]:
@@ -129,7 +140,8 @@ def units(host: ContractHost) -> list[str]:
 
 def drop_ins(host: ContractHost) -> set[str]:
     """Drop-ins of units that the roles write."""
-    return set()
+    changed = [unit for service in host.services for unit in CHANGED_UNITS.get(service, [])]
+    return {f"/etc/systemd/system/{unit}.d/flashtier.conf" for unit in changed}
 
 
 def own_units(host: ContractHost) -> set[str]:
@@ -172,9 +184,33 @@ POSTGRESQL_ROLE_SETTINGS = {
 }
 
 
+KEY_FILES_OF_SERVICES = {
+    "web": {
+        "/etc/photo-api/credentials": ("0700", "root", "root"),
+        "/etc/photo-api/credentials/database_password": ("0400", "root", "root"),
+        "/etc/photo-api/credentials/s3_access_key": ("0400", "root", "root"),
+        "/etc/photo-api/credentials/s3_secret_key": ("0400", "root", "root"),
+    },
+    "s3": {
+        "/etc/flashtier/s3/environment": ("0600", "root", "root"),
+        "/etc/flashtier/s3/iam/users.json": ("0640", "root", "versitygw"),
+        "/etc/flashtier/s3/s3cfg": ("0600", "root", "root"),
+        "/etc/flashtier/s3/policy.json": ("0600", "root", "root"),
+    },
+    "postgresql": {
+        "/etc/flashtier/postgresql/postgresql.conf": ("0640", "root", "postgres"),
+        "/etc/flashtier/postgresql/pg_hba.conf": ("0640", "root", "postgres"),
+        "/etc/flashtier/postgresql/pg_ident.conf": ("0640", "root", "postgres"),
+    },
+}
+
+
 def key_files(host: ContractHost) -> dict[str, tuple[str, str, str]]:
     """`KEY_FILES` and those of the services that `host` runs."""
-    return KEY_FILES
+    files = dict(KEY_FILES)
+    for service in host.services:
+        files |= KEY_FILES_OF_SERVICES.get(service, {})
+    return files
 
 
 DATABASE_PATHS = [

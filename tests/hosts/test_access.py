@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from infra.contract import Contract, ContractHost
+from infra.paths import passphrase_file
 from tests.hosts import promises
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
@@ -70,6 +71,8 @@ def test_the_operators_private_key(contract: Contract, check: Check) -> None:
     key = Path(contract.access.private_key_file)
     mode = stat.S_IMODE(key.stat().st_mode) if key.is_file() else None
     check.fact("access.private_key_file", str(key) if mode == 0o600 else None, how=f"mode of {key}: {mode}")
+    secret = passphrase_file()
+    check.equal(f"mode of {secret}", 0o600, stat.S_IMODE(secret.stat().st_mode) if secret.exists() else None)
     public = key.with_name(key.name + ".pub").read_text().split()[:2]
     authorized = [line.split()[:2] for line in contract.access.authorized_keys]
     check.true(f"{key}: its public half is authorized", public in authorized)

@@ -84,7 +84,7 @@ def test_nothing_is_shared_that_must_be_unique(
     for what, value in {
         "machine-id": lambda seen: seen["identity"]["machine_id"],
         "SSH host key": lambda seen: seen["identity"]["ssh_host_keys"].get("ssh_host_ed25519_key.pub"),
-        "certificate": lambda seen: seen["certificates"]["installed"]["host.crt"],
+        "certificate": lambda seen: seen["installed"]["host.crt"],
     }.items():
         holders: dict[str, list[str]] = {}
         for name, seen in snapshots.items():

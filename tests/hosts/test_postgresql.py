@@ -30,7 +30,8 @@ def number(declared: ContractHost, seen: Seen) -> dict[str, str]:
     for placed in declared.placements:
         volume = next(volume for volume in declared.volumes if volume.name == placed.volume)
         device = seen["devices"][volume.device]
-        assert device["uuid"] == volume.uuid, f"{volume.device} carries {device['uuid']}, not {volume.uuid}"
+        if device.get("uuid") != volume.uuid:
+            pytest.fail(f"{volume.device} carries {device.get('uuid')}, not {volume.uuid}", pytrace=False)
         found[placed.purpose] = device["number"]
     return found
 

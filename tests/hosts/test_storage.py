@@ -21,10 +21,11 @@ with_volumes = pytest.mark.where(lambda host: host.volumes)
 @with_volumes
 def test_devices(declared: ContractHost, seen: Seen, check: Check) -> None:
     for volume in declared.volumes:
-        key, device = f"host.{declared.name}.volume.{volume.name}", seen["devices"].get(volume.device)
-        check.fact(f"{key}.device", volume.device if device and device["block"] else None)
-        if device is None:
+        key, device = f"host.{declared.name}.volume.{volume.name}", seen["devices"][volume.device]
+        if "error" in device:
+            check.fact(f"{key}.device", device["error"])
             continue
+        check.fact(f"{key}.device", volume.device if device["block"] else "no block device")
         check.fact(f"{key}.uuid", device["uuid"], how=f"blkid {volume.device}")
         check.equal(f"{key}: file system", "xfs", device["type"], how=f"blkid {volume.device}")
         check.fact(f"{key}.size_bytes", device["size_bytes"])
@@ -44,7 +45,7 @@ def test_volumes_are_mounted_as_declared(declared: ContractHost, seen: Seen, che
         if mount is None:
             continue
         check.equal(f"{key}: mounted file system", "xfs", mount["type"])
-        check.equal(f"{key}: mounted device", seen["devices"][volume.device]["number"], mount["number"])
+        check.equal(f"{key}: mounted device", seen["devices"][volume.device].get("number"), mount["number"])
         check.equal(f"{key}: mounted part", "/", mount["root"])
         check_options(key, volume.mount_options, mount["options"], check)
         check.equal(f"{key}: file system is writable", True, "rw" in mount["file_system_options"])
@@ -59,7 +60,7 @@ def check_options(key: str, declared: tuple[str, ...], mounted: list[str], check
 @pytest.mark.where(lambda host: host.placements)
 def test_placements(declared: ContractHost, seen: Seen, check: Check) -> None:
     volumes = {volume.name: volume for volume in declared.volumes}
-    numbers = {name: seen["devices"][volume.device]["number"] for name, volume in volumes.items()}
+    numbers = {name: seen["devices"][volume.device].get("number") for name, volume in volumes.items()}
     for placed in declared.placements:
         key, mount = f"host.{declared.name}.placement.{placed.purpose}", seen["mounts"].get(placed.path)
         check.fact(f"{key}.path", placed.path if mount else None, how="/proc/self/mountinfo")
@@ -91,7 +92,7 @@ def test_no_other_file_system_is_on_a_declared_device(
     contract: Contract, snapshots: dict[str, Seen], check: Check
 ) -> None:
     uuids = {
-        (name, device["uuid"]) for name, seen in snapshots.items() for device in seen["devices"].values()
+        (name, device.get("uuid")) for name, seen in snapshots.items() for device in seen["devices"].values()
     }
     declared = {(host.name, volume.uuid) for host in contract.hosts for volume in host.volumes}
     check.equal("(host, UUID) of all devices", sorted(declared), sorted(uuids))

@@ -9,6 +9,8 @@ import struct
 
 from tests.hosts.probe.base import read, run
 
+TLS = "/etc/flashtier/tls"
+
 
 def network(question):
     established = run("ss", "-Htn", "state", "established", "sport = :22").splitlines()
@@ -31,19 +33,30 @@ def listeners(question):
     return sorted(found)
 
 
+def installed(question):
+    """The certificates that the roles put on the host, as PEM."""
+    return {name: read(f"{TLS}/{name}") for name in ("ca.crt", "host.crt")}
+
+
 def certificates(question):
-    """The certificate (DER, base64) that each port shows to a client, asked over the host's own address."""
-    context = ssl.create_default_context(cafile="/etc/flashtier/tls/ca.crt")
-    context.check_hostname = False  # names are checked on the controller, from the same certificate
+    """By port: the certificate (DER, base64) that a client is shown over the host's own address."""
     found = {}
     for port in question["ports"]:
-        with socket.create_connection((question["address"], port), timeout=5) as plain:
-            if port == question["postgresql_port"]:
-                plain.sendall(struct.pack("!ii", 8, 80877103))  # SSLRequest
-                if plain.recv(1) != b"S":
-                    raise RuntimeError(f"port {port}: PostgreSQL refuses TLS")
-            with context.wrap_socket(plain) as secured:
-                shown = base64.b64encode(secured.getpeercert(binary_form=True)).decode()
-                found[str(port)] = {"certificate": shown, "version": secured.version()}
-    installed = {name: read(f"/etc/flashtier/tls/{name}") for name in ("ca.crt", "host.crt")}
-    return {"shown": found, "installed": installed}
+        try:
+            found[str(port)] = shown(question["address"], port, port == question["postgresql_port"])
+        except OSError as error:
+            found[str(port)] = {"error": str(error)}
+    return found
+
+
+def shown(address, port, postgresql):
+    context = ssl.create_default_context(cafile=f"{TLS}/ca.crt")
+    context.check_hostname = False  # names are checked on the controller, from the same certificate
+    with socket.create_connection((address, port), timeout=5) as plain:
+        if postgresql:
+            plain.sendall(struct.pack("!ii", 8, 80877103))  # SSLRequest
+            if plain.recv(1) != b"S":
+                return {"error": "PostgreSQL refuses TLS"}
+        with context.wrap_socket(plain) as secured:
+            certificate = base64.b64encode(secured.getpeercert(binary_form=True)).decode()
+            return {"certificate": certificate, "version": secured.version()}

@@ -1,8 +1,10 @@
 """Units, schedules, processes and the database server."""
 
+import csv
 import json
 import pathlib
 import pwd
+import socket
 
 from tests.hosts.probe.base import lines, read, run
 
@@ -10,6 +12,8 @@ PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,RuntimeMaxUSec,NRestarts,"
     "NeedDaemonReload,Triggers,Where"
 )
+
+HAPROXY = "/run/haproxy/admin.sock"
 
 
 def units(question):
@@ -54,3 +58,16 @@ def database(question):
         )
         for name, sql in question["sql"].items()
     }
+
+
+def balancer(question):
+    """HAProxy's servers as it has them now, which need not be as its file says; [] where it does not run."""
+    if not pathlib.Path(HAPROXY).is_socket():
+        return []
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(5)
+        asked.connect(HAPROXY)
+        asked.sendall(b"show stat -1 4 -1\n")  # every proxy's servers
+        told = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
+    rows = csv.DictReader(told.removeprefix("# ").splitlines())
+    return [{field: row[field] for field in ("pxname", "svname", "status", "weight", "addr")} for row in rows]

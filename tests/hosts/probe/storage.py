@@ -13,22 +13,26 @@ from tests.hosts.probe.base import numbers, read, run
 
 
 def devices(question):
+    """What the kernel and the medium say of each device, past the cache of blkid."""
     found = {}
     for path in question["devices"]:
-        status = Path(path).stat()
-        tags = dict(
-            line.split("=", 1)
-            for line in run("blkid", "-p", "-o", "export", path).splitlines()
-            if "=" in line
-        )
-        found[path] = {
-            "block": stat.S_ISBLK(status.st_mode),
-            "number": numbers(status.st_rdev),
-            "uuid": tags.get("UUID"),
-            "type": tags.get("TYPE"),
-            **measured(path),
-        }
+        try:
+            found[path] = {**carried(path), **measured(path)}
+        except (OSError, RuntimeError) as error:
+            found[path] = {"error": str(error)}
     return found
+
+
+def carried(path):
+    status = Path(path).stat()
+    told = run("blkid", "-p", "-o", "export", path, allowed=(0, 2))  # 2: nothing that it knows
+    tags = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    return {
+        "block": stat.S_ISBLK(status.st_mode),
+        "number": numbers(status.st_rdev),
+        "uuid": tags.get("UUID"),
+        "type": tags.get("TYPE"),
+    }
 
 
 def measured(path):
