@@ -38,14 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `declared` runs once a host, on the hosts that its `where` mark chooses."""
+    """A test that takes `declared` runs once a host, on the hosts that its `where` mark chooses.
+
+    A valid environment may have none of them (one database member, say): the test is then shown as skipped.
+    """
     if "declared" not in metafunc.fixturenames:
         return
     contract = metafunc.config.stash[CONTRACT]
     mark = next(metafunc.definition.iter_markers("where"), None)
     chosen = [host for host in contract.hosts if mark is None or mark.args[0](host)]
-    if not chosen:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: no host of the contract is what it is about")
     metafunc.parametrize("declared", chosen, ids=[host.name for host in chosen])
 
 

@@ -23,9 +23,7 @@ def test_declared_services_run_now_and_at_boot(declared: ContractHost, seen: See
     shown, files = seen["units"]["shown"], seen["units"]["files"]
     for name in promises.units(declared):
         check.equal(f"{declared.name}: {name}", "active", shown.get(name, {}).get("ActiveState"))
-        check.true(
-            f"{declared.name}: {name} starts at boot", files.get(name) == "enabled", found=files.get(name)
-        )
+        check.equal(f"{declared.name}: {name} at boot", "enabled", files.get(name))
 
 
 @pytest.mark.where(lambda host: host.volumes)

@@ -88,11 +88,13 @@ def test_an_unmounted_mount_point_takes_no_data(declared: ContractHost, seen: Se
         check.equal(f"{name}: entries", 0, found["entries"])
 
 
-def test_no_other_file_system_is_on_a_declared_device(
-    contract: Contract, snapshots: dict[str, Seen], check: Check
-) -> None:
-    uuids = {
-        (name, device.get("uuid")) for name, seen in snapshots.items() for device in seen["devices"].values()
+def test_no_volume_is_at_another_place(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:
+    """Each declared file system is seen on its own host, and on no other."""
+    declared = {
+        volume.uuid: f"{host.name}:{volume.name}" for host in contract.hosts for volume in host.volumes
     }
-    declared = {(host.name, volume.uuid) for host in contract.hosts for volume in host.volumes}
-    check.equal("(host, UUID) of all devices", sorted(declared), sorted(uuids))
+    names = {(host.name, v.device): f"{host.name}:{v.name}" for host in contract.hosts for v in host.volumes}
+    for name, seen in snapshots.items():
+        for path, device in seen["devices"].items():
+            at, carries = names[name, path], declared.get(device.get("uuid"), "no volume of this stack")
+            check.equal(f"{name}: {path} carries the volume", at, carries)
