@@ -92,7 +92,8 @@ def summary(
         typer.echo(json.dumps(collected, indent=2))
         return
     # Rich leaves colours out where the output is no terminal, and obeys NO_COLOR.
-    stack_summary.show(collected, Console())
+    # In a file or a pipe, where it would take 80 columns, the table of hosts has the room it needs.
+    stack_summary.show(collected, Console(width=None if sys.stdout.isatty() else 100))
 
 
 def main() -> None:

@@ -14,6 +14,9 @@ from infra.contract import Contract
 from infra.errors import FlashtierError
 from infra.topology import SERVICES
 
+#: Failures that are shown of a verification; one cause often has many.
+SHOWN = 10
+
 
 def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
     """All that a summary says, as plain data. `certificate` is the authority's, for curl."""
@@ -91,24 +94,32 @@ def _load(path: Path, text: str) -> dict[str, Any]:
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print a summary for people."""
     console.print(f"[bold]{summary['stack']}[/bold] on platform {summary['platform']}\n")
-    hosts = Table("host", "tier", "address", "size", "services", "volumes", box=None, padding=(0, 2, 0, 0))
-    for host in summary["hosts"]:
-        hosts.add_row(
-            host["name"],
-            host["tier"],
-            host["address"],
-            f"{host['vcpus']} vCPU, {host['memory_mib']} MiB",
-            ", ".join(host["services"]),
-            ", ".join(
-                name if name == volume_class else f"{name} ({volume_class})"
-                for name, volume_class in host["volumes"].items()
-            ),
-        )
-    console.print(hosts)
+    _show_hosts(summary["hosts"], console)
     _show_urls(summary, console)
     _show_verified(summary["verified"], console)
     _show_unsupported(summary["unsupported"], console)
     _show_phases(summary["phases"], console)
+
+
+def _show_hosts(hosts: list[dict[str, Any]], console: Console) -> None:
+    """One short line a host; what every host runs is said once."""
+    everywhere = set.intersection(*(set(host["services"]) for host in hosts))
+    table = Table(
+        "host", "tier", "address", "vCPU", "memory", "services", "volumes", box=None, padding=(0, 2, 0, 0)
+    )
+    for host in hosts:
+        table.add_row(
+            host["name"],
+            host["tier"],
+            host["address"],
+            str(host["vcpus"]),
+            f"{host['memory_mib']} MiB",
+            ", ".join(service for service in host["services"] if service not in everywhere),
+            ", ".join(host["volumes"]),
+        )
+    console.print(table)
+    if everywhere:
+        console.print(f"every host: {', '.join(sorted(everywhere))}", highlight=False)
 
 
 def _show_urls(summary: dict[str, Any], console: Console) -> None:
@@ -139,9 +150,13 @@ def _show_verified(verified: dict[str, Any] | None, console: Console) -> None:
         f"{verified['uncovered']} were not looked at; {verified['checks']} checks in "
         f"{verified['seconds']:.0f} s, ended {verified['finished']}",
         highlight=False,
+        soft_wrap=True,
     )
-    for failure in verified["failures"]:
+    failures = verified["failures"]
+    for failure in failures[:SHOWN]:
         console.print(f"{'':12}{failure}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if len(failures) > SHOWN:
+        console.print(f"{'':12}and {len(failures) - SHOWN} more: run `pytest tests/hosts`", style="red")
 
 
 def _show_unsupported(entries: list[dict[str, Any]], console: Console) -> None:

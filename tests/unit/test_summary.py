@@ -83,6 +83,22 @@ def test_people_read_what_is_wrong(state: Path) -> None:
     assert f"vm_sysctl ({len(CONTRACT.hosts)} hosts): a container shares the kernel" in text
 
 
+def test_a_flood_of_failures_is_cut_and_counted(state: Path) -> None:
+    leave(state, VERIFIED | {"failures": [f"failure {number}" for number in range(summary.SHOWN + 3)]})
+    text = shown()
+    assert f"failure {summary.SHOWN - 1}\n" in text
+    assert f"failure {summary.SHOWN}\n" not in text
+    assert "and 3 more" in text
+
+
+def test_what_every_host_runs_is_said_once(state: Path) -> None:
+    text = shown()
+    assert "every host: node_exporter, ssh\n" in text
+    assert text.count("node_exporter") == 1
+    rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert rows["control1"].split()[-5:] == ["prometheus,", "s3", "etcd,", "metrics,", "repository"]
+
+
 def test_a_partial_run_is_no_proof_of_all(state: Path) -> None:
     leave(state, VERIFIED | {"passed": True, "partial": True, "failures": []})
     assert "passed (only a part was run)" in shown()
