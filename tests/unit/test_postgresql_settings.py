@@ -77,7 +77,7 @@ def test_everything_that_may_be_used_at_once_fits_the_memory(declared: Any) -> N
         + mib(v["wal_buffers"])
         + mib(v["maintenance_work_mem"])
         + int(v["autovacuum_max_workers"]) * mib(v["autovacuum_work_mem"])
-        # Five MiB of its own and the page table of shared_buffers, then one hash that takes all it may.
+        # Six MiB of its own and the page table of shared_buffers, then one hash that takes all it may.
         + processes
         * (5 + mib(v["shared_buffers"]) / 512 + mib(v["work_mem"]) * float(v["hash_mem_multiplier"]))
     )
