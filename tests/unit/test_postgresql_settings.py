@@ -79,7 +79,7 @@ def test_everything_that_may_be_used_at_once_fits_the_memory(declared: Any) -> N
         + int(v["autovacuum_max_workers"]) * mib(v["autovacuum_work_mem"])
         # Six MiB of its own and the page table of shared_buffers, then one hash that takes all it may.
         + processes
-        * (5 + mib(v["shared_buffers"]) / 512 + mib(v["work_mem"]) * float(v["hash_mem_multiplier"]))
+        * (6 + mib(v["shared_buffers"]) / 512 + mib(v["work_mem"]) * float(v["hash_mem_multiplier"]))
     )
     assert used <= total - 256, "the system itself must keep 256 MiB"
     assert mib(v["shared_buffers"]) <= mib(v["effective_cache_size"]) < total
