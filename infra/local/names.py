@@ -1,11 +1,12 @@
 """Names and paths that a stack has on the machine: one home for the program, the provider plugin and `sweep`.
 
-Nothing here touches the machine. A thing that carries one of these names, and the mark where it can carry
+A thing that carries one of these names, and the mark where it can carry
 one, belongs to the stack; everything else is somebody else's and is left alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -18,7 +19,7 @@ MARK = "user.flashtier.stack"
 LONGEST_STACK = 12
 
 #: Names beside the stacks' directories in the state directory.
-RESERVED = frozenset({"pulumi", "passphrase"})
+RESERVED = frozenset({"pulumi", "passphrase", "log"})
 
 
 def stack_fault(stack: str) -> str:
@@ -79,3 +80,9 @@ def volume_link(stack: str, host: str, volume: str) -> Path:
 def network_record(stack: str) -> Path:
     """Holds the stack's address range for as long as its `unreachable` route may exist."""
     return runtime_directory(stack) / "network"
+
+
+def remove_empty(directory: Path) -> None:
+    """Remove a directory that nothing of the stack is in any more."""
+    with contextlib.suppress(OSError):
+        directory.rmdir()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import FlashtierError
+from infra.local import device_cgroup
 from infra.local.lxd import Lxd
 from infra.local.names import HOST_DEVICES
 from infra.local.provider.resource import Found, Resource
@@ -32,11 +33,13 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
             raise FlashtierError(
                 f"host {inputs.instance}: has a device {inputs.name} that is not the kit's; remove it"
             )
-        if inputs.name in host["devices"]:
-            if not _is_stale(lxd, inputs):
-                return {}
+        if inputs.name in host["devices"] and _is_stale(lxd, inputs):
             self._set(lxd, inputs, None)
-        self._set(lxd, inputs, declared)
+            host = None
+        if host is None or inputs.name not in host["devices"]:
+            self._set(lxd, inputs, declared)
+        if (number := _device_number(lxd, inputs)) is not None:
+            device_cgroup.hand_down(_init(lxd, inputs), number)
         return {}
 
     def read(self, inputs: VolumeAttachmentInputs) -> Found | None:
@@ -44,7 +47,11 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         host = _host(lxd, inputs)
         if host is None or inputs.name not in host["devices"]:
             return None
-        attached = host["devices"][inputs.name] == _device(inputs) and not _is_stale(lxd, inputs)
+        attached = (
+            host["devices"][inputs.name] == _device(inputs)
+            and not _is_stale(lxd, inputs)
+            and _is_usable(lxd, inputs)
+        )
         return Found({**inputs.wire(), "attached": attached}, {})
 
     def delete(self, inputs: VolumeAttachmentInputs) -> None:
@@ -56,8 +63,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         if number is not None and _is_mounted(_init(lxd, inputs), number):
             raise FlashtierError(
                 f"volume {inputs.name} of {inputs.instance}: is mounted there and is not taken away under "
-                "its users; "
-                "unmount it in the host, then run it again"
+                "its users; unmount it in the host, then run it again"
             )
         self._set(lxd, inputs, None)
 
@@ -121,6 +127,12 @@ def _is_stale(lxd: Lxd, inputs: VolumeAttachmentInputs) -> bool:
     except FileNotFoundError:
         return True
     return _device_number(lxd, inputs) != wanted
+
+
+def _is_usable(lxd: Lxd, inputs: VolumeAttachmentInputs) -> bool:
+    """Whether all that runs in the host may use the device that it sees."""
+    number = _device_number(lxd, inputs)
+    return number is None or device_cgroup.is_handed_down(_init(lxd, inputs), number)
 
 
 def _is_mounted(pid: int, number: int) -> bool:

@@ -72,7 +72,9 @@ class Network(Resource[NetworkInputs]):
             refuse_foreign("network", inputs.name, found, inputs.stack)
             lxd.delete("networks", inputs.name)
         routes.remove_unreachable(inputs.cidr)
-        names.network_record(inputs.stack).unlink(missing_ok=True)
+        record = names.network_record(inputs.stack)
+        record.unlink(missing_ok=True)
+        names.remove_empty(record.parent)
 
 
 def range_conflicts(lxd: Lxd, bridge: str, cidr: str, stack: str) -> str:

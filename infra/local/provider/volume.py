@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,8 +79,9 @@ class Volume(Resource[VolumeInputs]):
         remove(inputs.stack, inputs.host, inputs.name, file)
         link.unlink(missing_ok=True)
         file.unlink(missing_ok=True)
-        for directory in (link.parent, file.parent):
-            _remove_empty(directory)
+        runtime = names.runtime_directory(inputs.stack)
+        for directory in (link.parent, file.parent, runtime / "throttled", runtime):
+            names.remove_empty(directory)
 
 
 def remove(stack: str, host: str, name: str, file: Path) -> None:
@@ -162,8 +162,3 @@ def _point(link: Path, device: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(device)
     fresh.replace(link)
-
-
-def _remove_empty(directory: Path) -> None:
-    with contextlib.suppress(OSError):  # another volume lives there
-        directory.rmdir()
