@@ -180,7 +180,7 @@ POSTGRESQL_COMMAND = {"config_file", "data_directory"}
 #: role@database: deadlines, so that whoever waits for a lock does not hold up all who come after.
 POSTGRESQL_ROLE_SETTINGS = {
     "photos_app@*": ["lock_timeout=2s", "statement_timeout=5s", "idle_in_transaction_session_timeout=10s"],
-    "photos_owner@*": ["lock_timeout=3s", "statement_timeout=10min"],
+    "photos_owner@*": ["lock_timeout=3s", "idle_in_transaction_session_timeout=60s"],
 }
 
 

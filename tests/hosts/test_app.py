@@ -121,8 +121,8 @@ def test_write_and_read(
 
 
 BAD = [
-    ("no JPEG", {"user_id": "1"}, b"GIF89a no photo at all", 422, "JPEG"),
-    ("half a JPEG", {"user_id": "1"}, jpeg("half")[:700], 422, "JPEG"),
+    ("no JPEG", {"user_id": "1"}, b"GIF89a no photo at all", 400, "JPEG"),
+    ("half a JPEG", {"user_id": "1"}, jpeg("half")[:700], 400, "JPEG"),
     ("no user", {}, jpeg("nobody"), 422, "user_id"),
     ("a user who is no number", {"user_id": "me"}, jpeg("me"), 422, "user_id"),
     ("a tag with a space", {"user_id": "1", "tags": "two words"}, jpeg("tag"), 422, "tags"),

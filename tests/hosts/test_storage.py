@@ -85,7 +85,8 @@ def test_an_unmounted_mount_point_takes_no_data(declared: ContractHost, seen: Se
         name = f"{declared.name}: {path} under its mount"
         check.equal(name, "0 root:root directory", found["stat"])
         check.true(f"{name} is immutable", "i" in found["attributes"], found=found["attributes"])
-        check.equal(f"{name}: entries", 0, found["entries"])
+        # Empty folders of packages may be there: nobody gets to them.
+        check.equal(f"{name}: files", 0, found["files"])
 
 
 def test_no_volume_is_at_another_place(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:

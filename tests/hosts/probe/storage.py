@@ -94,17 +94,18 @@ def paths(question):
 def beneath(question):
     """The mount points themselves, under what is mounted on them: seen in a mount namespace of our own."""
     script = (
-        'set -e; mount --bind / /mnt; for path in "$@"; do '
-        'stat -c "%n %a %U:%G %F" "/mnt$path"; lsattr -d "/mnt$path"; ls -A "/mnt$path" | wc -l; done'
+        "set -e; mount --bind / /mnt; "
+        'for path in "$@"; do under="/mnt$path"; stat -c "%a %U:%G %F" "$under"; lsattr -d "$under"; '
+        'find "$under" -mindepth 1 ! -type d | wc -l; done'
     )
     out = run(
         "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *question["mount_points"]
     ).splitlines()
     return {
         path: {
-            "stat": status.removeprefix(f"/mnt{path} "),
+            "stat": status,
             "attributes": attributes.split()[0],
-            "entries": int(count),
+            "files": int(count),
         }
         for path, status, attributes, count in zip(
             question["mount_points"], out[0::3], out[1::3], out[2::3], strict=True

@@ -1,7 +1,7 @@
 SELECT json_build_object(
     'settings', (
         SELECT json_object_agg(name, json_build_object(
-            'setting', setting, 'unit', unit, 'source', source, 'file', sourcefile,
+            'setting', setting, 'reset', reset_val, 'unit', unit, 'source', source, 'file', sourcefile,
             'pending_restart', pending_restart, 'shown', current_setting(name)))
         FROM pg_settings),
     'file_errors', (
