@@ -21,7 +21,7 @@ from testinfra.host import Host
 
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
-from tests.hosts.promises import mount_places
+from tests.hosts.promises import mount_places, units
 
 HERE = Path(__file__).parent
 INVENTORY = ROOT / "ansible" / "inventory.pulumi_stack.yml"
@@ -147,6 +147,7 @@ def questions(
                 *(path for placed in host.placements for path in (placed.path, placed.source)),
                 *paths(host),
             ],
+            "units": units(host),
             "sysctls": [setting.name for setting in host.kernel],
             "names": names,
             "ports": tls_ports(contract, host),

@@ -17,14 +17,15 @@ HAPROXY = "/run/haproxy/admin.sock"
 
 
 def units(question):
-    kinds = ("*.service", "*.socket", "*.timer", "*.mount")
-    shown = run("systemctl", "show", "--all", "--no-pager", f"--property={PROPERTIES}", *kinds)
-    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.split("\n\n")]
-    listed = json.loads(run("systemctl", "list-unit-files", "--no-pager", "--output=json"))
+    """All units that are loaded, and the named ones even if nothing has loaded them."""
+    wanted = ("*.service", "*.socket", "*.timer", "*.mount", *question["units"])
+    told = run("systemctl", "show", "--all", "--no-pager", f"--property={PROPERTIES}", *wanted)
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in told.split("\n\n")]
+    failed = json.loads(run("systemctl", "list-units", "--all", "--failed", "--no-pager", "--output=json"))
     return {
         "state": run("systemctl", "is-system-running", allowed=(0, 1)).strip(),
+        "failed": sorted(unit["unit"] for unit in failed),
         "shown": {block["Id"]: block for block in blocks if "Id" in block},
-        "files": {entry["unit_file"]: entry["state"] for entry in listed},
     }
 
 
