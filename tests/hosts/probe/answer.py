@@ -33,7 +33,7 @@ PARTS = (
 def answer(question):
     """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
 
-    `question` is what to look at: devices, paths, mount_points, units, sysctls, names, ports (for certificates),
+    `question` is what to look at: devices, paths, mount_points, units, sysctls, names, ports (of TLS),
     address, postgresql_port, and sql (name -> query) where a server runs.
     """
     snapshot = {}
