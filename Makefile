@@ -16,8 +16,7 @@ FLASHTIER_STACK := $(STACK)
 export FLASHTIER_STACK
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
-.PHONY: help setup up down provision configure verify summary test check format
+.PHONY: help setup up down provision configure verify summary test check lint unit format
 
 help: ## Show the targets
 	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
@@ -31,7 +30,7 @@ setup: ## Install and start what the kit needs on this machine (as root; quick w
 up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 	@tools/phase --new
 	@tools/phase setup tools/setup
-	@tools/hold $(STACK) $(MAKE) --no-print-directory provision configure verify summary
+	@tools/hold $(STACK) $(MAKE) --no-print-directory --jobs=1 provision configure verify summary
 
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)
@@ -55,13 +54,18 @@ test: ## Every test: check, the engine, and the life of a whole environment (sta
 	@tools/hold test tests/life
 
 check: ## Linters, types and unit tests, under a minute
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
+
+unit:
+	@pytest tests/unit
+
+lint:
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@shellcheck -x $(SHELL_FILES)
 	@yamllint --strict .
 	@ansible-lint --offline -q
-	@pytest tests/unit
 
 format: ## Put the Python files into the one format
 	@ruff format .

@@ -45,15 +45,20 @@ sys.exit(7)
 """
 
 
+@pytest.fixture(scope="session")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, timeout=60)
+    return directory
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, venv: Path) -> Path:
     """A project folder with a program, a plugin, the executor, and a venv like the one it names."""
     (tmp_path / "pulumi-language-python-exec").write_text("#!" + sys.executable + EXECUTOR)
     (tmp_path / "pulumi-language-python-exec").chmod(0o755)
     (tmp_path / "__main__.py").write_text(PLUGIN)
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "own")], check=True, timeout=60
-    )
+    (tmp_path / "own").symlink_to(venv)
     return tmp_path
 
 
