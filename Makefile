@@ -50,7 +50,7 @@ down: ## Destroy a stack, its data volumes included: make down CONFIRM=<name of 
 	@tools/down '$(CONFIRM)'
 
 test: ## Every test: check, the engine, and the life of a whole environment (stack `test`)
-	@tools/setup
+	@tools/setup --tests
 	@tools/hold test tests/life
 
 check: ## Linters, types and unit tests, under a minute
@@ -58,11 +58,13 @@ check: ## Linters, types and unit tests, under a minute
 
 unit:
 	@pytest tests/unit
+	@uv run --frozen --directory app pytest tests/unit
 
 lint:
 	@ruff check .
 	@ruff format --check .
 	@mypy
+	@uv run --frozen --directory app mypy
 	@shellcheck -x $(SHELL_FILES)
 	@yamllint --strict .
 	@ansible-lint --offline -q

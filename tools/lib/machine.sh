@@ -52,7 +52,9 @@ raise_inotify() {
     echo "$INOTIFY_INSTANCES" >"$INOTIFY_LIMIT"
 }
 
-wanted_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "$FLASHTIER_TREE/tools/packages.txt"; }
+PACKAGE_LISTS=("$FLASHTIER_TREE/tools/packages.txt")
+
+wanted_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "${PACKAGE_LISTS[@]}"; }
 
 missing_packages() {
     local installed
@@ -70,5 +72,10 @@ install_packages() { # PACKAGE...
     timeout --foreground -k 30 600 dpkg --configure -a
     # A third party's archive in sources.list may be down; what counts is whether the packages can be had.
     "${apt[@]}" update || echo "apt-get update failed; trying with the package lists at hand"
+    if printf '%s\n' "$@" | grep -qx postgresql; then
+        # The tests run a PostgreSQL of their own; the package would make and start another one on port 5432.
+        "${apt[@]}" install --no-install-recommends postgresql-common
+        sed -i 's/^#\? *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    fi
     "${apt[@]}" install --no-install-recommends "$@"
 }

@@ -36,7 +36,10 @@ link_uv() { # at a path that is on PATH for what runs later: the app's wheels ar
     ln -sfn "$UV" "$FLASHTIER_CACHE/bin/uv"
 }
 
-sync_python() { # exactly what uv.lock says, with the machine's own Python
-    cd "$FLASHTIER_TREE" || return
-    UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=60 timeout --foreground -k 10 600 "$UV" sync --frozen "$@"
+sync_python() { # exactly what the locks of the tree and of the app say, with the machine's own Python
+    local project
+    for project in "$FLASHTIER_TREE" "$FLASHTIER_TREE/app"; do
+        UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=60 timeout --foreground -k 10 600 \
+            "$UV" sync --frozen --project "$project" "$@"
+    done
 }
