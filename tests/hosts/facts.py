@@ -114,6 +114,10 @@ class Check:
         self._made += 1
         if seen == expected:
             return ""
+        if isinstance(seen, dict) and isinstance(expected, dict):  # what is alike is no news
+            same = {key for key in seen if key in expected and seen[key] == expected[key]}
+            seen = {key: value for key, value in seen.items() if key not in same}
+            expected = {key: value for key, value in expected.items() if key not in same}
         fault = f"{what}: declared {expected!r}, in effect {seen!r}" + (f" ({how})" if how else "")
         self._faults.append(fault)
         return fault

@@ -13,13 +13,18 @@ from infra.contract import Contract
 from infra.paths import state_dir
 from tests.hosts.facts import Ledger
 
-#: Kinds of facts, by the last of these words that a key holds.
-KINDS = ("access", "app", "database", "flow", "host", "kernel", "placement", "service", "setting", "volume")
+#: What a host's facts are about; those that are about itself come under `host`.
+PARTS_OF_HOST = ("kernel", "placement", "service", "volume")
 
 
 def kind(key: str) -> str:
-    words = [word for word in key.split(".") if word in (*KINDS, "unsupported")]
-    return words[-1] if words else "network"
+    """The row of the table that a fact belongs to."""
+    first, *rest = key.split(".")
+    if first == "host":
+        return rest[1] if rest[1] in PARTS_OF_HOST else "host"
+    if key.startswith("database.setting."):
+        return "setting"
+    return first if rest else "network"
 
 
 def counts(ledger: Ledger) -> dict[str, Counter[str]]:

@@ -73,6 +73,13 @@ def test_all_faults_of_a_test_are_told() -> None:
     ]
 
 
+def test_of_two_mappings_only_the_difference_is_told() -> None:
+    check = Check(Ledger({}))
+    check.equal("ports", {1: "a", 2: "b", 3: "c"}, {1: "a", 2: "x", 4: "d"})
+    check.equal("same", {1: "a"}, {1: "a"})
+    assert check.settle() == "ports: declared {2: 'b', 3: 'c'}, in effect {2: 'x', 4: 'd'}"
+
+
 def test_a_test_that_checks_nothing_fails() -> None:
     assert "checked nothing" in Check(Ledger({"a": 1})).settle()
 
