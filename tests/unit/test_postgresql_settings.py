@@ -17,6 +17,15 @@ from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
 from infra.postgresql import settings, size_text
 
+OF_THE_DATA = {
+    "autovacuum_vacuum_cost_limit",
+    "bgwriter_delay",
+    "bgwriter_lru_maxpages",
+    "effective_io_concurrency",
+    "maintenance_io_concurrency",
+    "random_page_cost",
+}
+
 MIB = {"kB": 1 / 1024, "MB": 1, "GB": 1024, "TB": 1024 * 1024}
 
 
@@ -158,32 +167,22 @@ def test_a_larger_volume_never_gives_less_wal(declared: Any, more: int) -> None:
 def test_flash_and_network_differ_where_the_device_matters_and_nowhere_else() -> None:
     flash, network = values(on_class("flash")), values(on_class("network"))
     differing = {name for name in flash if flash[name] != network[name]}
-    assert differing == {
-        "autovacuum_vacuum_cost_limit",
-        "bgwriter_delay",
-        "bgwriter_lru_maxpages",
-        "commit_delay",
-        "effective_io_concurrency",
-        "maintenance_io_concurrency",
-        "random_page_cost",
-    }
+    assert differing == OF_THE_DATA | {"commit_delay"}
     assert float(flash["random_page_cost"]) < float(network["random_page_cost"])
     assert int(flash["effective_io_concurrency"]) > int(network["effective_io_concurrency"])
     assert int(flash["autovacuum_vacuum_cost_limit"]) > int(network["autovacuum_vacuum_cost_limit"])
     assert int(flash["commit_delay"]) == 0 < int(network["commit_delay"])
 
 
-def test_each_purpose_follows_the_class_of_its_own_volume() -> None:
+@pytest.mark.parametrize(("moved", "of_the_device"), [("data", OF_THE_DATA), ("wal", {"commit_delay"})])
+def test_each_purpose_follows_the_class_of_its_own_volume(moved: str, of_the_device: set[str]) -> None:
     declared = local()
     shipped = values(declared)
-    declared["database"]["placement"]["wal"] = "network"
-    wal_on_network = values(declared)
-    assert wal_on_network["commit_delay"] != shipped["commit_delay"]
-    assert wal_on_network["random_page_cost"] == shipped["random_page_cost"]
-    declared["database"]["placement"] |= {"wal": "flash", "data": "network"}
-    data_on_network = values(declared)
-    assert data_on_network["commit_delay"] == shipped["commit_delay"]
-    assert data_on_network["random_page_cost"] != shipped["random_page_cost"]
+    declared["database"]["placement"][moved] = "network"
+    changed = {name for name, value in values(declared).items() if value != shipped[name]}
+    # What lies on a volume also decides how much room there is for the rest.
+    of_the_room = {"max_wal_size", "min_wal_size", "max_slot_wal_keep_size", "temp_file_limit"}
+    assert changed - of_the_room == of_the_device
 
 
 def test_vacuum_leaves_half_of_the_writes_of_a_gp3_volume_to_queries() -> None:
@@ -218,12 +217,16 @@ def fault(declared: Any) -> str:
     return refused.value.faults[0]
 
 
-def test_memory_too_small_for_the_connections_is_refused_with_the_least_that_works() -> None:
-    line = fault(local(database__size={"vcpus": 2, "memory_mib": 1024}))
+@pytest.mark.parametrize("pool", [15, 20, 21, 37, 60, 100])
+def test_memory_too_small_for_the_connections_is_refused_with_the_least_that_works(pool: int) -> None:
+    def of(memory_mib: int) -> Any:
+        return local(app__pool_size=pool, database__size={"vcpus": 2, "memory_mib": memory_mib})
+
+    line = fault(of(1024))
     assert line.startswith("flashtier:environment.database.size.memory_mib = 1024: ")
     least = int(re.search(r"at least (\d+)", line)[1])  # type: ignore[index]
-    assert mib(values(local(database__size={"vcpus": 2, "memory_mib": least}))["work_mem"]) >= 1
-    fault(local(database__size={"vcpus": 2, "memory_mib": least - 1}))
+    assert mib(values(of(least))["work_mem"]) >= 1
+    fault(of(least - 1))
 
 
 def test_more_connections_than_processes_make_sense_are_refused_with_the_largest_pool() -> None:
