@@ -36,7 +36,7 @@ def verify(tmp_path: Path, outputs: Any) -> subprocess.CompletedProcess[str]:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
