@@ -52,10 +52,10 @@ class Lxd:
                 ) from error
         return self._threads.client
 
-    def get(self, *path: str) -> dict[str, Any] | None:
+    def get(self, *path: str, recursion: int = 0) -> dict[str, Any] | None:
         """An object's metadata, None where it does not exist."""
         try:
-            answer = self._node(path).get().json()
+            answer = self._node(path).get(params={"recursion": recursion}).json()
         except NotFound:
             return None
         except (LXDAPIException, requests.exceptions.RequestException) as error:
@@ -66,7 +66,7 @@ class Lxd:
     def names(self, *path: str) -> list[str]:
         """The last parts of the addresses in a collection."""
         addresses = self.get(*path) or {}
-        return [address.split("?")[0].rsplit("/", 1)[1] for address in addresses]
+        return [_last(address) for address in addresses]
 
     def post(self, *path: str, body: Mapping[str, Any], seconds: float = 60) -> dict[str, Any]:
         return self._change("post", path, {"json": body}, seconds)
@@ -146,6 +146,20 @@ class Lxd:
             time.sleep(pause)
             pause = min(pause * 1.5, longest)
 
+    def settle(self, instance: str = "", *, seconds: float = 300) -> None:
+        """Wait for what an earlier, killed run has set going: on one instance, or in the whole project."""
+        what = f"LXD has finished its work on {instance or self.project}"
+        self.poll(what, lambda: not self._is_busy(instance), seconds=seconds)
+
+    def _is_busy(self, instance: str) -> bool:
+        listed = self.get("operations", recursion=1) or {}
+        # 1xx is under way; what is done stays in the list for some seconds.
+        tasks = [task for tasks in listed.values() for task in tasks if task["status_code"] < 200]
+        used = [
+            set((task["resources"] or {}).get("instances") or ()) for task in tasks if task["class"] == "task"
+        ]
+        return any(not instance or _last(path) == instance for paths in used for path in paths or {""})
+
     def stop_if_cancelled(self) -> None:
         if self._cancelled():
             raise Cancelled("stopped on request; run it again to go on")
@@ -184,6 +198,11 @@ class Lxd:
             self.stop_if_cancelled()
             if time.monotonic() > deadline:
                 raise FlashtierError(f"LXD: {verb} {'/'.join(path)}: not done within {seconds:g} seconds")
+
+
+def _last(address: str) -> str:
+    """The name in an address of the API."""
+    return address.split("?")[0].rsplit("/", 1)[-1]
 
 
 def marked(found: Mapping[str, Any], stack: str) -> bool:

@@ -40,6 +40,7 @@ def _lxd(stack: str) -> Iterator[Leftover]:
     machine, project = Lxd(), names.project(stack)
     if (found := machine.get("projects", project)) is not None and marked(found, stack):
         inside = Lxd(project)
+        inside.settle()
         for name in inside.names("instances"):
             yield Leftover("host", name, partial(_remove_host, inside, name))
         for fingerprint in inside.names("images"):

@@ -75,8 +75,7 @@ class Throttled:
         deadline = time.monotonic() + seconds
         with _extended(self.file):
             run(self._nbdkit(), seconds=seconds)
-            self._spawn_nbdfuse()
-            self._wait_for_mount(deadline)
+            self._wait_for_mount(self._spawn_nbdfuse(), deadline)
             size = int(run(["stat", "--format=%s", "--", str(self.device_file)], seconds=5))
         self._protect()
         if size != EXPORTED_SIZE:
@@ -120,19 +119,19 @@ class Throttled:
             for line in Path("/proc/self/mountinfo").read_text().splitlines()
         )
 
-    def _spawn_nbdfuse(self) -> None:
+    def _spawn_nbdfuse(self) -> subprocess.Popen[bytes]:
         command = ["nbdfuse", str(self.device_file), f"nbd+unix:///?socket={self.socket}"]
         with self._log.open("wb") as log:
-            subprocess.Popen(
+            return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )
 
-    def _wait_for_mount(self, deadline: float) -> None:
+    def _wait_for_mount(self, nbdfuse: subprocess.Popen[bytes], deadline: float) -> None:
         while not self._mounted():
-            ended = "nbdfuse" not in processes.serving(self.directory).values()
+            ended = nbdfuse.poll() is not None
             if ended or time.monotonic() > deadline:
                 said = self._log.read_text(errors="replace").strip().splitlines()
-                state = "ended" if ended else "is not ready in time"
+                state = f"ended with {nbdfuse.returncode}" if ended else "is not ready in time"
                 last = said[-1] if said else "it said nothing"
                 raise FlashtierError(f"nbdfuse for {self.file} {state}: {last}")
             time.sleep(0.02)

@@ -44,6 +44,7 @@ class Image(Resource[ImageInputs]):
     def converge(self, inputs: ImageInputs) -> dict[str, Any]:
         lxd = self.lxd(inputs.project)
         with self._one_at_a_time:
+            lxd.settle()
             found = _find(lxd, inputs)
             if found is None:
                 _import(lxd, inputs)

@@ -34,6 +34,7 @@ class Instance(Resource[InstanceInputs]):
 
     def converge(self, inputs: InstanceInputs) -> dict[str, Any]:
         lxd = self.lxd(inputs.project)
+        lxd.settle(inputs.name)
         found = lxd.get("instances", inputs.name)
         if found is None:
             with _unpacking:
@@ -99,6 +100,7 @@ class Instance(Resource[InstanceInputs]):
         if found is None:
             return
         refuse_foreign("host", inputs.name, found, inputs.stack)
+        lxd.settle(inputs.name)
         if found["status"] != "Stopped":
             body = {"action": "stop", "timeout": STOP, "force": True}
             lxd.put("instances", inputs.name, "state", body=body, seconds=STOP * 2)
