@@ -77,7 +77,7 @@ class Hosts:
                     "timeout %s python3 -c %s %s", str(PROBE_DEADLINE), program, json.dumps(questions[name])
                 )
             except RuntimeError as error:  # testinfra: ssh itself failed
-                return {"error": f"ssh: {_last_line(str(error))}"}
+                return {"error": f"ssh: {_ssh_fault(error)}"}
             if done.rc:
                 return {"error": f"rc {done.rc}: {_last_line(done.stderr)}"}
             return json.loads(done.stdout)
@@ -87,7 +87,10 @@ class Hosts:
 
     def run(self, name: str, command: str, *args: str) -> str:
         """Standard output of a command on one host, as root; a command that fails fails the test."""
-        done = self._hosts[name].run(command, *args)
+        try:
+            done = self._hosts[name].run(command, *args)
+        except RuntimeError as error:
+            pytest.fail(f"{name}: ssh: {_ssh_fault(error)}", pytrace=False)
         if done.rc:
             pytest.fail(f"{name}: {command.split('%')[0].strip()}: {_last_line(done.stderr)}", pytrace=False)
         return str(done.stdout)
@@ -100,6 +103,11 @@ def _plain(inventory: Any) -> Any:
             return inventory["__ansible_unsafe"]
         return {key: _plain(value) for key, value in inventory.items()}
     return [_plain(value) for value in inventory] if isinstance(inventory, list) else inventory
+
+
+def _ssh_fault(error: RuntimeError) -> str:
+    """What ssh said; testinfra raises its whole result."""
+    return _last_line(getattr(error.args[0], "stderr", str(error)))
 
 
 def _last_line(text: str) -> str:

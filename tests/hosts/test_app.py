@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from tests.hosts.snapshot import HERE, Hosts, Seen
 #: Photos of verification belong to this user; what a run has written is removed at its end.
 USER = 2**62
 DEADLINE = (5, 30)  # seconds to connect, seconds without a byte
+SCRAPES = 45  # seconds: Prometheus scrapes every 15, and an exporter may have started a moment ago
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +234,19 @@ def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hos
         check.equal("anonymous request to the S3 gateway", 403, answer.get("status"), how=str(answer)[:200])
 
 
+def scraped(client: requests.Session, url: str) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Why Prometheus does not answer, and its targets by address: their health and last error."""
+    try:
+        answer = client.get(url, timeout=DEADLINE)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        return str(error), {}
+    return "", {
+        target["scrapeUrl"].partition("://")[2].partition("/")[0]: (target["health"], target["lastError"])
+        for target in answer.json()["data"]["activeTargets"]
+    }
+
+
 @pytest.mark.where(lambda host: "https" in host.services)
 def test_the_edge_uses_every_web_host(
     declared: ContractHost, contract: Contract, seen: Seen, check: Check
@@ -251,19 +266,17 @@ def test_prometheus_sees_every_target(contract: Contract, client: requests.Sessi
     flow = next(flow for flow in contract.flows if flow.service == "prometheus")
     address = contract.host(flow.destination).address
     url = f"https://{address}:{flow.port}/api/v1/targets?state=active"
-    fault = ""
-    try:
-        answer = client.get(url, timeout=DEADLINE)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        fault = str(error)
+    end = time.monotonic() + SCRAPES
+    while True:
+        fault, targets = scraped(client, url)
+        if not fault and all(state == ("up", "") for state in targets.values()):
+            break
+        if time.monotonic() > end:
+            break
+        time.sleep(2)
     check.equal(f"{url} answers", "", fault)
     if fault:
         return
-    targets = {
-        target["scrapeUrl"].partition("://")[2].partition("/")[0]: (target["health"], target["lastError"])
-        for target in answer.json()["data"]["activeTargets"]
-    }
     for target, state in targets.items():
         check.equal(f"target {target}", ("up", ""), state)
     control = {host.name for host in contract.hosts if host.tier == "control"}
