@@ -9,7 +9,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
-from infra.stack import read_contract, write_known_hosts
+from infra.stack import read_contract, write_ca, write_known_hosts
 
 DOCUMENTATION = """
 name: pulumi_stack
@@ -61,6 +61,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         try:
             contract = read_contract(self.get_option("stack"))
             known_hosts = write_known_hosts(contract)
+            write_ca(contract)
         except FlashtierError as error:
             raise AnsibleParserError(str(error)) from None
         inventory.add_group("flashtier")
