@@ -234,6 +234,41 @@ def test_a_foreign_object_of_the_same_name_is_refused(provider: Any) -> None:
         subprocess.run(["lxc", "network", "delete", "ft-engp"], check=True, capture_output=True, timeout=30)
 
 
+def test_a_lost_bridge_is_found_and_made_again(provider: Any) -> None:
+    """Also where the network is deleted while its interface is gone: nothing of it stays."""
+    properties = wire(NETWORK)
+
+    def interface() -> bool:
+        return (
+            subprocess.run(["ip", "link", "show", "ft-engp"], capture_output=True, timeout=10).returncode == 0
+        )
+
+    provider.Create(provider_pb2.CreateRequest(urn=urn("Network"), properties=properties), timeout=60)
+    read = provider_pb2.ReadRequest(
+        id="ft-engp", urn=urn("Network"), inputs=properties, properties=properties
+    )
+    try:
+        assert from_wire(provider.Read(read, timeout=30).inputs) == NETWORK
+        subprocess.run(["ip", "link", "delete", "ft-engp"], check=True, timeout=10)
+        found = provider.Read(read, timeout=30).inputs
+        assert from_wire(found)["intact"] is False
+        update = provider_pb2.UpdateRequest(
+            id="ft-engp", urn=urn("Network"), olds=properties, old_inputs=found, news=properties
+        )
+        provider.Update(update, timeout=60)
+        assert interface()
+        subprocess.run(["ip", "link", "delete", "ft-engp"], check=True, timeout=10)
+    finally:
+        request = provider_pb2.DeleteRequest(
+            id="ft-engp", urn=urn("Network"), properties=properties, old_inputs=properties
+        )
+        provider.Delete(request, timeout=60)
+    assert not interface()
+    assert not routes.has_unreachable("10.90.9.0/24")
+    listening = subprocess.run(["pgrep", "-f", "--", "--interface=ft-engp"], capture_output=True, timeout=10)
+    assert listening.returncode == 1, "LXD's dnsmasq was left behind"
+
+
 def test_a_failed_start_leaves_the_host_in_the_state(provider: Any) -> None:
     """The error carries what makes the engine keep what exists, so that the next run goes on from there."""
     subprocess.run(

@@ -48,9 +48,10 @@ class Network(Resource[NetworkInputs]):
         config = _config(inputs)
         if found is None:
             lxd.post("networks", body={"name": inputs.name, "type": "bridge", "config": config})
-        elif _differs(found, config) or not _is_up(inputs.name):
-            # LXD builds the interface anew whenever it takes a configuration.
-            lxd.put("networks", inputs.name, body={"config": config})
+        else:
+            _revive(lxd, inputs)
+            if _differs(found, config):
+                lxd.put("networks", inputs.name, body={"config": config})
         return {}
 
     def read(self, inputs: NetworkInputs) -> Found | None:
@@ -70,6 +71,8 @@ class Network(Resource[NetworkInputs]):
         found = lxd.get("networks", inputs.name)
         if found is not None:
             refuse_foreign("network", inputs.name, found, inputs.stack)
+            # Without its interface LXD would forget the network and leave its dnsmasq behind.
+            _revive(lxd, inputs)
             lxd.delete("networks", inputs.name)
         routes.remove_unreachable(inputs.cidr)
         record = names.network_record(inputs.stack)
@@ -94,6 +97,14 @@ def range_conflicts(lxd: Lxd, bridge: str, cidr: str, stack: str) -> str:
             found.append(f"the LXD network {name} ({address})")
     found += routes.overlaps(cidr, bridge if own else "")
     return f"overlaps {', '.join(found)}; take a range that this machine does not know" if found else ""
+
+
+def _revive(lxd: Lxd, inputs: NetworkInputs) -> None:
+    """Have LXD make an interface again that is gone: it does so only where a key of the network changes."""
+    if not _is_up(inputs.name):
+        config = _config(inputs)
+        lxd.put("networks", inputs.name, body={"config": {**config, "ipv4.nat": "false"}})
+        lxd.put("networks", inputs.name, body={"config": config})
 
 
 def _config(inputs: NetworkInputs) -> dict[str, str]:
