@@ -1,7 +1,7 @@
 """The typed environment: what one `Pulumi.<env>.yaml` declares, checked at the edge and frozen.
 
 Everything downstream trusts these types. A wrong value ends the preview with one line that names the key,
-the value and the fix (see `Environment.parse`). Machine limits (free disk, memory) are the platform's to check.
+the value and the fix (see `Environment.parse`). Machine limits (free disk, memory) are the platform's.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from infra.errors import EnvironmentInvalid
 
@@ -29,7 +30,8 @@ VolumeClass = Literal["flash", "network"]
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,14}", value):
         raise ValueError(
-            "must start with a lower-case letter, hold only a-z, 0-9 and '-', at most 15 characters; rename it"
+            "must start with a lower-case letter, hold only a-z, 0-9 and '-', "
+            "at most 15 characters; rename it"
         )
     return value
 
@@ -40,7 +42,9 @@ def _network(value: str) -> str:
     except ValueError as error:
         raise ValueError(f"{error}; write the network's first address, such as 10.88.0.0/24") from error
     if network.version != 4 or not any(network.subnet_of(private) for private in _PRIVATE):  # type: ignore[arg-type]
-        raise ValueError("must be a private IPv4 network; take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
+        raise ValueError(
+            "must be a private IPv4 network; take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        )
     if network.prefixlen > LARGEST_PREFIX:
         raise ValueError(
             f"holds {network.num_addresses} addresses, too small for a block of addresses a tier; "
@@ -101,7 +105,7 @@ class Web(Model):
 
 
 class Volume(Model):
-    """A block device. `flash` is a plain device; `network` a gp3-class one (about 3,000 IOPS, 125 MiB/s, 1.4 ms)."""
+    """A block device: `flash` is plain, `network` like gp3 (about 3,000 IOPS, 125 MiB/s, 1.4 ms)."""
 
     name: Name
     volume_class: VolumeClass = Field(alias="class")
@@ -128,13 +132,14 @@ def _unique_names(volumes: tuple[Volume, ...]) -> None:
     for volume in volumes:
         if volume.name in seen:
             raise KeyedError(
-                "volumes", f"the name {volume.name!r} is given twice; each volume of a host needs its own name"
+                "volumes",
+                f"the name {volume.name!r} is given twice; each volume of a host needs its own name",
             )
         seen.add(volume.name)
 
 
 class Database(Model):
-    """`expected_data_gib` is what the tables and indexes will hold; the data volume must carry it at 75% fill."""
+    """`expected_data_gib` is what tables and indexes will hold; the data volume must carry it at 75% fill."""
 
     members: int = Field(ge=1, le=9)
     version: Literal[17]
@@ -189,7 +194,9 @@ class Control(Model):
                 f"declare exactly {', '.join(sorted(CONTROL_VOLUMES))}",
             )
         if self.count % 2 == 0:
-            raise KeyedError("count", f"{self.count} hosts give etcd no majority in a split; take an odd number")
+            raise KeyedError(
+                "count", f"{self.count} hosts give etcd no majority in a split; take an odd number"
+            )
         return self
 
 
@@ -197,7 +204,7 @@ CONTROL_VOLUMES = frozenset({"etcd", "metrics", "repository"})
 
 
 class App(Model):
-    """The photo API. `pool_size` is PostgreSQL connections a web host; `max_upload_mib` the largest photo taken."""
+    """The photo API. `pool_size`: PostgreSQL connections a web host; `max_upload_mib`: the largest photo."""
 
     pool_size: int = Field(ge=1, le=200)
     max_upload_mib: int = Field(ge=1, le=100)
@@ -216,11 +223,11 @@ class Environment(Model):
     app: App
 
     @classmethod
-    def parse(cls, declared: Any) -> Environment:
+    def parse(cls, declared: object) -> Environment:
         """Read `flashtier:environment`. Raises `EnvironmentInvalid`, one line a fault, all faults at once."""
         if not isinstance(declared, Mapping):
             raise EnvironmentInvalid(
-                [f"flashtier:environment = {declared!r}: must be a mapping; copy the one in Pulumi.local.yaml"]
+                [f"flashtier:environment = {declared!r}: must be a mapping, as in Pulumi.local.yaml"]
             )
         try:
             return cls.model_validate(_tuples(declared))
@@ -228,7 +235,7 @@ class Environment(Model):
             raise EnvironmentInvalid([_line(fault) for fault in error.errors()]) from error
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> object:
     """YAML lists as tuples, so that strict models take them."""
     if isinstance(value, Mapping):
         return {key: _tuples(item) for key, item in value.items()}
@@ -241,7 +248,7 @@ _FIXES = {
 }
 
 
-def _line(fault: Any) -> str:
+def _line(fault: ErrorDetails) -> str:
     kind, cause = fault["type"], fault.get("ctx", {}).get("error")
     path = ["flashtier:environment", *(str(part) for part in fault["loc"])]
     if isinstance(cause, KeyedError):

@@ -18,18 +18,23 @@ from infra.local.platform import LocalPlatform
 from infra.platform import Deployed, Platform
 from infra.topology import Topology
 
+#: Exit code that tells Pulumi's Python language host that the program has said what is wrong.
+ACTIONABLE = 32
+
 PLATFORMS: dict[str, type[Platform]] = {"local": LocalPlatform}
 
 
 def run(stack: str, config: pulumi.Config) -> None:
     """Declare the stack and export `contract` and `secrets`.
 
-    Raises `pulumi.RunError`, which Pulumi prints as it is.
+    A fault of the environment is logged and ends the program as an error that a person can mend: without a
+    trace and without a second message.
     """
     try:
         _run(stack, config)
     except FlashtierError as error:
-        raise pulumi.RunError(str(error)) from error
+        pulumi.log.error(str(error))
+        raise SystemExit(ACTIONABLE) from error
 
 
 def _run(stack: str, config: pulumi.Config) -> None:

@@ -26,7 +26,7 @@ ADDRESS_BLOCKS: dict[Tier, tuple[int, int]] = {
 #: How every volume is mounted: reading a file writes nothing; data is neither a device nor a program.
 MOUNT_OPTIONS = ("noatime", "nodev", "nosuid", "noexec")
 
-#: Identity of file systems: uuid5(this namespace, "stack/host/volume"). Changing it orphans every volume there is.
+#: Identity of file systems: uuid5(this namespace, "stack/host/volume"). Changing it orphans every volume.
 VOLUME_NAMESPACE = uuid.UUID("5d3c0c0e-7a5e-5b0e-9f6b-2f1a5a7e1c11")
 
 
@@ -66,7 +66,7 @@ class Host(Model):
 
 
 class Service(Model):
-    """A listening socket. `clients` are tiers; "controller" is the machine that runs the kit, "world" anyone."""
+    """A listening socket. `clients` are tiers; "controller" is the machine with the kit, "world" anyone."""
 
     name: str
     port: int
