@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from infra.errors import EnvironmentInvalid
 
 #: Share of a data volume that may be filled: 2% file-system overhead, 75% maximum fill.
-#: Source: facts/ec2-storage-and-sizing.yaml, sizing.inputs fs_overhead and max_fill.
+#: Source: docs/sizing-facts.md, sizing.inputs fs_overhead and max_fill.
 USABLE_SHARE = 0.98 * 0.75
 
 #: Smallest network: addresses are laid out in blocks a tier (see `infra.topology.ADDRESS_BLOCKS`).

@@ -9,7 +9,7 @@ from infra.setting import Setting
 from infra.topology import Tier
 
 _KERNEL_DOC = "https://docs.kernel.org/networking/ip-sysctl.html"
-_CATALOGUE = "facts/ec2-storage-and-sizing.yaml, sysctl"
+_CATALOGUE = "docs/sizing-facts.md, sysctl"
 
 _EVERY_HOST = (
     Setting(

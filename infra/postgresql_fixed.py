@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from infra.contract import Setting
 
-FACTS = "facts/ec2-storage-and-sizing.yaml"
+FACTS = "docs/sizing-facts.md"
 STALL = f"{FACTS}, stall_settings"
 
 

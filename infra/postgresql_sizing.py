@@ -15,13 +15,13 @@ HASH_MEM_MULTIPLIER = 2
 #: Connections beside the app's: 3 for a superuser, 5 for monitoring, 12 for migrations, backups and people.
 RESERVED_CONNECTIONS = 20
 #: One process a connection: beyond this, page tables and snapshots cost more than the connections bring.
-#: Source: facts/ec2-storage-and-sizing.yaml, sizing.pool_size_needed: 32 suffice for 100 million calls a day.
+#: Source: docs/sizing-facts.md, sizing.pool_size_needed: 32 suffice for 100 million calls a day.
 MOST_CONNECTIONS = 800
 #: Below a megabyte the first sort of an ordinary page goes to disk.
 LEAST_WORK_MEM_KIB = 1024
 #: Below this, checkpoints chase each other in any burst. PostgreSQL's default is 1 GB.
 LEAST_MAX_WAL = 256
-#: Source: facts/ec2-storage-and-sizing.yaml, sizing vector `base`, max_wal_size_gib.
+#: Source: docs/sizing-facts.md, sizing vector `base`, max_wal_size_gib.
 MOST_MAX_WAL = 111 << 10
 #: max_wal_size counts in segments of this size.
 WAL_SEGMENT = 16

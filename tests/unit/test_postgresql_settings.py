@@ -134,7 +134,7 @@ def test_each_setting_is_given_once_with_its_reason_and_source_in_the_form_that_
     assert len(names) == len(set(names))
     for setting in made:
         assert setting.reason, setting.name
-        assert re.search(r"PostgreSQL 17 manual, |facts/", setting.source), setting.name
+        assert re.search(r"PostgreSQL 17 manual, |docs/sizing-facts", setting.source), setting.name
         if size := re.fullmatch(r"(\d+)(kB|MB|GB)", setting.value):
             assert int(size[1]) % 1024, f"{setting.name} = {setting.value}: SHOW prints the larger unit"
         assert not any(name in setting.value for name in SECRET_NAMES)
