@@ -18,18 +18,26 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Names a stack cannot have: in the state directory they are taken.
 RESERVED = frozenset({"log", "passphrase", "pulumi"})
 
+#: A network interface's name has at most 15 characters (IFNAMSIZ), three of which are "ft-".
+LONGEST_STACK = 12
+
+
+def stack_fault(stack: str) -> str:
+    """Why the name cannot be a stack's, empty where it can: it names directories, hosts and an interface."""
+    if stack in RESERVED:
+        return f"the name is taken by {state_root() / stack}; choose another one"
+    if not re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK - 1}}}", stack):
+        return (
+            "a stack's name starts with a lower-case letter, holds only a-z, 0-9 and '-', and has at most "
+            f"{LONGEST_STACK} characters; choose another one"
+        )
+    return ""
+
 
 def check_stack(stack: str) -> None:
-    """Raise `FlashtierError` unless `stack` can name directories, host names and a network interface."""
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", stack):
-        raise FlashtierError(
-            f"stack {stack!r}: a stack's name starts with a lower-case letter, holds only a-z, 0-9 and '-', "
-            "and has at most 12 characters"
-        )
-    if stack in RESERVED:
-        raise FlashtierError(
-            f"stack {stack!r}: the name is taken by {state_root() / stack}; choose another one"
-        )
+    """Raise `FlashtierError` where `stack_fault` finds one."""
+    if fault := stack_fault(stack):
+        raise FlashtierError(f"stack {stack!r}: {fault}")
 
 
 def state_root() -> Path:

@@ -12,7 +12,7 @@ from infra.local.image import image_path
 from infra.local.lxd import Lxd
 from infra.local.provider.network import range_conflicts
 from infra.local.throttled import EXPORTED_SIZE
-from infra.paths import private_key, state_root
+from infra.paths import private_key, stack_fault, state_root
 from infra.topology import Host, Topology
 
 GIB = 1 << 30
@@ -26,7 +26,7 @@ _KEY = "flashtier:environment"
 def faults(topology: Topology) -> list[str]:
     """Everything that this machine cannot give the topology, one line each."""
     found = []
-    if fault := names.stack_fault(topology.stack):
+    if fault := stack_fault(topology.stack):
         found.append(f"stack = {topology.stack!r}: {fault}")
     if os.geteuid() != 0:
         found.append("platform local: needs root for LXD, loop devices and routes; run it with sudo")

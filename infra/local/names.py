@@ -7,32 +7,12 @@ one, belongs to the stack; everything else is somebody else's and is left alone.
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 
 from infra.paths import state_dir
 
 #: Key of the mark on every LXD object of the kit; its value is the stack's name.
 MARK = "user.flashtier.stack"
-
-#: A network interface's name has at most 15 characters (IFNAMSIZ), three of which are "ft-".
-LONGEST_STACK = 12
-
-#: Names beside the stacks' directories in the state directory.
-RESERVED = frozenset({"pulumi", "passphrase", "log"})
-
-
-def stack_fault(stack: str) -> str:
-    """Why the name cannot be a stack's on this platform, empty where it can."""
-    if stack in RESERVED:
-        return "is a name that the kit's own files have; take another name"
-    if re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK - 1}}}", stack):
-        return ""
-    return (
-        f"becomes part of a network interface's name, so it must be a lower-case letter and at most "
-        f"{LONGEST_STACK - 1} more of a-z, 0-9 and '-'; take another name"
-    )
-
 
 #: Where a host sees its block devices.
 HOST_DEVICES = Path("/dev/flashtier")

@@ -24,7 +24,7 @@ from infra.errors import FlashtierError
 from infra.local import loops, names, processes, routes
 from infra.local.lxd import Lxd, marked
 from infra.local.run import CommandFailed, run
-from infra.paths import state_dir
+from infra.paths import stack_fault, state_dir
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the findings as one JSON list")
     options = parser.parse_args(arguments)
-    if fault := names.stack_fault(options.stack):
+    if fault := stack_fault(options.stack):
         print(f"stack = {options.stack!r}: {fault}", file=sys.stderr)
         return 2
     found, faults = sweep(options.stack, check=options.check)
