@@ -167,6 +167,24 @@ def detach(device: Path, *, seconds: float = 15) -> None:
         time.sleep(0.05)
 
 
+def let_go(device: Path) -> None:
+    """Detach a device whose file answers no more: at once, or when its last holder has unmounted it."""
+    run(["losetup", "--detach", str(device)])
+
+
+def orphan(link: Path) -> Path | None:
+    """The device that the volume's link names, if the mount of its file is gone.
+
+    A server that is told to end unmounts itself. The kernel then knows the file, which is named like the
+    link, by its name alone.
+    """
+    try:
+        device = link.readlink()
+    except OSError:
+        return None
+    return device if backing_path(device) == Path("/") / link.name else None
+
+
 def _mounted_by(device: Path) -> str:
     """A process that has the device mounted, in whatever mount namespace it lives; empty where none has."""
     number = device.stat().st_rdev

@@ -98,6 +98,9 @@ def _loops(stack: str) -> Iterator[Leftover]:
             names.runtime_directory(stack)
         ):
             yield Leftover("loop device", f"{device} ({file})", partial(loops.detach, device))
+    for link in sorted(names.link_directory(stack).glob("*")):
+        if orphan := loops.orphan(link):
+            yield Leftover("loop device", f"{orphan} ({link})", partial(loops.let_go, orphan))
 
 
 def _mounts(stack: str) -> Iterator[Leftover]:

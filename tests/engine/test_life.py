@@ -17,7 +17,7 @@ from stacks import STACK, Engine, fresh, until
 
 from infra.contract import SECRET_NAMES
 from infra.local import names, processes
-from infra.local.loops import FileIdentity, backing_path, inspect
+from infra.local.loops import FileIdentity, backing_path, bound, inspect
 from infra.local.sweep import sweep
 from infra.paths import ROOT
 
@@ -167,6 +167,8 @@ def test_up_repairs_what_was_changed_by_hand(engine: Engine) -> None:
     assert loop is not None
     assert loop.backing == FileIdentity.of(file)
     assert engine.ssh("control1", "sudo systemctl is-system-running --wait") == "running"
+    # nbdfuse unmounts itself when it ends: its file's path is then all that is left of the mount.
+    assert Path("/db1-network") not in bound().values(), "a device whose server has ended is still bound"
     number = names.volume_link(engine.stack, "db1", "network").stat().st_rdev
     assert engine.ssh("db1", "stat --format=%T /dev/flashtier/network") == f"{os.minor(number):x}"
     engine.ssh("db1", "sudo dd if=/dev/flashtier/network of=/dev/null bs=1M count=4 iflag=direct status=none")

@@ -62,6 +62,8 @@ def fio(device: Path, *options: str) -> dict[str, Any]:
         "--direct=1",
         "--ioengine=libaio",
         "--output-format=json",
+        # It would leave a file in the current directory.
+        "--verify_state_save=0",
     ]
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

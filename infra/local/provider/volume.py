@@ -87,12 +87,16 @@ class Volume(Resource[VolumeInputs]):
 def remove(stack: str, host: str, name: str, file: Path) -> None:
     """Detach whatever is bound to the volume's file and end what serves it."""
     throttled = _throttled(stack, host, name, file)
-    if throttled.fault():
+    dead = bool(throttled.fault())
+    if dead:
         # A hanging server would make the detaching hang; one that serves writes what is under way.
         throttled.end_processes()
+    orphan = loops.orphan(names.volume_link(stack, host, name))
     for device, backing in loops.bound().items():
         # The path is enough here: the file may be deleted, the mount dead, so no inode can be asked for.
-        if backing in (file, throttled.device_file):
+        if device == orphan or (dead and backing == throttled.device_file):
+            loops.let_go(device)
+        elif backing in (file, throttled.device_file):
             loops.detach(device)
     throttled.stop()
 
