@@ -116,7 +116,7 @@ class Topology(Model):
     gateway: str
     hosts: tuple[Host, ...]
     flows: tuple[Flow, ...]
-    #: The member that takes writes until a cluster manager decides (`roadmap`: Patroni).
+    #: The member that takes writes until a cluster manager decides.
     primary: str
 
     def tier(self, tier: Tier) -> tuple[Host, ...]:
