@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from infra.errors import FlashtierError
 from infra.paths import ROOT, passphrase_file, state_root
@@ -24,6 +25,12 @@ def environment() -> dict[str, str]:
     if "PULUMI_CONFIG_PASSPHRASE" not in chosen:
         chosen.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", str(passphrase_file()))
     return chosen | {"PULUMI_SKIP_UPDATE_CHECK": "true", "NO_COLOR": "1"}
+
+
+def file_backend() -> Path | None:
+    """The backend's directory, None where the state is kept elsewhere."""
+    url = environment()["PULUMI_BACKEND_URL"]
+    return Path(url.removeprefix("file://")) if url.startswith("file:///") else None
 
 
 def pulumi(

@@ -41,7 +41,7 @@ def _network(value: str) -> str:
         network = ipaddress.ip_network(value)
     except ValueError as error:
         raise ValueError(f"{error}; write the network's first address, such as 10.88.0.0/24") from error
-    if network.version != 4 or not any(network.subnet_of(private) for private in _PRIVATE):  # type: ignore[arg-type]
+    if not isinstance(network, ipaddress.IPv4Network) or not any(map(network.subnet_of, _PRIVATE)):
         raise ValueError(
             "must be a private IPv4 network; take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
         )
@@ -55,7 +55,7 @@ def _network(value: str) -> str:
     return value
 
 
-_PRIVATE = tuple(ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+_PRIVATE = tuple(ipaddress.IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 Name = Annotated[str, AfterValidator(_name)]
 Cidr = Annotated[str, AfterValidator(_network)]

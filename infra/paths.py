@@ -61,8 +61,13 @@ def passphrase_file() -> Path:
 
 
 def private_key(stack: str) -> Path:
-    """The controller's SSH key for the stack's hosts; the public half lies beside it as `.pub`."""
+    """The controller's SSH key for the stack's hosts."""
     return state_dir(stack) / "ssh" / "id_ed25519"
+
+
+def public_key(stack: str) -> Path:
+    """The public half, beside the private one."""
+    return private_key(stack).with_suffix(".pub")
 
 
 def known_hosts(stack: str) -> Path:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra import authority, paths, stack
-from infra.backend import StackMissing, environment, pulumi
+from infra.backend import StackMissing, environment, file_backend, pulumi
 from infra.contract import SECRET_NAMES
 from infra.errors import FlashtierError
 from infra.files import refuse_readable, write_whole
@@ -87,9 +87,8 @@ def ensure(name: str, config_file: Path | None = None) -> Report:
 def _ensure_backend() -> None:
     """The state's directory, for its owner only; a file backend needs its own in it, any other has one."""
     paths.state_root().mkdir(mode=0o700, parents=True, exist_ok=True)
-    url = environment()["PULUMI_BACKEND_URL"]
-    if url.startswith("file:///"):
-        Path(url.removeprefix("file://")).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if backend := file_backend():
+        backend.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _ensure_passphrase(settings: Path, report: Report) -> None:
@@ -117,14 +116,13 @@ def _needing_passphrase(settings: Path) -> Path | None:
     """What a new passphrase could not open: an encrypted configuration, or a stack in a file backend."""
     if settings.is_file() and "encryptionsalt:" in settings.read_text():
         return settings
-    url = environment()["PULUMI_BACKEND_URL"]
-    stacks = Path(url.removeprefix("file://")) / ".pulumi" / "stacks"
-    return next(stacks.glob("*/*.json"), None) if url.startswith("file:///") else None
+    backend = file_backend()
+    return None if backend is None else next((backend / ".pulumi/stacks").glob("*/*.json"), None)
 
 
 def _ensure_ssh_key(name: str, report: Report) -> None:
     private = paths.private_key(name)
-    public = private.with_name(f"{private.name}.pub")
+    public = paths.public_key(name)
     if private.exists():
         refuse_readable(private, "the SSH key")
         if public.exists():

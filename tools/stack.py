@@ -26,7 +26,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from infra.backend import StackMissing, environment, pulumi
+from infra.backend import StackMissing, file_backend, pulumi
 from infra.errors import FlashtierError
 from infra.paths import ROOT, check_stack, state_dir
 from infra.secrets import CERTIFICATE, SECRETS
@@ -96,12 +96,6 @@ def locks(backend: Path, project: str, stack: str) -> Iterator[Lock]:
             user=str(content.get("username", "unknown")),
             taken=datetime.fromisoformat(stamp),
         )
-
-
-def file_backend() -> Path | None:
-    """The backend's directory, None where the state is kept elsewhere."""
-    url = environment()["PULUMI_BACKEND_URL"]
-    return Path(url.removeprefix("file://")) if url.startswith("file:///") else None
 
 
 def project_name() -> str:

@@ -158,7 +158,7 @@ def detach(device: Path, *, seconds: float = 15) -> None:
         if time.monotonic() > deadline:
             raise FlashtierError(f"{device}: still mounted by {holder}; unmount it there, then run it again")
         time.sleep(0.1)
-    run(["losetup", "--detach", str(device)])
+    let_go(device)
     while backing_path(device) == backing:
         if time.monotonic() > deadline:
             raise FlashtierError(
@@ -168,7 +168,7 @@ def detach(device: Path, *, seconds: float = 15) -> None:
 
 
 def let_go(device: Path) -> None:
-    """Detach a device whose file answers no more: at once, or when its last holder has unmounted it."""
+    """Detach the device, now or when its last holder lets go. Alone: for one that answers no more."""
     run(["losetup", "--detach", str(device)])
 
 

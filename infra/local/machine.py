@@ -12,7 +12,7 @@ from infra.local.image import image_path
 from infra.local.lxd import Lxd
 from infra.local.provider.network import range_conflicts
 from infra.local.throttled import EXPORTED_SIZE
-from infra.paths import private_key, stack_fault, state_root
+from infra.paths import public_key, stack_fault, state_root
 from infra.topology import Host, Topology
 
 GIB = 1 << 30
@@ -37,7 +37,7 @@ def faults(topology: Topology) -> list[str]:
         lxd = Lxd()
         found += _range(lxd, topology)
         found += _disk(lxd, topology)
-        found += _image(lxd, topology.stack)
+        found += _image()
     except FlashtierError as error:
         found.append(f"platform local: {error}")
     return found
@@ -67,7 +67,7 @@ def _memory_and_cores(topology: Topology) -> list[str]:
 
 
 def _access(stack: str) -> list[str]:
-    public = private_key(stack).with_name(private_key(stack).name + ".pub")
+    public = public_key(stack)
     if public.is_file() and public.read_text().strip():
         return []
     return [
@@ -80,7 +80,7 @@ def _range(lxd: Lxd, topology: Topology) -> list[str]:
     return [f"{_KEY}.network.cidr = {topology.cidr!r}: {conflict}"] if conflict else []
 
 
-def _image(lxd: Lxd, stack: str) -> list[str]:
+def _image() -> list[str]:
     try:
         image_path()
     except FlashtierError as error:

@@ -10,7 +10,7 @@ from infra.contract import Access, ContractHost, ContractVolume, Unsupported
 from infra.environment import Environment
 from infra.local import machine, names, resources
 from infra.local.image import METADATA, ROOTFS, image_path
-from infra.paths import private_key
+from infra.paths import private_key, public_key
 from infra.platform import Deployed
 from infra.topology import Host, HostVolume, Topology
 
@@ -31,10 +31,9 @@ class LocalPlatform:
         return machine.faults(topology)
 
     def deploy(self, topology: Topology, environment: Environment) -> pulumi.Output[Deployed]:
-        public_key = private_key(topology.stack).with_name(private_key(topology.stack).name + ".pub")
         access = Access(
             user=environment.access.user,
-            authorized_keys=(public_key.read_text().strip(),),
+            authorized_keys=(public_key(topology.stack).read_text().strip(),),
             private_key_file=str(private_key(topology.stack)),
         )
         base = _Base(topology)
