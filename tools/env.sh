@@ -4,7 +4,7 @@
 #     . tools/env.sh
 #
 # The Makefile sources it for each recipe through BASH_ENV, so a recipe and a person's shell see the same tools.
-# What it sets, and no more: FLASHTIER_*, PULUMI_*, ANSIBLE_CONFIG and PATH.
+# What it sets, and no more: FLASHTIER_*, PULUMI_*, ANSIBLE_CONFIG and PATH. It unsets PYTHONDONTWRITEBYTECODE.
 
 # Where this file is: bash says so; a plain sh does not tell a sourced file its own path.
 if [ -n "${BASH_SOURCE:-}" ]; then
@@ -37,6 +37,8 @@ fi
 PULUMI_SKIP_UPDATE_CHECK=true
 ANSIBLE_CONFIG=$FLASHTIER_TREE/ansible/ansible.cfg
 export PULUMI_BACKEND_URL PULUMI_SKIP_UPDATE_CHECK ANSIBLE_CONFIG
+# Container images set it. A `pulumi up` starts four Pythons: half of its CPU time would go into compiling the SDK anew.
+unset PYTHONDONTWRITEBYTECODE
 
 _flashtier_path() { # put directory $1 in front of PATH, once
     case :$PATH: in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -298,6 +299,19 @@ def test_a_failed_start_leaves_the_host_in_the_state(provider: Any) -> None:
             ["lxc", "storage", "delete", "engp"],
         ):
             subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def test_it_ends_when_the_engine_asks_it_to() -> None:
+    """By SIGINT: the engine waits five seconds before it kills, at the end of every command."""
+    process = subprocess.Popen([PLUGIN], stdout=subprocess.PIPE, text=True, cwd="/")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
 
 
 def test_an_unknown_resource_is_said_by_name(provider: Any) -> None:

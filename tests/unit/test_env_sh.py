@@ -102,3 +102,9 @@ def test_what_the_user_has_chosen_stays(tmp_path: Path) -> None:
     chosen = {"PULUMI_BACKEND_URL": "s3://bucket", "PULUMI_CONFIG_PASSPHRASE": "x"}
     shown = source("bash", script, cwd=tmp_path, **chosen)
     assert shown == "s3://bucket unset"
+
+
+def test_compiled_python_is_kept(tmp_path: Path) -> None:
+    """Where the caller forbids it, as container images do, every start would compile the whole SDK."""
+    script = f". {ROOT}/tools/env.sh; python -c 'import sys; print(sys.dont_write_bytecode)'"
+    assert source("sh", script, cwd=ROOT, PYTHONDONTWRITEBYTECODE="1") == "False"

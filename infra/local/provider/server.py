@@ -244,8 +244,11 @@ def _incomplete(context: Context, error: Incomplete, properties: struct_pb2.Stru
 
 def serve() -> None:
     """Serve on a free port of the loopback, the first line of the output, until the engine goes."""
-    # A terminal's Ctrl-C goes to the whole group; the engine hears it too and asks with Cancel.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ended = threading.Event()
+    # The engine starts a plugin in a process group of its own, so a terminal's Ctrl-C does not arrive here:
+    # that is Cancel. SIGINT is how it ends a plugin; it waits five seconds for that before it kills.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     server = grpc.server(ThreadPoolExecutor(32))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -255,5 +258,8 @@ def serve() -> None:
     engine = os.getppid()
     # A killed engine says nothing: without this its plugins would stay for ever.
     while os.getppid() == engine:
-        server.wait_for_termination(timeout=1)
+        if ended.wait(timeout=1):
+            # What is under way has a moment to end; the next run finishes what has not.
+            server.stop(grace=3).wait()
+            os._exit(0)
     os._exit(1)
