@@ -1,7 +1,8 @@
-# Two commands do the work, and this is all they are made of:
+# Three commands do the work, and this is all they are made of:
 #
 #     make up      a whole environment on this machine, configured and verified
 #     make test    every test
+#     make drills  breaks an environment of its own in every way that it must survive
 #
 # Every recipe runs with the tools and variables of tools/env.sh, as a shell does after `. tools/env.sh`.
 
@@ -14,9 +15,11 @@ export BASH_ENV
 STACK ?= local
 FLASHTIER_STACK := $(STACK)
 export FLASHTIER_STACK
+# The declaration may lie elsewhere: FLASHTIER_CONFIG_FILE, which `flashtier secrets` reads, too.
+CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_FILE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down provision configure verify summary test check lint unit format
+.PHONY: help setup up down provision configure verify summary test drills check lint unit format
 
 help: ## Show the targets
 	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
@@ -35,7 +38,7 @@ up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)
 	@flashtier secrets -s $(STACK)
-	@tools/phase provision pulumi up -s $(STACK) --refresh --yes --skip-preview --non-interactive
+	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes --skip-preview --non-interactive
 
 configure: ## Ansible: the hosts as their roles and the contract say
 	@tools/phase configure ansible-playbook -i ansible/inventory.pulumi_stack.yml ansible/site.yml
@@ -52,6 +55,14 @@ down: ## Destroy a stack, its data volumes included: make down CONFIRM=<name of 
 test: ## Every test: check, the engine, and the life of a whole environment (stack `test`)
 	@tools/setup --tests
 	@tools/hold test tests/life
+
+# The stack that drills break: `drill`, unless STACK was given. One run at a time.
+DRILL_STACK := $(if $(filter file,$(origin STACK)),drill,$(STACK))
+
+drills: ## Break stack `drill` and see it come back: all drills, or DRILL=<one of them>
+	@tools/setup --tests
+	@FLASHTIER_STACK=$(DRILL_STACK) tools/hold drills \
+		pytest $(if $(DRILL),tests/drills/test_$(DRILL).py,tests/drills) --capture=no $(OPTIONS)
 
 check: ## Linters, types and unit tests, under a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
@@ -73,5 +84,5 @@ format: ## Put the Python files into the one format
 	@ruff format .
 	@ruff check --fix .
 
-SHELL_FILES := tools/setup tools/hold tools/phase tools/down tools/env.sh tools/lib/*.sh \
+SHELL_FILES := tools/setup tools/hold tools/phase tools/down tools/env.sh tools/lib/*.sh tools/lib/watch \
 	tools/pulumi/language-host/pulumi-language-python tests/life .ci/run

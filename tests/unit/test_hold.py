@@ -1,8 +1,9 @@
-"""tools/hold: one at a time, the holder is named, and the lock goes with it."""
+"""tools/hold: one at a time, the holder is named, the lock goes with it, and so does what it has started."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -44,7 +45,29 @@ def holder(name: str) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.wait(10)
-    os.kill(left, 9)
+    if is_running(left):
+        os.kill(left, signal.SIGKILL)
+
+
+def is_running(pid: int) -> bool:
+    """A zombie has no arguments."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
+
+
+def children(pid: int) -> dict[str, int]:
+    """A process's children: name -> process id."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = status.read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if int(rest.split()[1]) == pid:
+            found[name] = int(status.parent.name)
+    return found
 
 
 def test_the_exit_code_is_that_of_the_command(name: str) -> None:
@@ -85,3 +108,70 @@ def test_one_that_waits_gets_it_at_the_end_of_the_other(name: str, holder: subpr
 
 def test_waiting_has_an_end(name: str, holder: subprocess.Popen[str]) -> None:
     assert hold("--wait", "1", name, "true").returncode == BUSY
+
+
+SPAWN = "sleep 61 & echo $!; env --unset=FLASHTIER_RUN setsid sleep 62 & echo $!; read -r _"
+
+
+@pytest.fixture
+def started(name: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
+    """`make`, which holds the name; a process of its run, and one that is to outlive the run."""
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"all:\n\t@{HOLD} {name} bash -c '{SPAWN.replace('$', '$$')}'\n")
+    make = subprocess.Popen(
+        ["make", "-f", str(makefile)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={key: value for key, value in os.environ.items() if key not in ("BASH_ENV", "FLASHTIER_RUN")},
+    )
+    assert make.stdout is not None
+    member, daemon = int(make.stdout.readline()), int(make.stdout.readline())
+    yield make, member, daemon
+    for pid in (make.pid, member, daemon):
+        if is_running(pid):
+            os.kill(pid, signal.SIGKILL)
+    make.wait(10)
+
+
+@pytest.mark.parametrize("victim", ["make", "hold", "group"])
+def test_what_a_killed_run_has_started_ends_with_it(
+    name: str, started: tuple[subprocess.Popen[str], int, int], victim: str
+) -> None:
+    make, member, daemon = started
+    holder = children(make.pid)["hold"]
+    if victim == "group":
+        os.killpg(make.pid, signal.SIGKILL)
+    else:
+        os.kill(make.pid if victim == "make" else holder, signal.SIGKILL)
+    # At once: the lock is the next one's only when nothing of the run is left.
+    after = hold(name, "true")
+    assert after.returncode == 0, after.stderr
+    assert not is_running(member)
+    assert not is_running(holder)
+    assert is_running(daemon)
+
+
+def test_without_its_watcher_the_next_run_ends_it_and_says_so(
+    name: str, started: tuple[subprocess.Popen[str], int, int]
+) -> None:
+    make, member, daemon = started
+    holder = children(make.pid)["hold"]
+    for pid in (children(holder)["watch"], holder):
+        os.kill(pid, signal.SIGKILL)
+    after = hold(name, "true")
+    assert after.returncode == 0
+    assert f"{name}: an earlier run was killed (pid {holder} since" in after.stderr
+    assert "sleep" in after.stderr
+    assert not is_running(member)
+    assert is_running(daemon)
+
+
+def test_a_run_that_ends_by_itself_leaves_what_it_started(name: str) -> None:
+    done = hold(name, "bash", "-c", "sleep 63 >/dev/null 2>&1 & echo $!")
+    left = int(done.stdout)
+    assert is_running(left)
+    os.kill(left, signal.SIGKILL)
+    assert Path(f"/run/flashtier/{name}.lock").read_text() == ""

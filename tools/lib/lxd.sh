@@ -8,6 +8,9 @@
 LXCFS=/var/lib/lxcfs
 LXD_LOG=/var/log/lxd/lxd.log
 
+# It outlives the run that starts it, so it must not count as a part of that.
+daemon() { env --unset=FLASHTIER_RUN --unset=FLASHTIER_HELD setsid "$@"; }
+
 has_systemd() { [ -d /run/systemd/system ]; }
 
 lxcfs_answers() { timeout -k 2 5 head -c 1 "$LXCFS/proc/meminfo" >/dev/null 2>&1; }
@@ -40,7 +43,7 @@ start_lxcfs() {
         wait_for 5 0 lxcfs_answers || :
     fi
     if ! lxcfs_answers; then
-        setsid lxcfs "$LXCFS" >>/var/log/lxcfs.log 2>&1 </dev/null &
+        daemon lxcfs "$LXCFS" >>/var/log/lxcfs.log 2>&1 </dev/null &
         wait_for 20 $! lxcfs_answers || {
             tail -n 5 /var/log/lxcfs.log
             echo "lxcfs did not come up at $LXCFS"
@@ -67,9 +70,9 @@ start_lxd() {
     else
         install -d -m 0750 "$(dirname "$LXD_LOG")"
         ulimit -n "$(ulimit -H -n)"
-        local daemon=(lxd --logfile "$LXD_LOG")
-        ! getent group lxd >/dev/null || daemon+=(--group lxd)
-        setsid "${daemon[@]}" >>"$LXD_LOG.start" 2>&1 </dev/null &
+        local lxd=(lxd --logfile "$LXD_LOG")
+        ! getent group lxd >/dev/null || lxd+=(--group lxd)
+        daemon "${lxd[@]}" >>"$LXD_LOG.start" 2>&1 </dev/null &
         wait_for 20 $! lxd_listens || {
             tail -n 5 "$LXD_LOG.start"
             echo "the LXD daemon ended at once"

@@ -1,0 +1,71 @@
+"""Drills break a whole environment on purpose and see it come back.
+
+`make drills`, or `make drills DRILL=kills` for one. They take the stack in $FLASHTIER_STACK, `drill` where
+none is named, bring it up themselves, and never touch the stack `local`. Each prints what it does and, at
+the end, its figures.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("drills")
+    group.addoption("--rounds", type=int, default=int(os.environ.get("ROUNDS", "6")), help="kills in all")
+    group.addoption(
+        "--seed", type=int, default=int(os.environ.get("SEED", "0")), help="of all that is drawn; 0 draws one"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = []
+    config.option.seed = config.option.seed or random.SystemRandom().randrange(1, 1_000_000)
+    # tools/env.sh names `local` wherever nobody has named a stack.
+    if os.environ.get("FLASHTIER_STACK", "local") == "local":
+        os.environ["FLASHTIER_STACK"] = "drill"
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"drills on stack {os.environ['FLASHTIER_STACK']}, seed {config.option.seed}"
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if lines := config.stash[FIGURES]:
+        terminalreporter.section(f"figures, seed {config.option.seed}")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_root() -> None:
+    assert os.geteuid() == 0, "drills break LXD hosts, loop devices and mounts; run them as root"
+
+
+@pytest.fixture(scope="session")
+def stack() -> str:
+    return os.environ["FLASHTIER_STACK"]
+
+
+@pytest.fixture(scope="session")
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Say a line now, and again at the end."""
+    lines = request.config.stash[FIGURES]
+
+    def say(line: str) -> None:
+        print(f"\n-- {line}", flush=True)
+        lines.append(line)
+
+    return say
+
+
+@pytest.fixture(scope="session")
+def draw(request: pytest.FixtureRequest) -> random.Random:
+    return random.Random(request.config.option.seed)  # noqa: S311 - what breaks when, no secret

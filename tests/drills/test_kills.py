@@ -1,0 +1,188 @@
+"""`make up` killed at any moment, again and again, is finished by the next one.
+
+A cycle begins with nothing and is killed KILLS times, each time further on or not, as it is drawn; the run
+after that must bring everything up, verify it, and leave nothing of the killed runs behind. The seed is
+printed; the same one draws the same (`make drills DRILL=kills SEED=... ROUNDS=...`). A victim is a process of
+the tree below the `make` that this drill started, or its whole process group.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.local import loops, names, processes
+from infra.paths import state_dir
+from tests.drills.runs import END, Process, complete, down, nothing_left, running, until
+
+KINDS = ("make", "pulumi", "provider", "language host", "ansible-playbook", "pytest")
+#: Kills before a run is let through.
+KILLS = 3
+#: From whatever a run prints: no secret's value is near it.
+FINISHED = re.compile(r"^== (\w+): done in", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def spans(stack: str, figure: Callable[[str], None]) -> dict[str, tuple[float, float]]:
+    """For each kind of process, when it lived in a run from nothing: kills are drawn in there."""
+    down(stack)
+    seen: dict[str, tuple[float, float]] = {}
+    with running(stack, "measured") as run:
+        while run.running():
+            for kind in {process.kind for process in run.tree()} & set(KINDS):
+                seen[kind] = (seen.get(kind, (run.seconds, 0))[0], run.seconds)
+            time.sleep(0.2)
+        assert run.make.returncode == 0, run.tail(40)
+    figure(
+        f"from nothing {run.seconds:.0f} s; "
+        + ", ".join(f"{kind} {since:.0f}-{until:.0f} s" for kind, (since, until) in seen.items())
+    )
+    assert set(seen) == set(KINDS), f"a run shows no {set(KINDS) - set(seen)}"
+    return seen
+
+
+def test_a_killed_run_is_finished_by_the_next(
+    stack: str,
+    spans: dict[str, tuple[float, float]],
+    draw: random.Random,
+    figure: Callable[[str], None],
+    pytestconfig: pytest.Config,
+) -> None:
+    rounds: int = pytestconfig.option.rounds
+    kinds = [kind for _ in range(rounds // len(KINDS) + 1) for kind in draw.sample(KINDS, len(KINDS))][
+        :rounds
+    ]
+    hit = 0
+    for number, kind in enumerate(kinds, 1):
+        if (number - 1) % KILLS == 0:
+            down(stack)
+            longest = max(until for _, until in spans.values())
+        since, until_ = spans[kind]
+        # A later run of the cycle finds work done and comes to the same point sooner.
+        moment = draw.uniform(0, min(until_, longest) - since)
+        whole_group = draw.random() < 0.5
+        hit += kill(stack, number, kind, since, moment, whole_group, figure)
+        if number % KILLS == 0 or number == len(kinds):
+            run = complete(stack, f"kills-{number}-finished")
+            figure(f"finished in {run.seconds:.0f} s by the run after {(number - 1) % KILLS + 1} kills")
+            leaves_nothing_of_the_killed(stack)
+    assert hit, "no run was killed: nothing was shown"
+    down(stack)
+    nothing_left(stack)
+
+
+def kill(
+    stack: str,
+    number: int,
+    kind: str,
+    since: float,
+    moment: float,
+    whole_group: bool,
+    figure: Callable[[str], None],
+) -> bool:
+    """Start a run and kill the victim `moment` seconds into its life; whether that stopped the run."""
+    with running(stack, f"kills-{number}") as run:
+        victim: Process | None = None
+        while run.running() and victim is None:
+            victim = run.of_kind(kind)
+            time.sleep(0.05)
+        born = run.seconds
+        while run.running() and victim is not None and run.seconds < born + moment:
+            time.sleep(0.02)
+        scope = f"{kind} and its group" if whole_group else kind
+        what = f"kill {number}: {scope}, {run.seconds:.1f} s after the start"
+        doing = last_task(run.text())
+        if victim is not None and run.running():
+            # Kinds are seen anew: the same kind may have had several processes one after the other.
+            victim = run.of_kind(kind) or victim
+            send_kill(victim, whole_group)
+        if kind != "make" or not whole_group:
+            # Killed alone, make leaves its children to the lock's watcher; the next run waits for that one.
+            code = run.wait(END) if kind != "make" else run.make.wait(10)
+        else:
+            code = run.make.wait(10)
+        figure(f"{what}: exit code {code}, at `{doing}`")
+        return code != 0
+
+
+def send_kill(victim: Process, whole_group: bool) -> None:
+    try:
+        if whole_group:
+            os.killpg(victim.group, signal.SIGKILL)
+        else:
+            os.kill(victim.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it has just ended by itself
+
+
+def last_task(text: str) -> str:
+    lines = [
+        line for line in text.splitlines() if line.startswith(("TASK", "== ", " +", " ~", "RUNNING HANDLER"))
+    ]
+    return lines[-1].strip(" *") if lines else "set-up"
+
+
+def leaves_nothing_of_the_killed(stack: str) -> None:
+    """After a run that came through: one loop device a volume, one pair of servers a throttled one."""
+    files = sorted(names.volume_directory(stack).glob("*.img"))
+    assert files, "the stack has no volume, so nothing was looked at"
+    linked = sorted(str(link.readlink()) for link in names.link_directory(stack).iterdir())
+    runtime = names.runtime_directory(stack)
+    bound = sorted(
+        str(device)
+        for device, file in loops.bound().items()
+        if file.is_relative_to(names.volume_directory(stack))
+        or file.is_relative_to(runtime)
+        or (len(file.parts) == 2 and (names.link_directory(stack) / file.name).exists())
+    )
+    assert bound == linked, "loop devices beyond those that the links name, or too few"
+    assert len(linked) == len(files)
+    for directory in (runtime / "throttled").iterdir():
+        assert sorted(processes.serving(directory).values()) == ["nbdfuse", "nbdkit"], directory
+    assert (Path("/run/flashtier") / f"{stack}.lock").read_text() == ""
+    stray = [path for path in state_dir(stack).rglob(".*") if path.is_file()]
+    assert stray == [], "half-written files"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("kind", ["pulumi", "ansible-playbook", "pytest"])
+def test_a_signal_ends_a_run_soon_and_the_next_one_finishes(
+    stack: str, name: str, kind: str, draw: random.Random, figure: Callable[[str], None]
+) -> None:
+    """Ctrl-C goes to the whole foreground group; SIGTERM and SIGHUP here to make alone."""
+    with running(stack, f"signal-{name}-{kind.partition('-')[0]}") as run:
+        until(f"{kind} runs", lambda: run.of_kind(kind) is not None or not run.running(), 600)
+        time.sleep(draw.uniform(0, 6))
+        assert run.running(), run.tail()
+        sent = run.seconds
+        group = {process.pid for process in run.tree()}
+        if name == "SIGINT":
+            os.killpg(run.make.pid, signal.SIGINT)
+        else:
+            os.kill(run.make.pid, signal.Signals[name])
+        code = run.make.wait(END)
+        took = run.seconds - sent
+        until(
+            "all of the run has ended",
+            lambda: not any(processes.command_line(pid) for pid in group - daemons(stack)),
+        )
+        all_ended = run.seconds - sent
+        figure(
+            f"{name} while {kind} ran: exit code {code} after {took:.1f} s, all gone after {all_ended:.1f} s"
+        )
+        assert code != 0
+    finished = complete(stack, f"signal-{name}-{kind.partition('-')[0]}-finished")
+    figure(f"finished in {finished.seconds:.0f} s")
+    leaves_nothing_of_the_killed(stack)
+
+
+def daemons(stack: str) -> set[int]:
+    """What a run starts to stay."""
+    return set(processes.serving(names.runtime_directory(stack)))
