@@ -4,8 +4,8 @@
     python -m infra.local.sweep STACK --check   only say what is there; ends with 1 if there is anything
 
 It goes by the kit's own marks and names: the mark on LXD's objects, the paths of the stack's loop devices,
-mounts and processes, the protocol number of its route. `pulumi destroy` is the normal way; this one needs no
-state. With --json the findings are one JSON list.
+mounts and processes, the protocol number of its route, the name of its firewall table. `pulumi destroy` is
+the normal way; this one needs no state. With --json the findings are one JSON list.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import FlashtierError
-from infra.local import loops, names, processes, routes
+from infra.local import guard, loops, names, processes, routes
 from infra.local.lxd import Lxd, marked
 from infra.local.run import CommandFailed, run
 from infra.paths import stack_fault, state_dir
@@ -123,6 +123,8 @@ def _route(stack: str) -> Iterator[Leftover]:
     record = names.network_record(stack)
     if record.is_file() and routes.has_unreachable(cidr := record.read_text().strip()):
         yield Leftover("route", f"unreachable {cidr}", partial(routes.remove_unreachable, cidr))
+    if guard.exists(stack):
+        yield Leftover("firewall table", guard.table(stack), partial(guard.unload, stack))
 
 
 def _files(stack: str) -> Iterator[Leftover]:

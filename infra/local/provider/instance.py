@@ -133,6 +133,8 @@ def _body(inputs: InstanceInputs) -> dict[str, Any]:
                 "name": "eth0",
                 "network": inputs.network,
                 "ipv4.address": inputs.address,
+                # Firewalls go by addresses: a host sends from its own and from no other.
+                "security.ipv4_filtering": "true",
             },
         },
     }

@@ -1,6 +1,7 @@
-"""The bridge of a stack, over an `unreachable` route of the highest metric for the stack's range.
+"""The bridge of a stack, over an `unreachable` route of the highest metric for the stack's range, and the
+machine's own rules for what may leave it.
 
-The route comes first and goes last: from before the first host until after the last one, a packet for a
+Route and rules come first and go last: from before the first host until after the last one, a packet for a
 host that is not there is refused by the machine instead of following the default route out of it.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.local import names, routes
+from infra.local import guard, names, routes
 from infra.local.lxd import Lxd, marked, refuse_foreign
 from infra.local.provider.resource import Found, Resource
 from infra.local.provider.schema import Failure, NetworkInputs
@@ -45,6 +46,7 @@ class Network(Resource[NetworkInputs]):
         record.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         record.write_text(f"{inputs.cidr}\n")
         routes.add_unreachable(inputs.cidr)
+        guard.load(inputs.stack, inputs.gateway)
         config = _config(inputs)
         if found is None:
             lxd.post("networks", body={"name": inputs.name, "type": "bridge", "config": config})
@@ -61,6 +63,7 @@ class Network(Resource[NetworkInputs]):
         refuse_foreign("network", inputs.name, found, inputs.stack)
         intact = (
             routes.has_unreachable(inputs.cidr)
+            and guard.is_loaded(inputs.stack, inputs.gateway)
             and _is_up(inputs.name)
             and not _differs(found, _config(inputs))
         )
@@ -75,6 +78,7 @@ class Network(Resource[NetworkInputs]):
             _revive(lxd, inputs)
             lxd.delete("networks", inputs.name)
         routes.remove_unreachable(inputs.cidr)
+        guard.unload(inputs.stack)
         record = names.network_record(inputs.stack)
         record.unlink(missing_ok=True)
         names.remove_empty(record.parent)
