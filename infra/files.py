@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from infra.errors import FlashtierError
@@ -18,6 +19,24 @@ def write_whole(path: Path, text: str, mode: int) -> bool:
     with contextlib.suppress(FileNotFoundError):
         if path.read_text() == text and path.stat().st_mode & 0o7777 == mode:
             return False
+    with _written_beside(path, text, mode) as fresh:
+        fresh.replace(path)
+    return True
+
+
+def write_new(path: Path, text: str, mode: int) -> bool:
+    """Like `write_whole`, but never in place of a file; False if there is one, made by whomever."""
+    with _written_beside(path, text, mode) as fresh:
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, text: str, mode: int) -> Iterator[Path]:
+    """A file with that content in the directory of `path`, which is gone afterwards unless it was moved."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp opens with O_EXCL and 0600: nobody else can have the new content open.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -27,11 +46,33 @@ def write_whole(path: Path, text: str, mode: int) -> bool:
             os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
+        yield Path(name)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
-    return True
+
+
+@contextlib.contextmanager
+def survives(path: Path, copy: Path) -> Iterator[None]:
+    """Let a program that writes in place rewrite `path` inside the block: a copy stands in if it is cut off.
+
+    Pulumi empties a stack's settings file before it writes it. If it is killed in between, or the disk is
+    full, what a person has declared would be lost. The copy is removed when the block ends well.
+    """
+    _bring_back(path, copy)
+    if path.is_file():
+        write_whole(copy, path.read_text(), 0o600)
+    try:
+        yield
+    finally:
+        _bring_back(path, copy)
+
+
+def _bring_back(path: Path, copy: Path) -> None:
+    if not copy.is_file():
+        return
+    if path.is_file() and not path.read_text().strip():
+        write_whole(path, copy.read_text(), path.stat().st_mode & 0o7777)
+    copy.unlink()
 
 
 def refuse_readable(path: Path, what: str) -> None:

@@ -23,7 +23,7 @@ from infra import authority, paths, stack
 from infra.backend import StackMissing, environment, file_backend, pulumi
 from infra.contract import SECRET_NAMES
 from infra.errors import FlashtierError
-from infra.files import refuse_readable, write_whole
+from infra.files import refuse_readable, survives, write_new, write_whole
 
 SECRETS = "flashtier:secrets"
 CERTIFICATE = "flashtier:caCertificate"
@@ -79,8 +79,9 @@ def ensure(name: str, config_file: Path | None = None) -> Report:
     settings = config_file or paths.ROOT / f"Pulumi.{name}.yaml"
     _ensure_passphrase(settings, report)
     _ensure_ssh_key(name, report)
-    _ensure_stack(name, config_file, report)
-    _ensure_values(name, config_file, report)
+    with survives(settings, paths.state_dir(name) / "settings.yaml"):
+        _ensure_stack(name, config_file, report)
+        _ensure_values(name, config_file, report)
     return report
 
 
@@ -106,10 +107,11 @@ def _ensure_passphrase(settings: Path, report: Report) -> None:
         raise FlashtierError(
             f"{path}: the passphrase is missing, and {encrypted} needs it; put it back from a copy"
         )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-    report.made.append(f"the passphrase in {path}; keep a copy in a safe place: without it the stack is lost")
+    # Another stack's run may make it at the same moment: the first one wins.
+    if write_new(path, secrets.token_urlsafe(32) + "\n", 0o600):
+        report.made.append(
+            f"the passphrase in {path}; keep a copy in a safe place: without it the stack is lost"
+        )
 
 
 def _needing_passphrase(settings: Path) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import FlashtierError
-from infra.files import refuse_readable, write_whole
+from infra.files import refuse_readable, survives, write_new, write_whole
 
 
 def mode(path: Path) -> int:
@@ -60,6 +60,64 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(
         write_whole(path, "new", 0o600)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_takes_no_other_place(tmp_path: Path) -> None:
+    path = tmp_path / "passphrase"
+    assert write_new(path, "first", 0o600)
+    assert not write_new(path, "second", 0o600)
+    assert path.read_text() == "first"
+    assert mode(path) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def killed_inside(path: Path, copy: Path, left: str) -> None:
+    """What is on the disk if the process ends while the program has only begun to write."""
+    inside = survives(path, copy)
+    inside.__enter__()
+    path.write_text(left)
+    # Neither __exit__ nor the generator's own end, which would run the `finally`.
+    ABANDONED.append(inside)
+
+
+ABANDONED: list[object] = []
+
+
+def test_a_settings_file_that_a_kill_cut_off_comes_back(tmp_path: Path) -> None:
+    path, copy = tmp_path / "settings", tmp_path / "state" / "copy"
+    path.write_text("declared: by a person\n")
+    path.chmod(0o644)
+    killed_inside(path, copy, "")
+    with survives(path, copy):
+        assert path.read_text() == "declared: by a person\n"
+        path.write_text("declared: by a person\nsecret: x\n")
+    assert path.read_text() == "declared: by a person\nsecret: x\n"
+    assert mode(path) == 0o644
+    assert not copy.exists()
+
+
+def test_what_was_written_whole_or_by_a_person_since_stays(tmp_path: Path) -> None:
+    path, copy = tmp_path / "settings", tmp_path / "copy"
+    path.write_text("old")
+    killed_inside(path, copy, "edited since")
+    with survives(path, copy):
+        pass
+    assert path.read_text() == "edited since"
+    assert not copy.exists()
+
+
+def test_a_full_disk_does_not_empty_the_settings(tmp_path: Path) -> None:
+    path, copy = tmp_path / "settings", tmp_path / "copy"
+    path.write_text("old")
+
+    def fail() -> None:
+        with survives(path, copy):
+            path.write_text("")
+            raise FlashtierError("No space left on device")
+
+    with pytest.raises(FlashtierError, match="No space"):
+        fail()
+    assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize("bad", [0o644, 0o640, 0o602, 0o610])
