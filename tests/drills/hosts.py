@@ -1,0 +1,44 @@
+"""Commands inside the hosts of a stack, as root through LXD: it works whatever a drill has done to SSH."""
+
+from __future__ import annotations
+
+import subprocess
+
+from infra.contract import Contract
+from infra.local import names
+
+
+class Inside:
+    """The hosts of a contract, by tier."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.project = names.project(contract.stack)
+
+    def first(self, tier: str) -> str:
+        """The first host of a tier; for the database the primary is it."""
+        return next(host.name for host in self.contract.hosts if host.tier == tier)
+
+    def run(self, host: str, script: str, *, seconds: float = 120, check: bool = True) -> str:
+        """What a shell script prints, with its errors. The script may hold several lines."""
+        done = subprocess.run(
+            ["lxc", "exec", "--project", self.project, host, "--", "bash", "-euc", script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        assert not check or done.returncode == 0, (
+            f"{host}: `{script}` ended with {done.returncode}: {done.stdout}"
+        )
+        return done.stdout.strip()
+
+    def push(self, host: str, source: str, target: str) -> None:
+        subprocess.run(
+            ["lxc", "file", "push", "--project", self.project, source, f"{host}{target}"],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
