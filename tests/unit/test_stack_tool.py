@@ -109,7 +109,19 @@ def test_a_living_lock_is_refused_and_its_owner_named(
         stack_tool.unlock("local")
 
 
-SETTINGS = (ROOT / "Pulumi.local.yaml").read_text()
+#: Not Pulumi.local.yaml: on a machine in use that holds the kit's own keys.
+SETTINGS = """\
+# A person's comment.
+config:
+  flashtier:environment:
+    platform: local
+
+    network:
+      cidr: 10.88.0.0/24
+    database:
+      volumes:
+        - {name: flash, class: flash, size_gib: 3} # another comment
+"""
 OWN = (
     "  flashtier:secrets:\n    secure: v1:AAAA:BBBB==\n",
     "  flashtier:caCertificate: |\n    -----BEGIN CERTIFICATE-----\n    MIIB\n    -----END-----\n",
