@@ -40,7 +40,7 @@ def run(stack: str, config: pulumi.Config) -> None:
 def _run(stack: str, config: pulumi.Config) -> None:
     environment = Environment.parse(config.get_object("environment"))
     settings = postgresql.settings(environment)
-    hosts = topology.build(stack, environment)
+    hosts = topology.build(stack, environment, accepted(config.get("acceptBlank")))
     platform = PLATFORMS[environment.platform]()
     secrets, certificate = _secrets(stack, config)
     if faults := platform.preflight(hosts):
@@ -50,6 +50,21 @@ def _run(stack: str, config: pulumi.Config) -> None:
         "contract", deployed.apply(lambda known: _contract(hosts, environment, known, certificate, settings))
     )
     pulumi.export("secrets", secrets)
+
+
+def accepted(text: str | None) -> frozenset[str]:
+    """The volumes of `flashtier:acceptBlank`: one, several with commas, or a list as Pulumi writes one."""
+    if not text:
+        return frozenset()
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = text.split(",")
+    if not isinstance(found, list) or not all(isinstance(name, str) and name.strip() for name in found):
+        raise EnvironmentInvalid(
+            [f"flashtier:acceptBlank = {text}: is no volume or list of volumes; write it as db1-flash"]
+        )
+    return frozenset(name.strip() for name in found)
 
 
 def _secrets(stack: str, config: pulumi.Config) -> tuple[pulumi.Output[dict[str, str]], str]:

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra import paths
+from infra import paths, topology
 from infra.backend import pulumi
 from infra.contract import Contract
+from infra.environment import Environment
 from infra.errors import FlashtierError
 from infra.files import write_whole
+from infra.topology import Topology
 
 
 @functools.cache
@@ -26,6 +28,18 @@ def outputs(stack: str) -> dict[str, Any]:
 def forget() -> None:
     """Ask the backend again at the next read, because the stack may have changed."""
     outputs.cache_clear()
+
+
+def declared(stack: str, config_file: Path | None = None) -> Topology:
+    """What the stack's configuration declares, whatever stands of it.
+
+    `config_file` replaces Pulumi.<stack>.yaml. Raises `FlashtierError`.
+    """
+    paths.check_stack(stack)
+    where = ["--config-file", str(config_file)] if config_file else []
+    config: dict[str, dict[str, Any]] = json.loads(pulumi(stack, ["config", "--json", *where]))
+    found = config.get("flashtier:environment", {})
+    return topology.build(stack, Environment.parse(found.get("objectValue")))
 
 
 def read_contract(stack: str) -> Contract:

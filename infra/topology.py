@@ -11,6 +11,7 @@ import uuid
 from typing import Literal
 
 from infra.environment import Environment, Model, Size, Volume, VolumeClass
+from infra.errors import EnvironmentInvalid
 
 Tier = Literal["edge", "web", "database", "control"]
 
@@ -52,6 +53,8 @@ class HostVolume(Model):
     mount_point: str
     #: Losing it loses data: the platform refuses to delete or replace it outside `make down`.
     protected: bool = True
+    #: A person accepts that its data is lost and that a blank one takes its place, in this run.
+    accept_blank: bool = False
 
 
 class Host(Model):
@@ -123,8 +126,12 @@ class Topology(Model):
         return tuple(host for host in self.hosts if host.tier == tier)
 
 
-def build(stack: str, environment: Environment) -> Topology:
-    """The hosts, volumes, placements and flows of an environment."""
+def build(stack: str, environment: Environment, accept_blank: frozenset[str] = frozenset()) -> Topology:
+    """The hosts, volumes, placements and flows of an environment.
+
+    `accept_blank` are volumes, as HOST-VOLUME, whose loss a person accepts. Raises `EnvironmentInvalid`
+    for one that is not declared.
+    """
     network = ipaddress.ip_network(environment.network.cidr)
     hosts: list[Host] = []
 
@@ -140,17 +147,22 @@ def build(stack: str, environment: Environment) -> Topology:
                     address=str(network[offset + index]),
                     size=size,
                     services=(*_EVERYWHERE, *_tier_services(tier, index)),
-                    volumes=tuple(_host_volume(stack, name, volume) for volume in volumes),
+                    volumes=tuple(
+                        _host_volume(stack, name, volume, f"{name}-{volume.name}" in accept_blank)
+                        for volume in volumes
+                    ),
                     placements=_placements(tier, environment),
                 )
             )
 
-    add("edge", environment.edge.count, "edge", environment.edge.size, ())
+    if environment.edge:
+        add("edge", environment.edge.count, "edge", environment.edge.size, ())
     add("web", environment.web.count, "web", environment.web.size, ())
     database = environment.database
     add("database", database.members, "db", database.size, database.volumes)
     control = environment.control
     add("control", control.count, "control", control.size, control.volumes)
+    _refuse_unknown(accept_blank, hosts)
     return Topology(
         stack=stack,
         domain=f"{stack}.flashtier.internal",
@@ -167,13 +179,25 @@ def volume_uuid(stack: str, host: str, volume: str) -> str:
     return str(uuid.uuid5(VOLUME_NAMESPACE, f"{stack}/{host}/{volume}"))
 
 
-def _host_volume(stack: str, host: str, volume: Volume) -> HostVolume:
+def _refuse_unknown(accept_blank: frozenset[str], hosts: list[Host]) -> None:
+    declared = [f"{host.name}-{volume.name}" for host in hosts for volume in host.volumes]
+    if unknown := sorted(accept_blank - set(declared)):
+        raise EnvironmentInvalid(
+            [
+                f"flashtier:acceptBlank = {', '.join(unknown)}: there is no such volume; take it out, or "
+                f"name one of {', '.join(declared)}"
+            ]
+        )
+
+
+def _host_volume(stack: str, host: str, volume: Volume, accept_blank: bool) -> HostVolume:
     return HostVolume(
         name=volume.name,
         volume_class=volume.volume_class,
         size_gib=volume.size_gib,
         uuid=volume_uuid(stack, host, volume.name),
         mount_point=f"/vol/{volume.name}",
+        accept_blank=accept_blank,
     )
 
 

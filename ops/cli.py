@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from infra import secrets as stack_secrets
 from infra.errors import FlashtierError
-from infra.stack import read_contract, write_ca, write_known_hosts
+from infra.local import imports
+from infra.stack import declared, read_contract, write_ca, write_known_hosts
 from ops import summary as stack_summary
 
 app = typer.Typer(
@@ -71,6 +73,30 @@ def secrets(
         typer.echo(f"stack {stack}: has all its secrets; nothing was changed")
     for line in report.notes:
         typer.echo(f"note: {line}", err=True)
+
+
+@app.command(name="import-file")
+def import_file(
+    stack: Stack = "local",
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config-file",
+            envvar="FLASHTIER_CONFIG_FILE",
+            dir_okay=False,
+            help="Take this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
+        ),
+    ] = None,
+) -> None:
+    """Print what `pulumi import --file` needs when the stack's state is lost, but its hosts and volumes live.
+
+    docs/tasks/state-lost.md has the whole procedure. For platform `local`; changes nothing.
+    """
+    found, notes = imports.find(declared(stack, config_file))
+    resources = [dataclasses.asdict(entry) for entry in found]
+    typer.echo(json.dumps({"resources": resources}, indent=2))
+    for line in notes:
+        typer.echo(f"note: left out: {line}", err=True)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import FlashtierError
-from infra.local.run import run
+from infra.local.run import CommandFailed, run
 
 # linux/loop.h
 LOOP_SET_STATUS64 = 0x4C04
@@ -82,11 +82,26 @@ def bound() -> dict[Path, Path]:
 
 def backing_path(device: Path) -> Path | None:
     """The path of the file that is bound to the device, None where none is. Never waits for a file system."""
+    text = backing_text(device)
+    return Path(text.removesuffix(" (deleted)")) if text else None
+
+
+def backing_text(device: Path) -> str:
+    """As the kernel shows it, with its remark where the file was deleted; empty where nothing is bound."""
     try:
-        text = (Path("/sys/block") / device.name / "loop/backing_file").read_text()
+        return (Path("/sys/block") / device.name / "loop/backing_file").read_text().rstrip("\n")
     except OSError:
-        return None
-    return Path(text.rstrip("\n").removesuffix(" (deleted)"))
+        return ""
+
+
+def answers(path: Path) -> bool:
+    """Whether a device, or the file behind one, can be read: what serves it is there and alive."""
+    try:
+        block = ["bs=4096", "count=1", "iflag=direct", "status=none"]
+        run(["dd", f"if={path}", "of=/dev/null", *block], seconds=5)
+    except CommandFailed:
+        return False
+    return True
 
 
 def of_file(file: Path, identity: FileIdentity) -> list[Loop]:

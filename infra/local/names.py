@@ -43,6 +43,11 @@ def runtime_directory(stack: str) -> Path:
     return Path("/run/flashtier") / stack
 
 
+def throttled_directory(stack: str, host: str, volume: str) -> Path:
+    """Of the servers behind one volume of the network class."""
+    return runtime_directory(stack) / "throttled" / f"{host}-{volume}"
+
+
 def link_directory(stack: str) -> Path:
     return Path("/dev/flashtier") / stack
 

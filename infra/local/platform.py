@@ -58,9 +58,11 @@ class _Base:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         stack = {"stack": topology.stack}
-        self.project = resources.Project("project", {**stack, "name": names.project(topology.stack)})
+        self.project = resources.Project(
+            "project", {**stack, "name": names.project(topology.stack), "intact": True}
+        )
         self.pool = resources.StoragePool(
-            "pool", {**stack, "name": names.storage_pool(topology.stack), "driver": "dir"}
+            "pool", {**stack, "name": names.storage_pool(topology.stack), "driver": "dir", "intact": True}
         )
         built = image_path()
         self.image = resources.Image(
@@ -103,6 +105,7 @@ class _Base:
                 "user": access.user,
                 "authorizedKeys": list(access.authorized_keys),
                 "running": True,
+                "intact": True,
             },
             pulumi.ResourceOptions(
                 # A stopped host is started only when what it mounts is bound.
@@ -129,6 +132,8 @@ class _Base:
                 "file": str(names.volume_file(stack, host.name, volume.name)),
                 "link": str(names.volume_link(stack, host.name, volume.name)),
                 "bound": True,
+                "protected": volume.protected,
+                "acceptBlank": volume.accept_blank,
             },
             pulumi.ResourceOptions(protect=volume.protected),
         )

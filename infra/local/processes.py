@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -42,6 +43,25 @@ def serving(directory: Path) -> dict[int, str]:
             and any(inside in part for part in arguments[1:])
         ):
             found[int(entry.name)] = Path(arguments[0]).name
+    return found
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open, as the kernel shows it: a deleted file's path ends with its remark."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            found.add(str(entry.readlink()))
+    return found
+
+
+def running(program: str, argument: str) -> list[int]:
+    """Processes of a program that were given exactly this argument."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        arguments = command_line(int(entry.name))
+        if arguments and Path(arguments[0]).name == program and argument in arguments[1:]:
+            found.append(int(entry.name))
     return found
 
 

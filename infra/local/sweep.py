@@ -72,24 +72,13 @@ def _processes(stack: str) -> Iterator[Leftover]:
     """
     for directory in sorted((names.runtime_directory(stack) / "throttled").glob("*")):
         serving = processes.serving(directory)
-        if serving and not _answers(directory / "mount" / directory.name):
+        if serving and not loops.answers(directory / "mount" / directory.name):
             yield from _servers(serving)
 
 
 def _servers(serving: dict[int, str]) -> Iterator[Leftover]:
     for pid, program in serving.items():
         yield Leftover("process", f"{program} {pid}", partial(processes.end, [pid]))
-
-
-def _answers(file: Path) -> bool:
-    try:
-        run(
-            ["dd", f"if={file}", "of=/dev/null", "bs=4096", "count=1", "iflag=direct", "status=none"],
-            seconds=5,
-        )
-    except CommandFailed:
-        return False
-    return True
 
 
 def _loops(stack: str) -> Iterator[Leftover]:

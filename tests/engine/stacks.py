@@ -6,6 +6,7 @@ Everything of it lies under BASE, so that a run that was killed is found and rem
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -59,7 +60,8 @@ class Engine:
 
     def command(self, *arguments: str) -> list[str]:
         stack = [] if arguments[0] == "cancel" else ["-s", self.stack]
-        config = ["--config-file", str(self.config)] if arguments[0] in ("up", "preview", "destroy") else []
+        reads = arguments[0] in ("up", "preview", "destroy", "import", "config")
+        config = ["--config-file", str(self.config)] if reads else []
         return ["pulumi", "--non-interactive", "--color=never", *arguments, *stack, *config]
 
     def run(self, *arguments: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
@@ -142,6 +144,21 @@ class Engine:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def playbook(self, *arguments: str) -> None:
+        """Run the real playbook, or a part of it, on the stack's hosts."""
+        done = subprocess.run(
+            ["ansible-playbook", "-i", "ansible/inventory.pulumi_stack.yml", "ansible/site.yml", *arguments],
+            cwd=ROOT,
+            env={**self.variables, "FLASHTIER_STACK": self.stack},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
     def lxc(self, *arguments: str) -> str:
         command = ["lxc", "--project", f"flashtier-{self.stack}", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
@@ -167,6 +184,18 @@ def fresh(stack: str, cidr: str) -> Engine:
     shutil.rmtree(engine.base, ignore_errors=True)
     engine.prepare()
     return engine
+
+
+def changed(text: str) -> dict[str, str]:
+    """What a run did, by the resource's name: created, updated, replaced or deleted."""
+    line = r"^ *\S+ +lxd:index:\w+ (\S+) (created|updated|replaced|deleted)\b"
+    return dict(re.findall(line, text, re.MULTILINE))
+
+
+def proposed(text: str) -> dict[str, str]:
+    """What a preview would do, by the resource's name: create, update, replace or delete."""
+    line = r"^ *\S+ +lxd:index:\w+ (\S+) (create|update|replace|delete)\b"
+    return dict(re.findall(line, text, re.MULTILINE))
 
 
 def until(what: str, ready: Callable[[], bool], seconds: float = 20) -> None:

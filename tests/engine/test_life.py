@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import STACK, Engine, fresh, until
+from stacks import STACK, Engine, changed, fresh, until
 
 from infra.contract import SECRET_NAMES
 from infra.local import names, processes
@@ -37,12 +36,6 @@ def engine() -> Iterator[Engine]:
 def volume(engine: Engine, host: str, name: str) -> Path:
     """The loop device of a volume, by the link that LXD gets."""
     return names.volume_link(engine.stack, host, name).readlink()
-
-
-def changed(text: str) -> dict[str, str]:
-    """What a run did, by the resource's name: created, updated, replaced or deleted."""
-    line = r"^ *\S+ +lxd:index:\w+ (\S+) (created|updated|replaced|deleted)\b"
-    return dict(re.findall(line, text, re.MULTILINE))
 
 
 def test_a_preview_makes_nothing(engine: Engine) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infra.errors import FlashtierError
-from infra.local import device_cgroup
+from infra.local import device_cgroup, loops, names
 from infra.local.lxd import Lxd
-from infra.local.names import HOST_DEVICES
-from infra.local.provider.resource import Found, Resource
+from infra.local.provider import instance
+from infra.local.provider.resource import Found, Resource, parts
 from infra.local.provider.schema import VolumeAttachmentInputs
 
-_writing = threading.Lock()
+#: The engine runs attachments of one host in parallel, but a host's devices are written as a whole.
+_writing = threading.RLock()
 
 
 class VolumeAttachment(Resource[VolumeAttachmentInputs]):
@@ -29,17 +31,10 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         if host is None:
             raise FlashtierError(f"host {inputs.instance}: does not exist; run pulumi up --refresh")
         declared = _device(inputs)
-        if host["devices"].get(inputs.name) not in (None, declared):
-            raise FlashtierError(
-                f"host {inputs.instance}: has a device {inputs.name} that is not the kit's; remove it"
-            )
-        if inputs.name in host["devices"] and _is_stale(lxd, inputs):
-            self._set(lxd, inputs, None)
-            host = None
-        if host is None or inputs.name not in host["devices"]:
-            self._set(lxd, inputs, declared)
-        if (number := _device_number(lxd, inputs)) is not None:
-            device_cgroup.hand_down(_init(lxd, inputs), number)
+        seen = _Seen.by(lxd, inputs, host)
+        if host["devices"].get(inputs.name) != declared or seen.is_stale:
+            self._attach_anew(lxd, inputs, seen, declared)
+        _hand_down(lxd, inputs)
         return {}
 
     def read(self, inputs: VolumeAttachmentInputs) -> Found | None:
@@ -47,39 +42,152 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         host = _host(lxd, inputs)
         if host is None or inputs.name not in host["devices"]:
             return None
+        seen = _Seen.by(lxd, inputs, host)
         attached = (
-            host["devices"][inputs.name] == _device(inputs)
-            and not _is_stale(lxd, inputs)
-            and _is_usable(lxd, inputs)
+            host["devices"][inputs.name] == _device(inputs) and not seen.is_stale and seen.is_handed_down()
         )
         return Found({**inputs.wire(), "attached": attached}, {})
+
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        owner, host, name = parts(identity, "STACK/HOST/VOLUME")
+        link = names.volume_link(owner, host, name)
+        return self.read(
+            VolumeAttachmentInputs(
+                stack=stack,
+                project=names.project(owner),
+                instance=host,
+                name=name,
+                source=str(link),
+                device=str(link.readlink()) if link.is_symlink() else "",
+                attached=True,
+            )
+        )
 
     def delete(self, inputs: VolumeAttachmentInputs) -> None:
         lxd = self.lxd(inputs.project)
         host = _host(lxd, inputs)
         if host is None or inputs.name not in host["devices"]:
             return
-        number = _device_number(lxd, inputs)
-        if number is not None and _is_mounted(_init(lxd, inputs), number):
-            raise FlashtierError(
-                f"volume {inputs.name} of {inputs.instance}: is mounted there and is not taken away under "
-                "its users; unmount it in the host, then run it again"
-            )
+        _refuse_mounted(inputs, _Seen.by(lxd, inputs, host))
         self._set(lxd, inputs, None)
 
+    def _attach_anew(
+        self, lxd: Lxd, inputs: VolumeAttachmentInputs, seen: _Seen, declared: dict[str, str]
+    ) -> None:
+        """Put the device that is declared in the place of whatever the host has there."""
+        if seen.mounted_at and seen.is_dead():
+            # Nothing of it can be read or written any more, nor unmounted by those that wait for it.
+            with _writing:
+                instance.stop(lxd, inputs.instance)
+                self._set(lxd, inputs, None)
+                self._set(lxd, inputs, declared)
+                instance.start(lxd, inputs.instance)
+                instance.await_boot(lxd, inputs.instance)
+            self.say(
+                f"host {inputs.instance}: was restarted, because the device of volume {inputs.name} had died "
+                f"under {', '.join(seen.mounted_at)}"
+            )
+            return
+        _refuse_mounted(inputs, seen)
+        with _writing:
+            self._set(lxd, inputs, None)
+            self._set(lxd, inputs, declared)
+
     def _set(self, lxd: Lxd, inputs: VolumeAttachmentInputs, device: dict[str, str] | None) -> None:
-        # PATCH cannot remove a device, so the whole set is written. The engine runs attachments of one host
-        # in parallel: this method is the only writer, one at a time.
+        # PATCH cannot remove a device, so the whole set is written; this method is the only writer.
         with _writing:
             host = _host(lxd, inputs)
             assert host is not None  # noqa: S101 - looked at just before
             devices = {name: value for name, value in host["devices"].items() if name != inputs.name}
             if device is not None:
                 devices[inputs.name] = device
+            if devices == host["devices"]:
+                return
             body = {
                 key: host[key] for key in ("architecture", "config", "description", "ephemeral", "profiles")
             }
             lxd.put("instances", inputs.instance, body={**body, "devices": devices})
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a host sees of the volume. `init` is 0, and all else empty, where it is stopped."""
+
+    init: int
+    #: The number of the device that it sees, None where it sees none.
+    number: int | None
+    #: Whether it runs and sees another device than the volume's link names now.
+    is_stale: bool
+    mounted_at: tuple[str, ...]
+
+    @classmethod
+    def by(cls, lxd: Lxd, inputs: VolumeAttachmentInputs, host: dict[str, Any] | None) -> _Seen:
+        state = (lxd.get("instances", inputs.instance, "state") or {}) if _runs(host) else {}
+        init = int(state.get("pid", 0))
+        if not init:
+            return cls(0, None, False, ())
+        number = _number(Path(f"/proc/{init}/root{names.HOST_DEVICES / inputs.name}"))
+        wanted = _number(Path(inputs.source))
+        return cls(init, number, number is None or number != wanted, _mounted_at(init, number))
+
+    def is_handed_down(self) -> bool:
+        """Whether all that runs in the host may use the device."""
+        return self.number is None or device_cgroup.is_handed_down(self.init, self.number)
+
+    def is_dead(self) -> bool:
+        """Whether the device that the host sees answers no more."""
+        if self.number is None:
+            return False
+        path = Path(f"/sys/dev/block/{os.major(self.number)}:{os.minor(self.number)}")
+        return not loops.answers(Path("/dev") / path.resolve().name)
+
+
+def _hand_down(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
+    """Allow what runs in the host all of its volumes.
+
+    All, because taking away a device that was pointed at another volume's takes away the right to that one.
+    """
+    host = _host(lxd, inputs)
+    seen = _Seen.by(lxd, inputs, host)
+    if host is None or not seen.init:
+        return
+    for device in host["devices"].values():
+        path = Path(device.get("path", "/"))
+        number = _number(Path(f"/proc/{seen.init}/root{path}")) if path.parent == names.HOST_DEVICES else None
+        if number is not None:
+            device_cgroup.hand_down(seen.init, number)
+
+
+def _runs(host: dict[str, Any] | None) -> bool:
+    return host is not None and host["status"] != "Stopped"
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return path.stat().st_rdev
+    except FileNotFoundError:
+        return None
+
+
+def _mounted_at(init: int, number: int | None) -> tuple[str, ...]:
+    """The mount points of the device in the host, the first one first; bind mounts of it are among them."""
+    if number is None:
+        return ()
+    wanted = f"{os.major(number)}:{os.minor(number)}"
+    try:
+        lines = Path(f"/proc/{init}/mountinfo").read_text().splitlines()
+    except OSError:
+        return ()
+    return tuple(fields[4] for fields in map(str.split, lines) if fields[2] == wanted)
+
+
+def _refuse_mounted(inputs: VolumeAttachmentInputs, seen: _Seen) -> None:
+    if seen.mounted_at:
+        raise FlashtierError(
+            f"host {inputs.instance}: volume {inputs.name} is mounted at {', '.join(seen.mounted_at)} and is "
+            "not taken away under its users; in the host, stop what uses it and unmount it "
+            f"(umount {' '.join(reversed(seen.mounted_at))}), then run it again"
+        )
 
 
 def _host(lxd: Lxd, inputs: VolumeAttachmentInputs) -> dict[str, Any] | None:
@@ -92,49 +200,7 @@ def _device(inputs: VolumeAttachmentInputs) -> dict[str, str]:
     return {
         "type": "unix-block",
         "source": inputs.source,
-        "path": str(HOST_DEVICES / inputs.name),
+        "path": str(names.HOST_DEVICES / inputs.name),
         "required": "true",
         "mode": "0660",
     }
-
-
-def _init(lxd: Lxd, inputs: VolumeAttachmentInputs) -> int:
-    """Process id of the host's init on the machine, 0 where it is stopped."""
-    state = lxd.get("instances", inputs.instance, "state") or {}
-    return int(state.get("pid", 0))
-
-
-def _device_number(lxd: Lxd, inputs: VolumeAttachmentInputs) -> int | None:
-    """The device number that a running host sees; None where it is stopped or sees none."""
-    pid = _init(lxd, inputs)
-    if not pid:
-        return None
-    try:
-        return Path(f"/proc/{pid}/root{HOST_DEVICES / inputs.name}").stat().st_rdev
-    except FileNotFoundError:
-        return None
-
-
-def _is_stale(lxd: Lxd, inputs: VolumeAttachmentInputs) -> bool:
-    """Whether a running host sees another device than the volume's link names now.
-
-    A stopped one looks at its start.
-    """
-    if not _init(lxd, inputs):
-        return False
-    try:
-        wanted = Path(inputs.source).stat().st_rdev
-    except FileNotFoundError:
-        return True
-    return _device_number(lxd, inputs) != wanted
-
-
-def _is_usable(lxd: Lxd, inputs: VolumeAttachmentInputs) -> bool:
-    """Whether all that runs in the host may use the device that it sees."""
-    number = _device_number(lxd, inputs)
-    return number is None or device_cgroup.is_handed_down(_init(lxd, inputs), number)
-
-
-def _is_mounted(pid: int, number: int) -> bool:
-    wanted = f" {os.major(number)}:{os.minor(number)} "
-    return wanted in Path(f"/proc/{pid}/mountinfo").read_text()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from infra.errors import FlashtierError
+from infra.local.image import METADATA, ROOTFS, images_dir
 from infra.local.lxd import Lxd
 from infra.local.names import MARK
-from infra.local.provider.resource import Found, Resource
+from infra.local.provider.resource import Found, Resource, parts
 from infra.local.provider.schema import Failure, ImageInputs
 
 #: Image property that names the recipe; an image is known by it, as its fingerprint is LXD's to give.
@@ -23,8 +24,8 @@ _BOUNDARY = "flashtier-image-parts"
 class Image(Resource[ImageInputs]):
     model = ImageInputs
 
-    def __init__(self, cancelled: threading.Event) -> None:
-        super().__init__(cancelled)
+    def __init__(self, cancelled: threading.Event, say: Callable[[str], None]) -> None:
+        super().__init__(cancelled, say)
         self._one_at_a_time = threading.Lock()
 
     def check(self, olds: Mapping[str, Any], news: ImageInputs) -> list[Failure]:
@@ -61,6 +62,12 @@ class Image(Resource[ImageInputs]):
         found = _find(self.lxd(inputs.project), inputs)
         return None if found is None else Found(inputs.wire(), {"fingerprint": found})
 
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        project, recipe = parts(identity, "PROJECT/RECIPE")
+        built = images_dir() / recipe
+        files = {"metadata_file": str(built / METADATA), "rootfs_file": str(built / ROOTFS)}
+        return self.read(ImageInputs(stack=stack, project=project, recipe=recipe, **files))
+
     def delete(self, inputs: ImageInputs) -> None:
         if self.lxd().get("projects", inputs.project) is None:
             return
@@ -69,13 +76,26 @@ class Image(Resource[ImageInputs]):
             lxd.delete("images", found)
 
 
+def recipes(lxd: Lxd, stack: str) -> list[str]:
+    """The recipes of the stack's images that are there."""
+    return [properties[RECIPE] for properties in _images(lxd, stack).values()]
+
+
 def _find(lxd: Lxd, inputs: ImageInputs) -> str | None:
-    wanted = {MARK: inputs.stack, RECIPE: inputs.recipe}
-    for fingerprint in lxd.names("images"):
-        properties = (lxd.get("images", fingerprint) or {}).get("properties") or {}
-        if wanted.items() <= properties.items():
+    for fingerprint, properties in _images(lxd, inputs.stack).items():
+        if properties[RECIPE] == inputs.recipe:
             return fingerprint
     return None
+
+
+def _images(lxd: Lxd, stack: str) -> dict[str, dict[str, str]]:
+    """The stack's images: fingerprint -> properties."""
+    found = {}
+    for fingerprint in lxd.names("images"):
+        properties = (lxd.get("images", fingerprint) or {}).get("properties") or {}
+        if properties.get(MARK) == stack and RECIPE in properties:
+            found[fingerprint] = properties
+    return found
 
 
 def _import(lxd: Lxd, inputs: ImageInputs) -> None:

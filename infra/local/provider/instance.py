@@ -10,7 +10,7 @@ from typing import Any
 from infra.errors import FlashtierError
 from infra.local.lxd import Lxd, refuse_foreign
 from infra.local.names import MARK
-from infra.local.provider.resource import Found, Incomplete, Resource
+from infra.local.provider.resource import Found, Incomplete, Resource, parts
 from infra.local.provider.schema import InstanceInputs
 
 #: Seconds until systemd in a started host must be up, on a machine that starts many at once.
@@ -21,6 +21,10 @@ STOP = 30
 FIRST_BOOT = "/usr/local/lib/flashtier/first-boot"
 AUTHORIZED_KEYS = "/etc/flashtier/authorized_keys"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+#: What `first-boot` writes beside the operator's account in /etc/passwd.
+_COMMENT = "flashtier operator"
+#: Settings that LXD itself writes into a host.
+_LXDS_OWN = ("volatile.", "image.")
 
 #: The image is unpacked once a host: more at a time than cores only makes each slower.
 _unpacking = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
@@ -43,28 +47,31 @@ class Instance(Resource[InstanceInputs]):
             refuse_foreign("host", inputs.name, found, inputs.stack)
             self._configure(lxd, inputs, found)
         try:
-            self._start(lxd, inputs)
+            start(lxd, inputs.name)
             self._set_up(lxd, inputs)
-            key = _host_key(lxd, inputs)
+            key = _host_key(lxd, inputs.name)
         except FlashtierError as error:
             raise Incomplete(self.identity(inputs), f"host {inputs.name}: {error}") from error
         return {"sshHostKey": key}
 
     def _configure(self, lxd: Lxd, inputs: InstanceInputs, found: Mapping[str, Any]) -> None:
-        """Limits change while the host runs."""
-        wanted = _limits(inputs)
-        if any(found["config"].get(key) != value for key, value in wanted.items()):
-            lxd.patch("instances", inputs.name, body={"config": wanted})
-
-    def _start(self, lxd: Lxd, inputs: InstanceInputs) -> None:
-        if _status(lxd, inputs) == "Frozen":
-            lxd.put("instances", inputs.name, "state", body={"action": "unfreeze", "timeout": STOP})
-        if _status(lxd, inputs) != "Running":
-            body = {"action": "start", "timeout": STOP, "force": False}
-            lxd.put("instances", inputs.name, "state", body=body, seconds=BOOT)
+        """Limits and the network card change while the host runs, other settings at its next start."""
+        declared = _body(inputs)
+        kept = {key: value for key, value in found["config"].items() if key.startswith(_LXDS_OWN)}
+        body = {
+            "config": {**kept, **declared["config"]},
+            "devices": {**found["devices"], **declared["devices"]},
+            "profiles": declared["profiles"],
+            **{key: found[key] for key in ("architecture", "description", "ephemeral")},
+        }
+        if any(found[key] != value for key, value in body.items()):
+            lxd.put("instances", inputs.name, body=body, seconds=STOP)
+        if found["devices"].get("eth0") != declared["devices"]["eth0"] and found["status"] == "Running":
+            # It may hold an address that was set by hand, and would keep it as long as its lease.
+            lxd.execute(inputs.name, ["networkctl", "reconfigure", "eth0"], seconds=BOOT)
 
     def _set_up(self, lxd: Lxd, inputs: InstanceInputs) -> None:
-        lxd.poll("systemd has finished booting", lambda: _booted(lxd, inputs.name), seconds=BOOT)
+        await_boot(lxd, inputs.name)
         lxd.make_directory(inputs.name, "/etc/flashtier", "0755")
         lxd.write_file(
             inputs.name, AUTHORIZED_KEYS, "".join(f"{key}\n" for key in inputs.authorized_keys), "0600"
@@ -87,10 +94,35 @@ class Instance(Resource[InstanceInputs]):
             "vcpus": _number(config.get("limits.cpu")),
             "memoryMib": _number(str(config.get("limits.memory", "")).removesuffix("MiB")),
             "running": found["status"] == "Running",
+            "intact": _is_intact(inputs, found),
             "image": config.get("volatile.base_image", inputs.image),
-            "address": found["devices"].get("eth0", {}).get("ipv4.address", ""),
         }
         return Found({**inputs.wire(), **drifted}, {})
+
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        project, name = parts(identity, "PROJECT/HOST")
+        lxd = self.lxd(project)
+        found = lxd.get("instances", name)
+        if found is None:
+            return None
+        refuse_foreign("host", name, found, stack)
+        config, devices = found["config"], found["devices"]
+        inputs = InstanceInputs(
+            stack=stack,
+            project=project,
+            name=name,
+            image=config["volatile.base_image"],
+            storage_pool=devices["root"]["pool"],
+            network=devices["eth0"]["network"],
+            address=devices["eth0"]["ipv4.address"],
+            vcpus=_number(config.get("limits.cpu")),
+            memory_mib=_number(str(config.get("limits.memory", "")).removesuffix("MiB")),
+            user=_operator(lxd, name),
+            authorized_keys=tuple((lxd.read_file(name, AUTHORIZED_KEYS) or "").splitlines()),
+            running=True,
+        )
+        read = self.read(inputs)
+        return read and Found(read.inputs, {"sshHostKey": _host_key(lxd, name)})
 
     def delete(self, inputs: InstanceInputs) -> None:
         if self.lxd().get("projects", inputs.project) is None:
@@ -101,9 +133,7 @@ class Instance(Resource[InstanceInputs]):
             return
         refuse_foreign("host", inputs.name, found, inputs.stack)
         lxd.settle(inputs.name)
-        if found["status"] != "Stopped":
-            body = {"action": "stop", "timeout": STOP, "force": True}
-            lxd.put("instances", inputs.name, "state", body=body, seconds=STOP * 2)
+        stop(lxd, inputs.name)
         lxd.delete("instances", inputs.name, seconds=UNPACK)
 
 
@@ -144,8 +174,44 @@ def _limits(inputs: InstanceInputs) -> dict[str, str]:
     return {"limits.cpu": str(inputs.vcpus), "limits.memory": f"{inputs.memory_mib}MiB"}
 
 
-def _status(lxd: Lxd, inputs: InstanceInputs) -> str:
-    found = lxd.get("instances", inputs.name)
+def _is_intact(inputs: InstanceInputs, found: Mapping[str, Any]) -> bool:
+    """Whether LXD has the host as `_body` made it; limits, which have inputs of their own, apart."""
+    declared = _body(inputs)
+    limits = _limits(inputs)
+    own = {
+        key: value
+        for key, value in found["config"].items()
+        if not key.startswith(_LXDS_OWN) and key not in limits
+    }
+    return bool(
+        {**own, **limits} == declared["config"]
+        and declared["devices"].items() <= found["devices"].items()
+        and found["profiles"] == declared["profiles"]
+    )
+
+
+def start(lxd: Lxd, name: str) -> None:
+    """Have the host running, from whatever state it is in."""
+    if _status(lxd, name) == "Frozen":
+        lxd.put("instances", name, "state", body={"action": "unfreeze", "timeout": STOP})
+    if _status(lxd, name) != "Running":
+        body = {"action": "start", "timeout": STOP, "force": False}
+        lxd.put("instances", name, "state", body=body, seconds=BOOT)
+
+
+def stop(lxd: Lxd, name: str) -> None:
+    """Have the host stopped at once: it is about to be deleted, or cannot stop in order."""
+    if _status(lxd, name) != "Stopped":
+        body = {"action": "stop", "timeout": STOP, "force": True}
+        lxd.put("instances", name, "state", body=body, seconds=STOP * 2)
+
+
+def await_boot(lxd: Lxd, name: str) -> None:
+    lxd.poll("systemd has finished booting", lambda: _booted(lxd, name), seconds=BOOT)
+
+
+def _status(lxd: Lxd, name: str) -> str:
+    found = lxd.get("instances", name)
     if found is None:
         raise FlashtierError("it was removed meanwhile; run it again")
     return str(found["status"])
@@ -157,8 +223,17 @@ def _booted(lxd: Lxd, name: str) -> bool:
     return said in ("running", "degraded")
 
 
-def _host_key(lxd: Lxd, inputs: InstanceInputs) -> str:
-    text = lxd.read_file(inputs.name, HOST_KEY)
+def _operator(lxd: Lxd, name: str) -> str:
+    """Whose account `first-boot` made."""
+    for line in (lxd.read_file(name, "/etc/passwd") or "").splitlines():
+        user, _, _, _, comment, *_ = line.split(":")
+        if comment == _COMMENT:
+            return user
+    raise FlashtierError(f"host {name}: has no account of the operator; it is not one of the kit's")
+
+
+def _host_key(lxd: Lxd, name: str) -> str:
+    text = lxd.read_file(name, HOST_KEY)
     if not text:
         raise FlashtierError(f"{HOST_KEY} does not exist: its first boot made no SSH host key")
     return " ".join(text.split()[:2])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.local import guard, names, routes
+from infra.local import guard, names, processes, routes
 from infra.local.lxd import Lxd, marked, refuse_foreign
 from infra.local.provider.resource import Found, Resource
 from infra.local.provider.schema import Failure, NetworkInputs
@@ -64,10 +64,28 @@ class Network(Resource[NetworkInputs]):
         intact = (
             routes.has_unreachable(inputs.cidr)
             and guard.is_loaded(inputs.stack, inputs.gateway)
-            and _is_up(inputs.name)
+            and _serves(inputs.name)
             and not _differs(found, _config(inputs))
         )
         return Found({**inputs.wire(), "intact": intact}, {})
+
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        found = self.lxd().get("networks", identity)
+        if found is None:
+            return None
+        refuse_foreign("network", identity, found, stack)
+        config = found["config"]
+        address = ipaddress.IPv4Interface(config["ipv4.address"])
+        return self.read(
+            NetworkInputs(
+                stack=stack,
+                name=identity,
+                cidr=str(address.network),
+                gateway=str(address.ip),
+                domain=config.get("dns.domain", ""),
+                intact=True,
+            )
+        )
 
     def delete(self, inputs: NetworkInputs) -> None:
         lxd = self.lxd()
@@ -104,8 +122,8 @@ def range_conflicts(lxd: Lxd, bridge: str, cidr: str, stack: str) -> str:
 
 
 def _revive(lxd: Lxd, inputs: NetworkInputs) -> None:
-    """Have LXD make an interface again that is gone: it does so only where a key of the network changes."""
-    if not _is_up(inputs.name):
+    """Have LXD make the interface or start dnsmasq again: it does so only where a key changes."""
+    if not _serves(inputs.name):
         config = _config(inputs)
         lxd.put("networks", inputs.name, body={"config": {**config, "ipv4.nat": "false"}})
         lxd.put("networks", inputs.name, body={"config": config})
@@ -124,11 +142,14 @@ def _config(inputs: NetworkInputs) -> dict[str, str]:
 
 
 def _differs(found: Mapping[str, Any], config: Mapping[str, str]) -> bool:
-    return any(found["config"].get(key) != value for key, value in config.items())
+    """A key that was added by hand counts: `ipv4.dhcp` would leave the hosts without an address."""
+    return {key: value for key, value in found["config"].items() if not key.startswith("volatile.")} != config
 
 
-def _is_up(bridge: str) -> bool:
+def _serves(bridge: str) -> bool:
+    """Whether the bridge is up and LXD's dnsmasq on it is alive."""
     try:
-        return int(Path(f"/sys/class/net/{bridge}/flags").read_text(), 16) & 1 == 1
+        is_up = int(Path(f"/sys/class/net/{bridge}/flags").read_text(), 16) & 1 == 1
     except FileNotFoundError:
         return False
+    return is_up and bool(processes.running("dnsmasq", f"--interface={bridge}"))

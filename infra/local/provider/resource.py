@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -36,8 +36,10 @@ class Resource(ABC, Generic[Declared]):
 
     model: type[Declared]
 
-    def __init__(self, cancelled: threading.Event) -> None:
+    def __init__(self, cancelled: threading.Event, say: Callable[[str], None]) -> None:
         self.cancelled = cancelled
+        #: Shows the person a warning, for what they must not miss and what is no error.
+        self.say = say
         self._daemons: dict[str, Lxd] = {}
 
     def lxd(self, project: str = "default") -> Lxd:
@@ -63,5 +65,17 @@ class Resource(ABC, Generic[Declared]):
         """What is there; None where the object is gone. Raises where repair would lose data."""
 
     @abstractmethod
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        """What is there under the id alone, for `pulumi import`: its inputs, and all outputs."""
+
+    @abstractmethod
     def delete(self, inputs: Declared) -> None:
         """Remove it, whatever is left of it."""
+
+
+def parts(identity: str, form: str) -> list[str]:
+    """The parts of an id that a person gave to `pulumi import`; `form` is what it looks like."""
+    found = identity.split("/")
+    if len(found) != len(form.split("/")) or not all(found):
+        raise FlashtierError(f"id {identity!r}: is not of the form {form}")
+    return found

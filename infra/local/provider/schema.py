@@ -85,10 +85,18 @@ class Inputs(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
+def is_flag(field: FieldInfo) -> bool:
+    """Whether the property is declared true always, and false only in a state where a refresh found drift."""
+    return get_args(field.annotation) == (True,)
+
+
 class ProjectInputs(Inputs):
     """The LXD project that holds the stack's hosts and image."""
 
     name: str = _property("replace", "The project's name.")
+    intact: Literal[True] = _property(
+        "update", "False in the state where its LXD settings were found changed.", default=True
+    )
 
 
 class StoragePoolInputs(Inputs):
@@ -96,6 +104,9 @@ class StoragePoolInputs(Inputs):
 
     name: str = _property("replace", "The pool's name.")
     driver: Literal["dir"] = _property("replace", "The pool's driver.")
+    intact: Literal[True] = _property(
+        "update", "False in the state where its LXD settings were found changed.", default=True
+    )
 
 
 class ImageInputs(Inputs):
@@ -121,7 +132,9 @@ class NetworkInputs(Inputs):
     cidr: Cidr = _property("replace", "The stack's range; it may overlap nothing that the machine knows.")
     gateway: Address = _property("replace", "The machine's own address on the bridge.")
     domain: str = _property("update", "DNS domain of the hosts.")
-    intact: Literal[True] = _property("update", "False in the state where route or bridge was found missing.")
+    intact: Literal[True] = _property(
+        "update", "False in the state where route, bridge or DHCP were missing or its LXD settings changed."
+    )
 
 
 class InstanceInputs(Inputs):
@@ -138,6 +151,11 @@ class InstanceInputs(Inputs):
     user: str = _property("replace", "The operator's account, made at the first boot.")
     authorized_keys: tuple[str, ...] = _property("update", "SSH public keys of the operator.", min_length=1)
     running: Literal[True] = _property("update", "False in the state where the host was found stopped.")
+    intact: Literal[True] = _property(
+        "update",
+        "False in the state where its LXD settings or network card were found changed.",
+        default=True,
+    )
 
 
 VolumeClass = Literal["flash", "network"]
@@ -163,7 +181,15 @@ class VolumeInputs(Inputs):
         "fixed", "Symbolic link in /dev to the loop device that the file is bound to."
     )
     bound: Literal[True] = _property(
-        "update", "False in the state where the device was found not bound or not served."
+        "update", "False in the state where the device was found not bound, not served or without its file."
+    )
+    protected: bool = _property(
+        "update", "Whether a missing file is made blank again only if that is accepted.", default=True
+    )
+    accept_blank: bool = _property(
+        "update",
+        "Whether the loss of a missing file is accepted: once, for the run that makes it.",
+        default=False,
     )
 
 
@@ -289,7 +315,11 @@ def _resource(token: str, model: type[Inputs]) -> dict[str, Any]:
     return {
         "description": (model.__doc__ or "").strip(),
         "inputProperties": inputs,
-        "requiredInputs": sorted(inputs),
+        "requiredInputs": sorted(
+            name
+            for name, field in zip(inputs, model.model_fields.values(), strict=True)
+            if field.is_required()
+        ),
         "properties": {**inputs, **outputs},
         "required": sorted({**inputs, **outputs}),
     }

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from google.rpc import status_pb2  # type: ignore[import-untyped]
-from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as wire
 
 from infra.errors import FlashtierError
@@ -39,9 +39,9 @@ Context: TypeAlias = grpc.ServicerContext
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         self._cancelled = threading.Event()
-        self._resources = {token: kind(self._cancelled) for token, kind in RESOURCES.items()}
+        self._resources = {token: kind(self._cancelled, say) for token, kind in RESOURCES.items()}
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=schema.VERSION)
@@ -115,7 +115,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: wire.ReadRequest, context: Context) -> wire.ReadResponse:
         def work() -> wire.ReadResponse:
             resource = self._resource(request.urn)
-            found = resource.read(_recorded(resource, request.inputs, request.properties))
+            if request.inputs.fields or request.properties.fields:
+                found = resource.read(_recorded(resource, request.inputs, request.properties))
+            else:
+                found = resource.adopt(request.id, request.urn.split("::")[0].removeprefix("urn:pulumi:"))
             if found is None:
                 return wire.ReadResponse(id="")
             properties = {**from_wire(request.properties), **found.inputs, **found.outputs}
@@ -206,11 +209,11 @@ def _recorded(
     values: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         if field.alias not in recorded:
-            raise FlashtierError(
-                f"{field.alias}: is not in the state, so the resource cannot be found; it cannot be imported"
-            )
+            if field.is_required():
+                raise FlashtierError(f"{field.alias}: is not in the state, so the resource cannot be found")
+            continue  # an older kit's state
         value = recorded[field.alias]
-        values[name] = True if value is False else tuple(value) if isinstance(value, list) else value
+        values[name] = True if schema.is_flag(field) else tuple(value) if isinstance(value, list) else value
     return model.model_construct(**values)
 
 
@@ -242,6 +245,18 @@ def _incomplete(context: Context, error: Incomplete, properties: struct_pb2.Stru
     raise AssertionError("unreachable: abort raises")
 
 
+def _speaker(arguments: list[str]) -> Callable[[str], None]:
+    """Shows the person a line as a warning; the engine's address is the plugin's last argument."""
+    if not arguments:  # started without an engine, as `pulumi package get-schema` may
+        return lambda text: print(text, file=sys.stderr)
+    log = engine_pb2_grpc.EngineStub(grpc.insecure_channel(arguments[-1])).Log
+
+    def say(text: str) -> None:
+        log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=text), timeout=10)
+
+    return say
+
+
 def serve() -> None:
     """Serve on a free port of the loopback, the first line of the output, until the engine goes."""
     ended = threading.Event()
@@ -250,7 +265,8 @@ def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     server = grpc.server(ThreadPoolExecutor(32))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
+    provider = Provider(_speaker(sys.argv[1:]))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from infra.local.lxd import refuse_foreign
@@ -24,6 +25,10 @@ class StoragePool(Resource[StoragePoolInputs]):
             lxd.post("storage-pools", body=body)
         else:
             refuse_foreign("storage pool", inputs.name, found, inputs.stack)
+            if added := _added(found):
+                kept = {key: value for key, value in found["config"].items() if key not in added}
+                body = {"description": found["description"], "config": kept}
+                lxd.put("storage-pools", inputs.name, body=body)
         return {}
 
     def read(self, inputs: StoragePoolInputs) -> Found | None:
@@ -31,7 +36,10 @@ class StoragePool(Resource[StoragePoolInputs]):
         if found is None:
             return None
         refuse_foreign("storage pool", inputs.name, found, inputs.stack)
-        return Found({**inputs.wire(), "driver": found["driver"]}, {})
+        return Found({**inputs.wire(), "driver": found["driver"], "intact": not _added(found)}, {})
+
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        return self.read(StoragePoolInputs(stack=stack, name=identity, driver="dir"))
 
     def delete(self, inputs: StoragePoolInputs) -> None:
         lxd = self.lxd()
@@ -39,3 +47,8 @@ class StoragePool(Resource[StoragePoolInputs]):
         if found is not None:
             refuse_foreign("storage pool", inputs.name, found, inputs.stack)
             lxd.delete("storage-pools", inputs.name)
+
+
+def _added(found: Mapping[str, Any]) -> set[str]:
+    """Settings that were added by hand, such as a bandwidth limit."""
+    return {key for key in found["config"] if key not in (MARK, "source") and not key.startswith("volatile.")}

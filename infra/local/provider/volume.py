@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from infra.errors import FlashtierError
-from infra.local import loops, names
-from infra.local.provider.resource import Found, Resource
-from infra.local.provider.schema import Failure, VolumeInputs
+from infra.local import loops, names, processes
+from infra.local.provider import lost
+from infra.local.provider.resource import Found, Resource, parts
+from infra.local.provider.schema import Failure, VolumeClass, VolumeInputs
 from infra.local.run import CommandFailed, run
 from infra.local.throttled import EXPORTED_SIZE, Throttled, restore_size
+from infra.topology import volume_uuid
 
 GIB = 1 << 30
 
@@ -22,16 +27,23 @@ class Volume(Resource[VolumeInputs]):
 
     def check(self, olds: Mapping[str, Any], news: VolumeInputs) -> list[Failure]:
         was = olds.get("sizeGib", 0)
-        if news.size_gib >= was:
-            return []
-        return [
-            Failure(
-                property="sizeGib",
-                reason=f"sizeGib = {news.size_gib}: volume {news.name} of {news.host} has {was} GiB and "
-                "cannot shrink; "
-                f"declare at least {was}",
+        failures = lost.faults(news, olds, self._was_attached(news) if not olds else True)
+        if news.size_gib < was:
+            failures.append(
+                Failure(
+                    property="sizeGib",
+                    reason=f"sizeGib = {news.size_gib}: volume {news.name} of {news.host} has {was} GiB and "
+                    f"cannot shrink; declare at least {was}",
+                )
             )
-        ]
+        return failures
+
+    def _was_attached(self, inputs: VolumeInputs) -> bool:
+        """Whether a volume that the state does not know was made before: then its host has it as a device."""
+        if Path(inputs.file).exists():
+            return True
+        host = self.lxd(names.project(inputs.stack)).get("instances", inputs.host) or {}
+        return inputs.name in host.get("devices", {})
 
     def identity(self, inputs: VolumeInputs) -> str:
         return f"{inputs.stack}/{inputs.host}/{inputs.name}"
@@ -43,6 +55,12 @@ class Volume(Resource[VolumeInputs]):
             restore_size(file, size)
         else:
             _make(file)
+            if inputs.accept_blank:
+                self.say(
+                    f"volume {inputs.name} of {inputs.host}: {file} was missing and is blank now, as "
+                    f"{lost.KEY} accepts; take the acceptance out: {lost.take_out(inputs)}"
+                )
+        _record_class(file, inputs.volume_class)
         has = file.stat().st_size
         if has > size:
             raise FlashtierError(
@@ -56,12 +74,8 @@ class Volume(Resource[VolumeInputs]):
 
     def read(self, inputs: VolumeInputs) -> Found | None:
         file, size = Path(inputs.file), inputs.size_gib * GIB
-        if not file.exists():
-            raise FlashtierError(
-                f"{file}: the file of volume {inputs.name} of {inputs.host} is missing, and with it its "
-                "data; "
-                "put it back: it is never replaced by a blank one in silence"
-            )
+        if not file.exists():  # Check, which knows what is declared now, says what that means
+            return Found({**inputs.wire(), "bound": False}, {})
         has = file.stat().st_size
         if has < size:
             raise FlashtierError(
@@ -73,6 +87,26 @@ class Volume(Resource[VolumeInputs]):
         if has != EXPORTED_SIZE:
             found["sizeGib"] = has // GIB
         return Found(found, {} if device is None else {"device": str(device)})
+
+    def adopt(self, identity: str, stack: str) -> Found | None:
+        owner, host, name = parts(identity, "STACK/HOST/VOLUME")
+        file = names.volume_file(owner, host, name)
+        if not file.exists():
+            return None
+        inputs = VolumeInputs(
+            stack=stack,
+            host=host,
+            name=name,
+            volume_class=_recorded_class(owner, host, name, file),
+            size_gib=max(file.stat().st_size // GIB, 1),
+            uuid=volume_uuid(owner, host, name),
+            file=str(file),
+            link=str(names.volume_link(owner, host, name)),
+            bound=True,
+        )
+        _refuse_other_content(inputs, file)
+        found = self.read(inputs)
+        return found and Found(found.inputs, {"device": "", **found.outputs})
 
     def delete(self, inputs: VolumeInputs) -> None:
         file, link = Path(inputs.file), Path(inputs.link)
@@ -102,7 +136,32 @@ def remove(stack: str, host: str, name: str, file: Path) -> None:
 
 
 def _throttled(stack: str, host: str, name: str, file: Path) -> Throttled:
-    return Throttled(names.runtime_directory(stack) / "throttled" / f"{host}-{name}", file)
+    return Throttled(names.throttled_directory(stack, host, name), file)
+
+
+#: Extended attribute of the file that says the volume's class: nothing else would after the state was lost.
+_CLASS = "user.flashtier.class"
+
+
+def _record_class(file: Path, volume_class: VolumeClass) -> None:
+    # A file system without attributes is none to refuse: an import would then ask for it.
+    with contextlib.suppress(OSError):
+        os.setxattr(file, _CLASS, volume_class.encode())
+
+
+def _recorded_class(stack: str, host: str, name: str, file: Path) -> VolumeClass:
+    if processes.serving(names.throttled_directory(stack, host, name)):
+        return "network"
+    if file in loops.bound().values():
+        return "flash"
+    try:
+        recorded = os.getxattr(file, _CLASS).decode()
+    except OSError as error:
+        raise FlashtierError(
+            f"{file}: lacks the attribute {_CLASS}, so its class cannot be told; set it to the declared one: "
+            f"python3 -c \"import os; os.setxattr('{file}', '{_CLASS}', b'flash')\""
+        ) from error
+    return TypeAdapter(VolumeClass).validate_python(recorded)
 
 
 def _make(file: Path) -> None:

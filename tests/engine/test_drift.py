@@ -1,0 +1,93 @@
+"""What was changed by hand on a living stack: a preview tells it, one run repairs it, the next does nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+from stacks import Engine, changed, proposed
+
+from infra.local import names, processes
+
+
+def lxc(*arguments: str) -> None:
+    subprocess.run(["lxc", *arguments], check=True, capture_output=True, timeout=60)
+
+
+def test_each_drift_is_told_and_repaired(engine: Engine) -> None:
+    """One of each kind at once; stopped hosts, lost devices and routes are in test_life.py."""
+    project, bridge = f"flashtier-{engine.stack}", f"ft-{engine.stack}"
+    foreign = names.volume_link(engine.stack, "db1", "flash")
+    engine.lxc("delete", "--force", "edge1")
+    engine.lxc("config", "set", "web1", "limits.cpu=2", "limits.memory=700MiB")
+    engine.lxc("config", "device", "set", "control1", "eth0", "ipv4.address=10.90.2.199")
+    engine.lxc("config", "device", "set", "control1", "etcd", f"source={foreign}")
+    engine.lxc("config", "device", "remove", "control1", "metrics")
+    lxc("network", "set", bridge, "ipv4.nat=false", "ipv4.dhcp.ranges=10.90.2.200-10.90.2.201")
+    lxc("network", "set", bridge, "ipv4.address=10.90.2.2/24")
+    lxc("project", "set", project, "limits.containers=4")
+    lxc("storage", "set", project, "rsync.bwlimit=1MiB")
+    drifted = {
+        "edge1": "create",
+        "web1": "update",
+        "control1": "update",
+        "control1-etcd": "update",
+        "control1-metrics": "create",
+        "network": "update",
+        "project": "update",
+        "pool": "update",
+    }
+    told = engine.run("preview", "--refresh", "--expect-no-changes")
+    assert told.returncode != 0
+    assert proposed(told.stdout) == drifted, told.stdout
+    assert changed(engine.up("--refresh")) == {name: f"{what}d" for name, what in drifted.items()}
+    engine.up("--refresh", "--expect-no-changes")
+    assert engine.ssh("edge1", "hostname") == "edge1"
+    addresses = engine.ssh("control1", "ip -oneline -4 address show dev eth0")
+    assert "10.90.2.150/24" in addresses
+    assert "10.90.2.199" not in addresses
+    for volume in ("etcd", "metrics"):
+        number = names.volume_link(engine.stack, "control1", volume).stat().st_rdev
+        seen = engine.ssh(
+            "control1",
+            f"sudo dd if=/dev/flashtier/{volume} of=/dev/null count=1 status=none;"
+            f"stat --format=%t:%T /dev/flashtier/{volume}",
+        )
+        assert seen == f"{os.major(number):x}:{os.minor(number):x}"
+
+
+def test_a_volume_is_not_detached_while_it_is_mounted(engine: Engine) -> None:
+    urn = f"urn:pulumi:{engine.stack}::flashtier::lxd:index:VolumeAttachment::db1-flash"
+    done = engine.run("destroy", "--yes", "--skip-preview", "--target", urn)
+    assert done.returncode != 0
+    assert (
+        "error: host db1: volume flash is mounted at /vol/flash and is not taken away under its users; "
+        "in the host, stop what uses it and unmount it (umount /vol/flash), then run it again"
+    ) in done.stdout
+    assert engine.ssh("db1", "findmnt --noheadings --output=TARGET /vol/flash") == "/vol/flash"
+    # Another device may not take its place under the mount either.
+    other = names.volume_link(engine.stack, "control1", "etcd").readlink()
+    link = names.volume_link(engine.stack, "db1", "flash")
+    engine.up("--refresh", "--expect-no-changes")
+    device = link.readlink()
+    link.unlink()
+    link.symlink_to(other)
+    try:
+        done = engine.run("up", "--yes", "--skip-preview", "--refresh")
+    finally:
+        assert link.readlink() == device, "the volume's link was not set right"
+    assert done.returncode == 0, done.stdout
+    assert engine.ssh("db1", "findmnt --noheadings --output=TARGET /vol/flash") == "/vol/flash"
+
+
+def test_a_host_whose_volume_has_died_under_its_mount_is_restarted(engine: Engine) -> None:
+    """The server of the network class is killed: the mount in the host is beyond repair, the data is not."""
+    engine.ssh("db1", "echo kept | sudo tee /vol/network/kept && sudo sync /vol/network/kept")
+    served = processes.serving(names.throttled_directory(engine.stack, "db1", "network"))
+    os.kill(next(pid for pid, program in served.items() if program == "nbdkit"), signal.SIGKILL)
+    text = engine.up("--refresh")
+    assert "host db1: was restarted, because the device of volume network had died under /vol/network" in text
+    assert engine.ssh("db1", "cat /vol/network/kept") == "kept"
+    assert engine.ssh("db1", "systemctl is-system-running") == "running"
+    engine.up("--refresh", "--expect-no-changes")
