@@ -31,6 +31,7 @@ setup: ## Install and start what the kit needs on this machine (as root; quick w
 	@tools/setup
 
 up: ## Bring up STACK: setup, provision, configure, verify, and a summary
+	@[ -z "$$(command -v python3)" ] || tools/stack.py check '$(STACK)'
 	@tools/phase --new
 	@tools/phase setup tools/setup
 	@tools/hold $(STACK) $(MAKE) --no-print-directory --jobs=1 provision configure verify summary

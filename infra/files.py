@@ -58,16 +58,17 @@ def survives(path: Path, copy: Path) -> Iterator[None]:
     Pulumi empties a stack's settings file before it writes it. If it is killed in between, or the disk is
     full, what a person has declared would be lost. The copy is removed when the block ends well.
     """
-    _bring_back(path, copy)
+    bring_back(path, copy)
     if path.is_file():
         write_whole(copy, path.read_text(), 0o600)
     try:
         yield
     finally:
-        _bring_back(path, copy)
+        bring_back(path, copy)
 
 
-def _bring_back(path: Path, copy: Path) -> None:
+def bring_back(path: Path, copy: Path) -> None:
+    """Put the copy that `survives` made in place of a file that was cut off."""
     if not copy.is_file():
         return
     if path.is_file() and not path.read_text().strip():

@@ -60,6 +60,11 @@ def passphrase_file() -> Path:
     return Path(os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or state_root() / "passphrase")
 
 
+def settings_copy(stack: str) -> Path:
+    """A copy of the stack's settings file for as long as Pulumi rewrites that."""
+    return state_dir(stack) / "settings.yaml"
+
+
 def private_key(stack: str) -> Path:
     """The controller's SSH key for the stack's hosts."""
     return state_dir(stack) / "ssh" / "id_ed25519"

@@ -79,7 +79,7 @@ def ensure(name: str, config_file: Path | None = None) -> Report:
     settings = config_file or paths.ROOT / f"Pulumi.{name}.yaml"
     _ensure_passphrase(settings, report)
     _ensure_ssh_key(name, report)
-    with survives(settings, paths.state_dir(name) / "settings.yaml"):
+    with survives(settings, paths.settings_copy(name)):
         _ensure_stack(name, config_file, report)
         _ensure_values(name, config_file, report)
     return report

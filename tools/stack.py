@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a Pulumi stack needs around an operation on this machine, for the Makefile's targets.
 
+    tools/stack.py check STACK     refuse a stack that cannot be brought up, before anything is made of it
     tools/stack.py unlock STACK    take away the lock of a pulumi that was killed, never of one that lives
     tools/stack.py gone STACK      after `destroy` and `sweep`: remove the stack, what its settings file holds
                                    of it and its directories
@@ -22,21 +23,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
+try:
+    import yaml
+except ModuleNotFoundError:  # `check` runs before tools/setup has made the tree's own Python
+    yaml = None  # type: ignore[assignment]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from infra.backend import StackMissing, file_backend, pulumi
 from infra.errors import FlashtierError
-from infra.paths import ROOT, check_stack, state_dir
-from infra.secrets import CERTIFICATE, SECRETS
+from infra.files import bring_back
+from infra.paths import ROOT, check_stack, settings_copy, state_dir
 
 RUNTIME = Path("/run/flashtier")
 #: Seconds by which a lock may seem older than its owner: the kernel counts starts in hundredths of a second
 #: from a boot time that it gives in whole seconds.
 CLOCK_SLACK = 2.0
 #: What `flashtier secrets` writes into a stack's settings file; Pulumi itself adds its salt.
-OWN_KEYS = (SECRETS, CERTIFICATE)
+OWN_KEYS = ("flashtier:secrets", "flashtier:caCertificate")
+ENVIRONMENT = "flashtier:environment"
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,39 @@ def project_name() -> str:
     return str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"])
 
 
+def check(stack: str) -> None:
+    """Raise `FlashtierError` where rights are missing, or the file that declares the stack.
+
+    What is declared is the program's to judge.
+    """
+    if os.geteuid() != 0:
+        raise FlashtierError(
+            "needs root, for LXD, loop devices and the state in "
+            f"{state_dir(stack).parent}; run: sudo make up STACK={stack}"
+        )
+    settings = Path(os.environ.get("FLASHTIER_CONFIG_FILE") or ROOT / f"Pulumi.{stack}.yaml")
+    bring_back(settings, settings_copy(stack))
+    if not settings.is_file():
+        known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+        raise FlashtierError(
+            f"stack {stack}: there is no {settings}; take one of {', '.join(known)} (make up STACK=...), or "
+            "declare it: Pulumi.local.yaml is one to begin with"
+        )
+    if yaml is None:
+        return
+    try:
+        read = yaml.safe_load(settings.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FlashtierError(
+            f"{settings}: is no YAML: {' '.join(str(error).split())}; correct it there"
+        ) from error
+    config = read.get("config") if isinstance(read, dict) else None
+    if not isinstance(config, dict) or not isinstance(config.get(ENVIRONMENT), dict):
+        raise FlashtierError(
+            f"{settings}: declares no environment; write {ENVIRONMENT} below config, as in Pulumi.local.yaml"
+        )
+
+
 def unlock(stack: str) -> None:
     """Take away the locks of killed processes; refuse if an owner may live."""
     backend = file_backend()
@@ -163,12 +201,14 @@ def without_own_keys(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     match arguments:
+        case ["check", stack]:
+            action = check
         case ["unlock", stack]:
             action = unlock
         case ["gone", stack]:
             action = gone
         case _:
-            print("usage: tools/stack.py unlock|gone STACK", file=sys.stderr)
+            print("usage: tools/stack.py check|unlock|gone STACK", file=sys.stderr)
             return 2
     try:
         check_stack(stack)

@@ -76,8 +76,7 @@ def halve_the_file_system(inside: Inside) -> None:
         host,
         f"""
         unit=vol-{VOLUME}.mount
-        systemctl stop $(systemctl list-units --plain --no-legend '*.mount' | awk '/{VOLUME}/ {{ print $1 }}')
-        systemctl disable $unit
+        systemctl disable --now $unit
         rm /etc/systemd/system/$unit
         xfs_db -x -c 'sb 0' -c 'write inprogress 1' /dev/flashtier/{VOLUME}
         if mount -t xfs /dev/flashtier/{VOLUME} /mnt 2>/dev/null; then exit 1; fi
