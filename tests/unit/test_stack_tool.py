@@ -137,3 +137,82 @@ def test_what_the_kit_wrote_goes_and_the_rest_stays(
     salt = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
     written = (salt if salt_first else "") + SETTINGS + "".join(own) + (salt if salt_last else "")
     assert stack_tool.without_own_keys(written) == SETTINGS
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, stack: str, settings: Path | None = None) -> str:
+    """What `check` says, on one line; empty where it lets the stack pass."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    if settings is not None:
+        monkeypatch.setenv("FLASHTIER_CONFIG_FILE", str(settings))
+    try:
+        stack_tool.check(stack)
+    except FlashtierError as error:
+        assert "\n" not in str(error)
+        return str(error)
+    return ""
+
+
+def test_a_stack_that_is_not_declared_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLASHTIER_CONFIG_FILE", raising=False)
+    said = refusal(monkeypatch, "nosuch")
+    assert str(ROOT / "Pulumi.nosuch.yaml") in said
+    assert "local, " in said
+    assert refusal(monkeypatch, "test") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "declares no environment"),
+        ("config: {}\n", "declares no environment"),
+        ("config:\n  flashtier:environment: local\n", "declares no environment"),
+        ("- config\n", "declares no environment"),
+        ("config: [\n", "is no YAML"),
+        ("config:\n\tx: 1\n", "is no YAML"),
+    ],
+)
+def test_a_settings_file_that_declares_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, fault: str
+) -> None:
+    monkeypatch.setenv("FLASHTIER_STATE", str(tmp_path / "state"))
+    settings = tmp_path / "Pulumi.x.yaml"
+    settings.write_text(text)
+    assert refusal(monkeypatch, "x", settings).startswith(f"{settings}: {fault}")
+    settings.write_text(SETTINGS)
+    assert refusal(monkeypatch, "x", settings) == ""
+
+
+def test_settings_that_a_killed_run_emptied_are_put_back_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLASHTIER_STATE", str(tmp_path / "state"))
+    settings, copy = tmp_path / "Pulumi.x.yaml", tmp_path / "state/x/settings.yaml"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(SETTINGS)
+    settings.write_text("")
+    assert refusal(monkeypatch, "x", settings) == ""
+    assert settings.read_text() == SETTINGS
+
+
+def test_who_is_not_root_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(FlashtierError, match="needs root, .*; run: sudo make up STACK=local$"):
+        stack_tool.check("local")
+
+
+def test_a_name_that_cannot_be_one_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The whole command, since what comes before the check would make a directory of that name."""
+    if os.geteuid() != 0:
+        pytest.skip("make up asks for root first")
+    done = subprocess.run(
+        ["make", "--no-print-directory", "up", "STACK=../x"],
+        cwd=ROOT,
+        env={**os.environ, "FLASHTIER_STATE": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "stack '../x': a stack's name starts with a lower-case letter" in done.stderr
+    assert list(tmp_path.iterdir()) == []
