@@ -1,0 +1,111 @@
+"""Sees every program that starts on the machine, those in hosts too, with its arguments and environment.
+
+The kernel tells of each exec (proc connector, linux/cn_proc.h); the process is then read from /proc. One that
+has ended by then cannot be read: `missed` counts them, and a canary tells whether what is wanted is seen at
+all. What a process writes over its arguments later is seen by looking at all processes every `POLL` seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from tests.drills.security.needles import Finder
+
+_CONNECTOR = 11  # NETLINK_CONNECTOR
+_PROC = (1, 1)  # CN_IDX_PROC, CN_VAL_PROC
+_LISTEN, _IGNORE = 1, 2
+_EXEC = 2
+#: Bytes before the event: struct nlmsghdr, struct cn_msg.
+_HEADERS = 16 + 20
+#: Seconds between two looks at all processes.
+POLL = 3.0
+
+
+class Shown(NamedTuple):
+    """A secret in a process's arguments or environment. `program` is the first argument's base name."""
+
+    where: str
+    program: str
+    secret: str
+
+
+class Execs:
+    """A context in which every exec is looked at. Root only."""
+
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
+        self.shown: Counter[Shown] = Counter()
+        self.seen = 0
+        self.missed = 0
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._listen), threading.Thread(target=self._poll)]
+
+    def __enter__(self) -> Self:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _CONNECTOR)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self._socket.bind((0, _PROC[0]))
+        self._say(_LISTEN)
+        self._socket.settimeout(0.5)
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+        self._say(_IGNORE)
+        self._socket.close()
+
+    def _say(self, what: int) -> None:
+        message = struct.pack("=IIIIHHI", *_PROC, 0, 0, 4, 0, what)
+        self._socket.send(struct.pack("=IHHII", 16 + len(message), 3, 0, 0, 0) + message)
+
+    def _listen(self) -> None:
+        while not self._ended.is_set():
+            try:
+                event = self._socket.recv(4096)
+            except TimeoutError:
+                continue
+            if struct.unpack_from("=I", event, _HEADERS)[0] == _EXEC:
+                process = struct.unpack_from("=II", event, _HEADERS + 16)[1]
+                self.seen += 1
+                if not self._look(process):
+                    self.missed += 1
+
+    def _poll(self) -> None:
+        while not self._ended.wait(POLL):
+            for entry in Path("/proc").iterdir():
+                if entry.name.isdigit():
+                    self._look(int(entry.name))
+
+    def _look(self, process: int) -> bool:
+        """Whether the process was still there to be read."""
+        try:
+            arguments = Path(f"/proc/{process}/cmdline").read_bytes()
+            environment = Path(f"/proc/{process}/environ").read_bytes()
+        except OSError:
+            return False
+        program = Path(os.fsdecode(arguments.split(b"\0", 1)[0]) or "?").name
+        for where, text in (("arguments", arguments), ("environment", environment)):
+            for secret in self._finder.names(text):
+                self.shown[Shown(where, program, secret)] += 1
+        return bool(arguments)
+
+
+def settle() -> None:
+    """Let the last events come in."""
+    time.sleep(1)

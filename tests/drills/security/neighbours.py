@@ -1,0 +1,70 @@
+"""Two machines that are none: namespaces beside a stack's bridge, one outside, one like another stack's host.
+
+The second hangs on an interface with the name of a stack's bridge, which is what the machine's rules go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from infra.local import names
+from infra.local.run import run
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    namespace: str
+    interface: str
+    #: Of the machine's end, and of the namespace's.
+    gateway: str
+    address: str
+
+
+#: Addresses of RFC 2544: for measuring networks, used by nobody.
+OUTSIDE = Neighbour("flashtier-outside", "drill-outside", "198.18.94.1", "198.18.94.2")
+OTHER = Neighbour("flashtier-other", names.bridge("drill-other"), "198.18.95.1", "198.18.95.2")
+
+
+@contextmanager
+def neighbours() -> Iterator[None]:
+    with ExitStack() as stack:
+        for neighbour in (OUTSIDE, OTHER):
+            remove(neighbour)
+            stack.callback(remove, neighbour)
+            _make(neighbour)
+        yield
+
+
+def _make(neighbour: Neighbour) -> None:
+    inside = ["ip", "-netns", neighbour.namespace]
+    run(["ip", "netns", "add", neighbour.namespace])
+    run(
+        [
+            "ip",
+            "link",
+            "add",
+            neighbour.interface,
+            "type",
+            "veth",
+            "peer",
+            "eth0",
+            "netns",
+            neighbour.namespace,
+        ]
+    )
+    run(["ip", "address", "add", f"{neighbour.gateway}/30", "dev", neighbour.interface])
+    run(["ip", "link", "set", neighbour.interface, "up"])
+    run([*inside, "address", "add", f"{neighbour.address}/30", "dev", "eth0"])
+    run([*inside, "link", "set", "eth0", "up"])
+    run([*inside, "link", "set", "lo", "up"])
+    run([*inside, "route", "add", "default", "via", neighbour.gateway])
+
+
+def remove(neighbour: Neighbour) -> None:
+    """Also what a killed drill has left."""
+    if f"{neighbour.namespace} " in run(["ip", "netns", "list"]).replace("\n", " ") + " ":
+        run(["ip", "netns", "delete", neighbour.namespace])
+    if any(f" {neighbour.interface}@" in line for line in run(["ip", "-oneline", "link"]).splitlines()):
+        run(["ip", "link", "delete", neighbour.interface])
