@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
@@ -21,33 +22,36 @@ from infra.stack import read_contract
 from tests.hosts import promises, report
 from tests.hosts.facts import Check, Ledger, declared_facts
 from tests.hosts.snapshot import Hosts, Seen, probe_program, questions, stack_name
+from tests.hosts.subject import LEDGER, SUBJECT, Subject
 
-LEDGER = pytest.StashKey[Ledger]()
-CONTRACT = pytest.StashKey[Contract]()
 STARTED = pytest.StashKey[float]()
+NOBODY = "the contract declares no host that this is about"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "where(predicate): the hosts of the contract that a test is about")
     config.stash[STARTED] = time.monotonic()
-    try:
-        config.stash[CONTRACT] = read_contract(stack_name())
-    except FlashtierError as error:
-        pytest.exit(f"nothing to verify: {error}", returncode=2)
-    config.stash[LEDGER] = Ledger(declared_facts(config.stash[CONTRACT]))
+    if SUBJECT not in config.stash:
+        try:
+            config.stash[SUBJECT] = Subject(read_contract(stack_name()))
+        except FlashtierError as error:
+            pytest.exit(f"nothing to verify: {error}", returncode=2)
+    config.stash[LEDGER] = Ledger(declared_facts(config.stash[SUBJECT].contract))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `declared` runs once a host, on the hosts that its `where` mark chooses.
 
-    A valid environment may have none of them (one database member, say): the test is then shown as skipped.
+    A valid environment may have none of them (one database member, say): the test is then skipped, with
+    the reason in words.
     """
     if "declared" not in metafunc.fixturenames:
         return
-    contract = metafunc.config.stash[CONTRACT]
+    contract = metafunc.config.stash[SUBJECT].contract
     mark = next(metafunc.definition.iter_markers("where"), None)
     chosen = [host for host in contract.hosts if mark is None or mark.args[0](host)]
-    metafunc.parametrize("declared", chosen, ids=[host.name for host in chosen])
+    nobody = pytest.param(None, id="nobody", marks=pytest.mark.skip(reason=NOBODY))
+    metafunc.parametrize("declared", chosen or [nobody], ids=[host.name for host in chosen] or None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,7 +70,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 @pytest.fixture(scope="session")
 def contract(request: pytest.FixtureRequest) -> Contract:
-    return request.config.stash[CONTRACT]
+    return request.config.stash[SUBJECT].contract
 
 
 @pytest.fixture(scope="session")
@@ -80,10 +84,12 @@ def check(ledger: Ledger) -> Check:
 
 
 @pytest.fixture(scope="session")
-def hosts(contract: Contract) -> Iterator[Hosts]:
-    reached = Hosts(contract)
+def hosts(request: pytest.FixtureRequest, contract: Contract) -> Iterator[Hosts]:
+    given = request.config.stash[SUBJECT].hosts
+    reached = given or Hosts(contract)
     yield reached
-    reached.close()
+    if given is None:
+        reached.close()
 
 
 @pytest.fixture(scope="session")
@@ -99,9 +105,10 @@ def seen(declared: ContractHost, snapshots: dict[str, Seen]) -> Seen:
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
-    ledger, contract = config.stash.get(LEDGER, None), config.stash.get(CONTRACT, None)
-    if ledger is None or contract is None or config.option.collectonly:
+    ledger, subject = config.stash.get(LEDGER, None), config.stash.get(SUBJECT, None)
+    if ledger is None or subject is None or not subject.recorded or config.option.collectonly:
         return
+    contract = subject.contract
     seconds = time.monotonic() - config.stash[STARTED]
     failures = [
         f"{entry.nodeid.rpartition('::')[2]}: {line}"
@@ -117,3 +124,14 @@ def is_partial(config: pytest.Config) -> bool:
     """Whether only some tests were chosen: the books cannot be closed then."""
     chosen = any("::" in argument or argument.endswith(".py") for argument in config.args)
     return bool(chosen or config.option.keyword or config.option.markexpr)
+
+
+@pytest.fixture(scope="session")
+def client(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requests.Session]:
+    """Trusts the contract's authority and no other."""
+    authority = tmp_path_factory.mktemp("tls") / "ca.crt"
+    authority.write_text(contract.ca_certificate)
+    with requests.Session() as session:
+        session.verify = str(authority)
+        session.trust_env = False  # no proxy of the controller's own
+        yield session

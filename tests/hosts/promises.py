@@ -61,6 +61,20 @@ KEY_FILES = {
 LISTENING_EVERYWHERE = {("udp", 68)}
 
 
+#: What listens at a port of the kit, by the name that the kernel shows (15 characters).
+PROGRAMS = {
+    ("tcp", 22): "sshd",
+    ("tcp", 80): "haproxy",
+    ("tcp", 443): "haproxy",
+    ("tcp", 5432): "postgres",
+    ("tcp", 7070): "versitygw",
+    ("tcp", 8443): "nginx",
+    ("tcp", 9090): "prometheus",
+    ("tcp", 9100): "prometheus-node",
+    ("udp", 68): "systemd-network",
+}
+
+
 def loopback(host: ContractHost) -> set[tuple[str, int]]:
     """Sockets that only programs on `host` itself reach."""
     return set()
@@ -151,6 +165,33 @@ def own_units(host: ContractHost) -> set[str]:
     return {"flashtier-ssh-keys.service", *checks, *(f"{mount}.mount" for mount in mounts), *units(host)}
 
 
+#: Rights in the cluster as a whole and in the app's database: sql/server.sql, sql/photos.sql.
+DATABASE_RIGHTS = {
+    "postgres": {
+        "rights": ["PUBLIC CONNECT", "PUBLIC TEMPORARY",
+                   "postgres CONNECT", "postgres CREATE", "postgres TEMPORARY"],
+        "connections": -1, "open": True, "tablespace": "pg_default",
+    },
+    "photos": {
+        "rights": ["photos_app CONNECT",
+                   "photos_owner CONNECT", "photos_owner CREATE", "photos_owner TEMPORARY"],
+        "connections": -1, "open": True, "tablespace": "pg_default",
+    },
+}  # fmt: skip
+SCHEMA_RIGHTS = {
+    "public": {
+        "owner": "pg_database_owner",
+        "rights": "{pg_database_owner=UC/pg_database_owner,photos_app=U/pg_database_owner}",
+    }
+}
+DEFAULT_RIGHTS = {
+    "photos_owner r": "{photos_app=arwd/photos_owner}",
+    "photos_owner S": "{photos_app=rU/photos_owner}",
+}
+#: By the kind of relation: what the app may do with it.
+APP_RIGHTS = {"r": ["DELETE", "INSERT", "SELECT", "UPDATE"], "S": ["SELECT", "USAGE"]}
+
+
 def mount_places(host: ContractHost) -> list[str]:
     """Where something of the contract is mounted on `host`."""
     return [
@@ -228,7 +269,10 @@ def paths(host: ContractHost) -> list[str]:
     return [*key_files(host), *(DATABASE_PATHS if host.tier == "database" else [])]
 
 
-def sql(contract: Contract) -> dict[str, str]:
-    """Queries for the primary: one JSON document each."""
+def sql(contract: Contract) -> dict[str, tuple[str, str]]:
+    """Queries for the primary, each with the database that it is asked of; one JSON document each."""
     folder = Path(__file__).parent / "sql"
-    return {path.stem: path.read_text() for path in sorted(folder.glob("*.sql"))}
+    return {
+        path.stem: ("postgres" if path.stem == "server" else path.stem, path.read_text())
+        for path in sorted(folder.glob("*.sql"))
+    }

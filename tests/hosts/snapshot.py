@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -21,6 +23,8 @@ from testinfra.host import Host
 
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
+from tests.hosts import own_files
+from tests.hosts.own_files import Like, Lines, Template
 from tests.hosts.promises import mount_places, units
 
 HERE = Path(__file__).parent
@@ -85,6 +89,17 @@ class Hosts:
         with ThreadPoolExecutor(max_workers=len(questions)) as pool:
             return dict(zip(questions, pool.map(one, questions), strict=True))
 
+    def ask_controller(self, program: str, question: Any) -> Any:
+        """As `ask`, on this machine and as its user."""
+        done = subprocess.run(
+            [sys.executable, "-c", program, json.dumps(question)],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_DEADLINE,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
     def run(self, name: str, command: str, *args: str) -> str:
         """Standard output of a command on one host, as root; a command that fails fails the test."""
         try:
@@ -140,7 +155,7 @@ def reach_program() -> str:
 
 
 def questions(
-    contract: Contract, paths: Callable[[ContractHost], Iterable[str]], sql: dict[str, str]
+    contract: Contract, paths: Callable[[ContractHost], Iterable[str]], sql: dict[str, tuple[str, str]]
 ) -> dict[str, Any]:
     """What to ask each host. `paths` gives the files to look at beside those of the contract."""
     postgresql = {flow.port for flow in contract.flows if flow.service == "postgresql"}
@@ -158,11 +173,25 @@ def questions(
             "units": units(host),
             "sysctls": [setting.name for setting in host.kernel],
             "names": names,
+            **own_contents(host, contract),
             "ports": tls_ports(contract, host),
             "postgresql_port": next(iter(postgresql), 0),
             "sql": sql if "postgresql" in host.services else {},
         }
         for host in contract.hosts
+    }
+
+
+def own_contents(host: ContractHost, contract: Contract) -> dict[str, list[str]]:
+    """Files whose text is told, none with a secret in it, and those that others are made from."""
+    contents = {path: content for path, (_, _, content) in own_files.expected(host, contract).items()}
+    return {
+        "texts": [
+            path
+            for path, content in contents.items()
+            if isinstance(content, (Lines, Template)) and not path.startswith("/etc/flashtier/s3/")
+        ],
+        "sums": sorted({content.path for content in contents.values() if isinstance(content, Like)}),
     }
 
 

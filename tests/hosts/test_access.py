@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.contract import Contract, ContractHost
 from infra.paths import passphrase_file
-from tests.hosts import promises
+from tests.hosts import exact, promises
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
 
@@ -28,6 +28,23 @@ def test_only_the_operator_logs_in(
     for user, entry in accounts.items():
         check.equal(f"{name}: password of {user}", "locked", entry["password"])
     check.equal(f"{name}: accounts with uid 0", ["root"], [u for u, e in accounts.items() if e["uid"] == 0])
+
+
+def test_no_other_account_or_group_exists(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    """From the files themselves, where a name or a number may stand twice."""
+    name, entries = declared.name, seen["entries"]
+    rows = [line.split(":") for line in entries["passwd"]]
+    check.equal(f"{name}: accounts", sorted(exact.users(declared, contract)), sorted(row[0] for row in rows))
+    numbers = [row[2] for row in rows]
+    twice = sorted(row[0] for row in rows if numbers.count(row[2]) > 1)
+    check.equal(f"{name}: accounts that share a number", [], twice)
+    check.equal(f"{name}: passwords in /etc/passwd", [], [row[0] for row in rows if row[1] != "x"])
+    groups = [line.split(":") for line in entries["group"]]
+    check.equal(f"{name}: groups", sorted(exact.groups(declared)), sorted(row[0] for row in groups))
+    members = {row[0]: sorted(row[3].split(",")) for row in groups if row[3]}
+    check.equal(f"{name}: members of groups", exact.MEMBERSHIPS, members)
 
 
 def test_only_the_operator_becomes_root(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -44,6 +41,32 @@ def test_listening_sockets_are_the_declared_ones(
     )
 
 
+def test_sockets_belong_to_the_declared_programs(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Another program on a declared port would answer as well."""
+    for protocol, address, port, program in seen["listeners"]:
+        wanted = promises.PROGRAMS.get((protocol, port))
+        if wanted:
+            check.equal(f"{declared.name}: program at {address}:{port}", wanted, program)
+    beyond = [socket for socket in seen["raw_sockets"] if socket[2] != "systemd-network"]
+    check.equal(f"{declared.name}: sockets that see packets past TCP and UDP", [], beyond)
+
+
+def test_the_ruleset_in_effect_is_that_of_the_file(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Line by line: a rule of any kind that was added or dropped shows, whatever it does."""
+    effective, written = seen["firewall"]["in effect"], seen["firewall"]["of the file"]
+    check.equal(
+        f"{declared.name}: rules in effect that /etc/nftables.conf lacks",
+        [],
+        [x for x in effective if x not in written],
+    )
+    check.equal(
+        f"{declared.name}: rules of /etc/nftables.conf not in effect",
+        [],
+        [x for x in written if x not in effective],
+    )
+    check.equal(f"{declared.name}: the ruleset as a whole", written, effective)
+
+
 def test_firewall_rules(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
     """The ruleset in the kernel, rule by rule: nothing is accepted that the contract does not name."""
     rules = seen["network"]["nftables"]
@@ -78,16 +101,9 @@ def matrix(contract: Contract, hosts: Hosts) -> Matrix:
     answers = hosts.ask(
         reach_program(), {host.name: [target[1:] for target in from_host] for host in contract.hosts}
     )
-    own = subprocess.run(
-        [sys.executable, "-c", reach_program(), json.dumps([target[1:] for target in targets])],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
+    own = hosts.ask_controller(reach_program(), [target[1:] for target in targets])
     found: Matrix = {
-        ("controller", name, port): answer
-        for (name, _, port), answer in zip(targets, json.loads(own.stdout), strict=True)
+        ("controller", name, port): answer for (name, _, port), answer in zip(targets, own, strict=True)
     }
     for source, answer in answers.items():
         if isinstance(answer, dict):

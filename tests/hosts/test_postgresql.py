@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import ipaddress
 from typing import Any
 
 import pytest
 
 from infra.contract import Contract, ContractHost
+from infra.stack import read_secrets
 from tests.hosts import promises
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
@@ -110,6 +114,7 @@ def test_no_setting_waits_or_comes_from_elsewhere(contract: Contract, server: An
         if setting["source"] in ("configuration file", "environment variable", "command line")
     }
     check.equal("settings that nobody declared", [], sorted(given - declared - promises.POSTGRESQL_COMMAND))
+    check.equal("files that were changed after the server read them", [], server["unread"])
     check.equal(
         "settings of roles and databases", promises.POSTGRESQL_ROLE_SETTINGS, server["scoped_settings"]
     )
@@ -178,6 +183,73 @@ def test_roles(server: Any, check: Check) -> None:
         check.equal(f"powers of {name}", list(powers) if name == "postgres" else [], held)
         expected = "" if name == "postgres" else "SCRAM-SHA-256"
         check.equal(f"password of {name}", expected, role["password"] or "", how="pg_authid")
+        limits = (role["login"], role["inherit"], role["connections"], role["valid_until"])
+        check.equal(
+            f"login, inherit, connections and end of {name}", (True, name == "postgres", -1, None), limits
+        )
+
+
+@serving
+def test_passwords_are_the_stacks_secrets(contract: Contract, server: Any, check: Check) -> None:
+    """Against the verifier that the server keeps: an open session would not notice another password."""
+    secrets = read_secrets(contract.stack)
+    for role, secret in {
+        "photos_app": "app_database_password",
+        "photos_owner": "owner_database_password",
+    }.items():
+        kept = server["roles"].get(role, {}).get("verifier") or ""
+        check.true(f"password of {role} is the stack's {secret}", verifies(kept, secrets[secret]))
+
+
+def verifies(verifier: str, password: str) -> bool:
+    """Whether a SCRAM verifier is that of `password` (RFC 5803: iterations:salt$StoredKey:ServerKey)."""
+    try:
+        _, parameters, keys = verifier.split("$")
+        iterations, salt = parameters.split(":")
+        stored = base64.b64decode(keys.split(":")[0])
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    except ValueError:
+        return False
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    return hmac.compare_digest(hashlib.sha256(client).digest(), stored)
+
+
+@serving
+def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
+    """Rights, owners and objects in the cluster and in the app's database: whole lists."""
+    rights = {
+        name: {**held, "rights": sorted(held["rights"])} for name, held in server["database_rights"].items()
+    }
+    check.equal("rights of databases", promises.DATABASE_RIGHTS, rights)
+    check.equal("template databases", ["template0", "template1"], server["templates"])
+    check.equal("rights of tablespaces", {"temp": ["PUBLIC CREATE", "postgres CREATE"]},
+                {name: sorted(held) for name, held in server["tablespace_rights"].items()})  # fmt: skip
+    check.equal("roles in roles", [], server["memberships"])
+    check.equal("extensions of postgres", ["pg_stat_statements", "plpgsql"], sorted(server["extensions"]))
+    for thing in ("parameter_rights", "slots", "subscriptions", "names_mapped"):
+        check.equal(thing.replace("_", " "), [], server[thing])
+    photos = seen["database"]["photos"]
+    check.equal("photos: extensions", ["plpgsql"], sorted(photos["extensions"]))
+    check.equal("photos: schemas and their rights", promises.SCHEMA_RIGHTS, photos["schemas"])
+    check.equal("photos: rights of tables to come", promises.DEFAULT_RIGHTS, photos["default_rights"])
+    check.equal("photos: languages", ["c", "internal", "plpgsql", "sql"], photos["languages"])
+    for thing in (
+        "functions",
+        "triggers",
+        "event_triggers",
+        "policies",
+        "foreign_servers",
+        "publications",
+        "indexes_in_doubt",
+    ):
+        check.equal(f"photos: {thing.replace('_', ' ')}", [], photos[thing])
+    check.true("photos: there are tables", any(one["kind"] == "r" for one in photos["relations"].values()))
+    for name, relation in photos["relations"].items():
+        check.equal(f"photos: owner of {name}", "photos_owner", relation["owner"])
+        check.equal(f"photos: {name} is open to PUBLIC", False, relation["public"])
+        check.equal(f"photos: tablespace of {name}", "", relation["tablespace"])
+        granted = {"photos_app": promises.APP_RIGHTS.get(relation["kind"], [])}
+        check.equal(f"photos: rights on {name}", granted, relation["granted"])
 
 
 @waiting

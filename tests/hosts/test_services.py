@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.contract import ContractHost
-from tests.hosts import promises
+from tests.hosts import exact, promises
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
 
@@ -51,6 +51,37 @@ def test_nothing_else_was_started(declared: ContractHost, seen: Seen, check: Che
         if unit["UnitFileState"] == "enabled" and name.startswith(promises.DAEMONS)
     }
     check.equal(f"{declared.name}: daemons that would start at boot", [], sorted(enabled - expected))
+
+
+def test_no_other_unit_starts_runs_or_is_masked(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Whole lists, so that a unit of any name shows."""
+    name, files, shown = declared.name, seen["units"]["files"], seen["units"]["shown"]
+    starting = {unit for unit, state in files.items() if state in ("enabled", "linked", "linked-runtime")}
+    check.equal(f"{name}: units enabled beside the declared", [], sorted(starting - exact.enabled(declared)))
+    check.equal(f"{name}: units not enabled", [], sorted(exact.enabled(declared) - starting))
+    # A mask that a package brought lies below /usr and is one of its files.
+    masked = {unit for unit, state in files.items() if state.startswith("masked")}
+    own = {
+        unit
+        for unit in masked
+        if seen["files"]["found"].get(f"/etc/systemd/system/{unit}", {}).get("target") == "/dev/null"
+        or seen["files"]["found"].get(f"/run/systemd/system/{unit}", {}).get("target") == "/dev/null"
+    }
+    check.equal(f"{name}: masked units", sorted(exact.masked(declared)), sorted(own))
+    live = {
+        unit
+        for unit, state in shown.items()
+        if unit.endswith((".service", ".socket", ".timer", ".path"))
+        and state["SubState"] in ("running", "listening", "waiting", "start", "auto-restart")
+    }
+    check.equal(
+        f"{name}: units that run beside the declared",
+        [],
+        sorted(live - exact.running(declared) - exact.COME_AND_GO),
+    )
+    check.equal(f"{name}: units that do not run", [], sorted(exact.running(declared) - live))
+    check.equal(f"{name}: programs that no unit runs", [], seen["left_behind"])
+    check.equal(f"{name}: users whose units run without them (linger)", [], seen["entries"]["lingering"])
 
 
 def test_nothing_restarts_on_a_schedule(declared: ContractHost, seen: Seen, check: Check) -> None:

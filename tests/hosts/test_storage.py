@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from infra.contract import Contract, ContractHost
+from tests.hosts import exact
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
 
@@ -87,6 +88,15 @@ def test_an_unmounted_mount_point_takes_no_data(declared: ContractHost, seen: Se
         check.true(f"{name} is immutable", "i" in found["attributes"], found=found["attributes"])
         # Empty folders of packages may be there: nobody gets to them.
         check.equal(f"{name}: files", 0, found["files"])
+
+
+def test_nothing_else_is_mounted(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """A mount over a path hides what is declared there, whatever the files beneath say."""
+    check.equal(
+        f"{declared.name}: mounts that nobody declared",
+        [],
+        exact.foreign_mounts(declared, list(seen["mounts"])),
+    )
 
 
 def test_no_volume_is_at_another_place(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:

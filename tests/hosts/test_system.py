@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.contract import Contract, ContractHost
-from tests.hosts import promises
+from tests.hosts import exact, promises
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
 
@@ -16,6 +16,16 @@ def test_kernel_settings(declared: ContractHost, contract: Contract, seen: Seen,
             check.unsupported(key, reasons["vm_sysctl"])
         else:
             check.fact(key, seen["kernel"][setting.name], how=f"/proc/sys on {declared.name}")
+
+
+def test_no_other_setting_of_the_network_was_changed(
+    declared: ContractHost, seen: Seen, check: Check
+) -> None:
+    """Against a network made just now on the same kernel: what differs is declared, or somebody set it."""
+    wanted = {setting.name: setting.value for setting in declared.kernel} | exact.SYSCTLS_OF_SYSTEM
+    found = {name: here for name, (here, _) in seen["sysctls"].items()}
+    others = {name: value for name, value in found.items() if wanted.get(name) != value}
+    check.equal(f"{declared.name}: kernel settings that nobody declared", {}, others)
 
 
 def test_what_the_platform_cannot_do_is_said(contract: Contract, check: Check) -> None:
@@ -40,3 +50,28 @@ def test_updates(declared: ContractHost, seen: Seen, check: Check) -> None:
     for key, value in promises.UPDATES.items():
         check.equal(f"{declared.name}: {key}", value, packages["settings"].get(key), how="apt-config dump")
     check.equal(f"{declared.name}: packages held back", [], packages["held"])
+
+
+def test_packages(declared: ContractHost, seen: Seen, check: Check) -> None:
+    state, asked = seen["installed_packages"]["state"], seen["installed_packages"]["asked"]
+    broken = {name: status for name, status in state.items() if status != "install ok installed"}
+    check.equal(f"{declared.name}: packages that are held, half installed or removed", {}, broken)
+    check.equal(
+        f"{declared.name}: packages that are missing", [], sorted(exact.packages(declared) - set(state))
+    )
+    check.equal(
+        f"{declared.name}: packages that no role installs and no package needs (a person purges them)",
+        [],
+        sorted(set(asked) - exact.asked_for()),
+    )
+
+
+def test_every_host_has_the_same_packages(snapshots: dict[str, Seen], check: Check) -> None:
+    """All come from one image: a package more or less on one host was somebody's doing."""
+    sets = {name: set(seen["installed_packages"]["state"]) for name, seen in snapshots.items()}
+    everywhere = set.intersection(*sets.values())
+    for name, own in sets.items():
+        extra = sorted(
+            package for package in own - everywhere if sum(package in other for other in sets.values()) == 1
+        )
+        check.equal(f"{name}: packages that no other host has", [], extra)

@@ -8,7 +8,7 @@ import hashlib
 import ipaddress
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from infra.contract import Contract, ContractHost
@@ -68,6 +68,15 @@ def test_services_show_the_installed_certificate(
 
 def fingerprint(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
+
+
+def test_the_key_belongs_to_the_certificate(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """What a service would start with next; one that runs may still hold the old one."""
+    leaf = x509.load_pem_x509_certificate(seen["installed"]["host.crt"].encode())
+    public = leaf.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    check.equal(
+        f"{declared.name}: public half of host.key", public.split(), seen["installed"]["public half"].split()
+    )
 
 
 def test_key_files(declared: ContractHost, seen: Seen, check: Check) -> None:

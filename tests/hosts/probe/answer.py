@@ -3,7 +3,7 @@
 import json
 import sys
 
-from tests.hosts.probe import accounts, network, services, storage, system
+from tests.hosts.probe import accounts, files, network, release, services, storage, system
 
 PARTS = (
     system.identity,
@@ -27,14 +27,26 @@ PARTS = (
     accounts.accounts,
     accounts.privileges,
     accounts.ssh_daemon,
+    files.files,
+    files.suid,
+    files.sums,
+    files.authorities,
+    release.release,
+    network.firewall,
+    network.raw_sockets,
+    system.sysctls,
+    system.installed_packages,
+    services.left_behind,
+    services.gateway,
+    accounts.entries,
 )
 
 
 def answer(question):
     """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
 
-    `question` is what to look at: devices, paths, mount_points, units, sysctls, names, ports (of TLS),
-    address, postgresql_port, and sql (name -> query) where a server runs.
+    `question` is what to look at: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
+    (of TLS), address, postgresql_port, and sql (name -> [database, query]) where a server runs.
     """
     snapshot = {}
     for part in PARTS:

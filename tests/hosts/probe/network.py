@@ -22,6 +22,16 @@ def network(question):
     }
 
 
+def firewall(question):
+    """The rules in effect, and those that the file on disk gives in a network of its own."""
+    return {
+        "in effect": run("nft", "--stateless", "list", "ruleset").splitlines(),
+        "of the file": run(
+            "unshare", "--net", "sh", "-c", "nft --file /etc/nftables.conf && nft --stateless list ruleset"
+        ).splitlines(),
+    }
+
+
 def listeners(question):
     """[protocol, address, port, program] of every socket that waits for others."""
     found = []
@@ -33,9 +43,20 @@ def listeners(question):
     return sorted(found)
 
 
+def raw_sockets(question):
+    """[protocol, where, program] of every socket that sees packets past TCP and UDP."""
+    found = []
+    for line in run("ss", "-Hnap", "--raw", "--packet").splitlines():
+        protocol, _, _, _, local, *rest = line.split()
+        program = re.search(r'\(\("([^"]+)"', " ".join(rest))
+        found.append([protocol, local, program[1] if program else ""])
+    return sorted(found)
+
+
 def installed(question):
-    """The certificates that the roles put on the host, as PEM."""
-    return {name: read(f"{TLS}/{name}") for name in ("ca.crt", "host.crt")}
+    """The certificates that the roles put on the host, as PEM, and the public half of the key."""
+    found = {name: read(f"{TLS}/{name}") for name in ("ca.crt", "host.crt")}
+    return {**found, "public half": run("openssl", "pkey", "-in", f"{TLS}/host.key", "-pubout")}
 
 
 def certificates(question):

@@ -4,6 +4,7 @@ import csv
 import json
 import pathlib
 import pwd
+import re
 import socket
 
 from tests.hosts.probe.base import lines, read, run
@@ -18,12 +19,16 @@ HAPROXY = "/run/haproxy/admin.sock"
 
 def units(question):
     """All units that are loaded, and the named ones even if nothing has loaded them."""
-    wanted = ("*.service", "*.socket", "*.timer", "*.mount", *question["units"])
+    wanted = ("*.service", "*.socket", "*.timer", "*.path", "*.mount", *question["units"])
     told = run("systemctl", "show", "--all", "--no-pager", f"--property={PROPERTIES}", *wanted)
     blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in told.split("\n\n")]
     failed = json.loads(run("systemctl", "list-units", "--all", "--failed", "--no-pager", "--output=json"))
     return {
         "state": run("systemctl", "is-system-running", allowed=(0, 1)).strip(),
+        "files": {
+            unit["unit_file"]: unit["state"]
+            for unit in json.loads(run("systemctl", "list-unit-files", "--no-pager", "--output=json"))
+        },
         "failed": sorted(unit["unit"] for unit in failed),
         "shown": {block["Id"]: block for block in blocks if "Id" in block},
     }
@@ -52,13 +57,44 @@ def processes(question):
     return sorted(found)
 
 
+def left_behind(question):
+    """Programs that no unit runs: started by hand, they outlived whoever started them."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            groups = (entry / "cgroup").read_text()
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parent, unit = int(fields[1]), re.search(r"/([^/\n]+[.](service|scope|socket|mount))", groups)
+        orphan = parent == 1 and entry.name != "1" and words
+        if orphan and (unit is None or (unit[1] == "ssh.service" and not words.startswith("sshd:"))):
+            found.append(words[:120])
+    return sorted(found)
+
+
 def database(question):
-    return {
-        name: json.loads(
-            run("runuser", "-u", "postgres", "--", "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", "-c", sql)
-        )
-        for name, sql in question["sql"].items()
-    }
+    """Each query's JSON; a query is of the database that it names."""
+    asked = ("runuser", "-u", "postgres", "--", "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1")
+    return {name: json.loads(run(*asked, "-d", of, "-c", sql)) for name, (of, sql) in question["sql"].items()}
+
+
+def gateway(question):
+    """The S3 gateway's buckets and what their policies allow; None where it does not run."""
+    settings = "/etc/flashtier/s3/s3cfg"
+    if not pathlib.Path(settings).is_file():
+        return None
+    asked = ("s3cmd", f"--config={settings}")
+    buckets = [line.split()[-1] for line in run(*asked, "ls").splitlines()]
+    policies = {}
+    for bucket in buckets:
+        told = run(*asked, "info", bucket)
+        policy = re.search(r"Policy:\s*(\{.*?\})\s*\n\s*(?:CORS|ACL):", told, re.S)
+        policies[bucket] = json.loads(policy[1]) if policy else None
+    return policies
 
 
 def balancer(question):
@@ -68,7 +104,7 @@ def balancer(question):
     with socket.socket(socket.AF_UNIX) as asked:
         asked.settimeout(5)
         asked.connect(HAPROXY)
-        asked.sendall(b"show stat -1 4 -1\n")  # every proxy's servers
+        asked.sendall(b"show stat -1 7 -1\n")  # frontends, backends and servers
         told = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
     rows = csv.DictReader(told.removeprefix("# ").splitlines())
     return [{field: row[field] for field in ("pxname", "svname", "status", "weight", "addr")} for row in rows]

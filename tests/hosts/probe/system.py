@@ -67,3 +67,45 @@ def packages(question):
         if match and match[2]:
             settings.setdefault(match[1].rstrip(":"), []).append(match[2])
     return {"held": run("apt-mark", "showhold").split(), "settings": settings}
+
+
+#: Counters, and what the kernel or a network manager sets for an interface's own sake.
+MOVING = re.compile(
+    r"net[.]netfilter[.]nf_conntrack_count|.*[.](eth0|lo)[.].*|.*[.]neigh[.].*|.*[.]forwarding|net[.]ipv6[.]conf[.].*"
+)
+
+
+def sysctls(question):
+    """Settings of the host's network that a network made just now has otherwise: {name: [here, there]}."""
+    here, there = (table(run(*front, "sysctl", "--all", "--ignore")) for front in ((), ("unshare", "--net")))
+    return {
+        name: [here[name], there[name]]
+        for name in sorted(here)
+        if name.startswith("net.")
+        and name in there
+        and here[name] != there[name]
+        and not MOVING.fullmatch(name)
+    }
+
+
+def table(text):
+    return {
+        name.strip(): " ".join(value.split())
+        for name, _, value in (line.partition("=") for line in text.splitlines())
+    }
+
+
+def installed_packages(question):
+    """Packages by name with their state, and those that somebody asked for and no other package needs."""
+    state, needed, essential = {}, set(), set()
+    for block in read("/var/lib/dpkg/status").split("\n\n"):
+        field = dict(re.findall(r"^([A-Za-z-]+): *(.*)$", block, re.M))
+        if "Package" not in field:
+            continue
+        state[field["Package"]] = field["Status"]
+        for key in ("Depends", "Pre-Depends"):
+            needed |= {re.split(r"[ (:]", name.strip())[0] for name in re.split(r"[,|]", field.get(key, ""))}
+        if field.get("Essential") == "yes" or field.get("Priority") in ("required", "important"):
+            essential.add(field["Package"])
+    asked = set(run("apt-mark", "showmanual").split())
+    return {"state": state, "asked": sorted(asked - needed - essential)}

@@ -20,12 +20,40 @@ SELECT json_build_object(
         SELECT json_object_agg(rolname, json_build_object(
             'superuser', rolsuper, 'login', rolcanlogin, 'create_role', rolcreaterole,
             'create_db', rolcreatedb, 'replication', rolreplication, 'bypass_rls', rolbypassrls,
-            'password', split_part(rolpassword, '$', 1)))
+            'inherit', rolinherit, 'connections', rolconnlimit, 'valid_until', rolvaliduntil,
+            'password', split_part(rolpassword, '$', 1), 'verifier', rolpassword))
         FROM pg_authid WHERE rolname !~ '^pg_'),
+    'memberships', (
+        SELECT coalesce(json_agg(pg_get_userbyid(member) || ' in ' || pg_get_userbyid(roleid)), '[]')
+        FROM pg_auth_members WHERE NOT (member < 16384 AND roleid < 16384)),
+    'database_rights', (
+        SELECT json_object_agg(datname, json_build_object(
+            'rights', (SELECT json_agg(
+                CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END || ' ' || privilege_type
+                ORDER BY 1) FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))),
+            'connections', datconnlimit, 'open', datallowconn,
+            'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = dattablespace)))
+        FROM pg_database WHERE NOT datistemplate),
+    'templates', (SELECT json_agg(datname ORDER BY datname) FROM pg_database WHERE datistemplate),
+    'extensions', (SELECT json_object_agg(extname, extversion) FROM pg_extension),
+    'parameter_rights', (SELECT coalesce(json_agg(parname), '[]') FROM pg_parameter_acl),
+    'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots),
+    'subscriptions', (SELECT coalesce(json_agg(subname), '[]') FROM pg_subscription),
+    'names_mapped', (SELECT coalesce(json_agg(map_name || ' ' || sys_name || ' ' || pg_username), '[]')
+        FROM pg_ident_file_mappings),
+    'unread', (
+        SELECT coalesce(json_agg(file), '[]') FROM unnest(ARRAY[
+            current_setting('config_file'), current_setting('hba_file'), current_setting('ident_file')]) AS file
+        WHERE (pg_stat_file(file)).modification > pg_conf_load_time()),
     'databases', (
         SELECT json_object_agg(datname, pg_get_userbyid(datdba)) FROM pg_database WHERE NOT datistemplate),
     'tablespaces', (
         SELECT json_object_agg(spcname, pg_tablespace_location(oid))
+        FROM pg_tablespace WHERE spcname !~ '^pg_'),
+    'tablespace_rights', (
+        SELECT json_object_agg(spcname, (SELECT json_agg(
+            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END || ' ' || privilege_type ORDER BY 1)
+            FROM aclexplode(spcacl)))
         FROM pg_tablespace WHERE spcname !~ '^pg_'),
     'log_file', pg_current_logfile(),
     'in_recovery', pg_is_in_recovery(),

@@ -1,0 +1,110 @@
+"""What the content of a file on a host must be, and in words how it differs where it does.
+
+A template is rendered here by Ansible's own engine, from the contract: an edited file differs from it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from ansible.template import Templar, trust_as_template
+
+from infra.contract import Contract
+from infra.paths import ROOT, cache_dir
+from infra.stack import read_secrets
+from tests.hosts.own_files import Built, Like, Lines, Secret, Template, Tree
+from tests.unit.rendered import templar
+
+#: What a host tells of a file: `probe.files`.
+Told = dict[str, Any]
+
+
+class Contents:
+    """Compares files with what one contract makes of them; what it has rendered once it keeps."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._templars: dict[tuple[str, str], Templar] = {}
+
+    def fault(self, content: Any, told: Told, host: str, others: dict[str, Told]) -> str:
+        """How a file's content is not the declared one, "" where it is. `others`: files of the same host."""
+        match content:
+            case Template():
+                return self._template(content, told, host)
+            case Secret(name):
+                same = told.get("sha256") == _digest(read_secrets(self._contract.stack)[name])
+                return "" if same else f"is not the stack's secret {name}"
+            case Tree(path):
+                same = told.get("sha256") == _file_digest(str(ROOT / path))
+                return "" if same else f"differs from {path} of this checkout"
+            case Built(name):
+                return _built(name, told)
+            case Like(path):
+                same = path in others and told.get("sha256") == others[path].get("sha256")
+                return "" if same else f"differs from {path}, which its package brought"
+            case Lines(lines):
+                return _lines(lines, told)
+            case _:
+                return ""
+
+    def _template(self, content: Template, told: Told, host: str) -> str:
+        wanted = self._rendered(content, host)
+        if told.get("sha256") == _digest(wanted):
+            return ""
+        return f"differs from what templates/{content.path} gives{_difference(wanted, told)}"
+
+    def _rendered(self, content: Template, host: str) -> str:
+        role, _, _ = content.path.partition("/")
+        known = self._templars.get((host, role))
+        if known is None:
+            known = self._templars[host, role] = templar(self._contract, host, role)
+        if content.item is not None:
+            known = templar(self._contract, host, role, item=content.item)
+        if content.expression:
+            return str(known.template(trust_as_template(content.expression)))
+        text = str(known.template(trust_as_template((ROOT / "templates" / content.path).read_text())))
+        return text if text.endswith("\n") else text + "\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.cache
+def _file_digest(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _built(name: str, told: Told) -> str:
+    program = cache_dir() / name
+    if not program.is_file():
+        return f"cannot be compared: {program} is not there on the controller; run `make setup`"
+    same = told.get("sha256") == _file_digest(str(program))
+    return "" if same else f"differs from {program}, which the controller has built"
+
+
+def _lines(declared: tuple[str, ...], told: Told) -> str:
+    if "text" not in told:
+        return "cannot be read"
+    lines = tuple(
+        " ".join(line.split())
+        for line in told["text"].splitlines()
+        if line.strip() and not line.lstrip().startswith(("#", "//"))
+    )
+    return "" if lines == declared else f"says {list(lines)}, declared is {list(declared)}"
+
+
+def _difference(wanted: str, told: Told) -> str:
+    """The first lines that differ, where the host has told the text: those of secrets are not told."""
+    if "text" not in told:
+        return ""
+    expected, found = wanted.splitlines(), told["text"].splitlines()
+    added = [line for line in found if line not in expected][:2]
+    gone = [line for line in expected if line not in found][:2]
+    parts = [f"; has {' / '.join(map(repr, added))}"] if added else []
+    parts += [f"; lacks {' / '.join(map(repr, gone))}"] if gone else []
+    return "".join(parts) or "; the order of lines or the end of the file"

@@ -1,0 +1,68 @@
+"""Folders, links and programs of the root disk whose rights or targets are not the usual ones."""
+
+from __future__ import annotations
+
+from infra.contract import Contract, ContractHost
+
+#: Folders of other rights than 0755 root:root.
+FOLDERS: dict[str, tuple[str, str]] = {
+    "/etc/credstore": ("0700", "root:root"),
+    "/etc/credstore.encrypted": ("0700", "root:root"),
+    "/etc/postgresql": ("0755", "postgres:postgres"),
+    "/etc/ssl/private": ("0710", "root:ssl-cert"),
+    "/root/.ssh": ("0700", "root:root"),
+}
+FOLDERS_OF_SERVICES = {
+    "web": {"/etc/photo-api/credentials": ("0700", "root:root")},
+    "s3": {
+        "/etc/flashtier/s3": ("0750", "root:versitygw"),
+        "/etc/flashtier/s3/iam": ("0750", "root:versitygw"),
+    },
+}
+#: Folders below /usr/local that no package brought.
+LOCAL_FOLDERS = {
+    f"/usr/local/{name}"
+    for name in (
+        "bin", "etc", "games", "include", "lib", "lib/flashtier", "lib/python3.13",
+        "lib/python3.13/dist-packages", "libexec", "sbin", "share", "share/ca-certificates", "share/man",
+        "src",
+    )
+}  # fmt: skip
+
+#: Links that say something: what is in force.
+LINKS = {
+    "/etc/default/locale": "../locale.conf",
+    "/etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
+    "/etc/mtab": "../proc/self/mounts",
+    "/etc/os-release": "../usr/lib/os-release",
+    "/etc/resolv.conf": "/run/systemd/resolve/resolv.conf",
+    "/etc/rmt": "/usr/sbin/rmt",
+    "/etc/vconsole.conf": "default/keyboard",
+    "/usr/local/man": "share/man",
+    "/var/spool/mail": "../mail",
+}
+
+#: Programs that give away the rights of their owner or group, with mode, owner and group.
+SUID = {
+    **{
+        f"/usr/bin/{name}": ("4755", "root:root")
+        for name in ("chfn", "chsh", "gpasswd", "mount", "newgrp", "passwd", "su", "sudo", "umount")
+    },
+    "/usr/bin/chage": ("2755", "root:shadow"),
+    "/usr/bin/expiry": ("2755", "root:shadow"),
+    "/usr/bin/ssh-agent": ("2755", "root:_ssh"),
+    "/usr/lib/dbus-1.0/dbus-daemon-launch-helper": ("4754", "root:messagebus"),
+    "/usr/lib/openssh/ssh-keysign": ("4755", "root:root"),
+    "/usr/sbin/unix_chkpwd": ("2755", "root:shadow"),
+}
+
+
+def folders(host: ContractHost, contract: Contract) -> dict[str, tuple[str, str]]:
+    """Folders of `host` whose rights are their own."""
+    found = dict(FOLDERS)
+    for service in host.services:
+        found |= FOLDERS_OF_SERVICES.get(service, {})
+    if host.tier == "database":
+        found["/etc/flashtier/postgresql"] = ("0750", "root:postgres")
+    own = ("0700", f"{contract.access.user}:users")
+    return found | {f"/home/{contract.access.user}{part}": own for part in ("", "/.ssh")}

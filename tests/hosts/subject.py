@@ -1,0 +1,27 @@
+"""What a run of tests/hosts is about: usually the living stack named by $FLASHTIER_STACK.
+
+A drill puts another contract, or hosts that answer from memory, into the configuration's stash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from infra.contract import Contract
+from tests.hosts.facts import Ledger
+from tests.hosts.snapshot import Hosts
+
+
+@dataclass(frozen=True)
+class Subject:
+    contract: Contract
+    #: Who answers; None: the contract's own hosts, over SSH.
+    hosts: Hosts | None = None
+    #: Whether the run leaves verified.json and prints the table of facts.
+    recorded: bool = True
+
+
+SUBJECT = pytest.StashKey[Subject]()
+LEDGER = pytest.StashKey[Ledger]()

@@ -1,0 +1,98 @@
+"""What the control tier serves: objects over S3, and metrics of every host."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+from infra.contract import Contract, ContractHost
+from infra.stack import read_secrets
+from tests.hosts.facts import Check
+from tests.hosts.snapshot import HERE, Hosts, Seen
+
+DEADLINE = (5, 30)  # seconds to connect, seconds without a byte
+SCRAPES = 45  # seconds: Prometheus scrapes every 15, and an exporter may have started a moment ago
+
+
+def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hosts, check: Check) -> None:
+    """Asked from a web host, which may reach it: TLS by the project's authority, and no anonymous reading."""
+    flow = next(flow for flow in contract.flows if flow.service == "s3")
+    base = f"https://{flow.destination}.{contract.domain}:{flow.port}"
+    answers = hosts.ask(
+        (HERE / "fetch.py").read_text(), {flow.source: [f"{base}/", f"{base}/photos?list-type=2"]}
+    )
+    if isinstance(answers[flow.source], dict):
+        pytest.fail(f"{flow.source} cannot ask the gateway: {answers[flow.source]['error']}", pytrace=False)
+    for answer in answers[flow.source]:
+        check.equal("anonymous request to the S3 gateway", 403, answer.get("status"), how=str(answer)[:200])
+
+
+@pytest.mark.where(lambda host: "s3" in host.services)
+def test_the_gateways_buckets_and_policies(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    """One bucket; the app's account may read, write and list, and nobody else anything."""
+    key = read_secrets(contract.stack)["s3_app_access_key"]
+    buckets = seen["gateway"]
+    check.equal(f"{declared.name}: buckets", ["s3://photos"], sorted(buckets))
+    policy = buckets.get("s3://photos") or {"Statement": []}
+    allowed = sorted(
+        (entry["Effect"], action, resource)
+        for entry in policy["Statement"]
+        for action in entry["Action"]
+        for resource in entry["Resource"]
+        if entry["Principal"] == {"AWS": [key]}
+        and set(entry) == {"Effect", "Principal", "Action", "Resource"}
+    )
+    others = [entry["Effect"] for entry in policy["Statement"] if entry["Principal"] != {"AWS": [key]}]
+    check.equal(
+        f"{declared.name}: policy of bucket photos",
+        [
+            ("Allow", "s3:GetObject", "arn:aws:s3:::photos/*"),
+            ("Allow", "s3:ListBucket", "arn:aws:s3:::photos"),
+            ("Allow", "s3:PutObject", "arn:aws:s3:::photos/*"),
+        ],
+        allowed,
+    )
+    check.equal(f"{declared.name}: policy of bucket photos: statements about others than the app", [], others)
+
+
+def scraped(client: requests.Session, url: str) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Why Prometheus does not answer, and its targets by address: their health and last error."""
+    try:
+        answer = client.get(url, timeout=DEADLINE)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        return str(error), {}
+    return "", {
+        target["scrapeUrl"].partition("://")[2].partition("/")[0]: (target["health"], target["lastError"])
+        for target in answer.json()["data"]["activeTargets"]
+    }
+
+
+def test_prometheus_sees_every_target(contract: Contract, client: requests.Session, check: Check) -> None:
+    flow = next(flow for flow in contract.flows if flow.service == "prometheus")
+    address = contract.host(flow.destination).address
+    url = f"https://{address}:{flow.port}/api/v1/targets?state=active"
+    end = time.monotonic() + SCRAPES
+    while True:
+        fault, targets = scraped(client, url)
+        if not fault and all(state == ("up", "") for state in targets.values()):
+            break
+        if time.monotonic() > end:
+            break
+        time.sleep(2)
+    check.equal(f"{url} answers", "", fault)
+    if fault:
+        return
+    for target, state in targets.items():
+        check.equal(f"target {target}", ("up", ""), state)
+    control = {host.name for host in contract.hosts if host.tier == "control"}
+    wanted = {
+        f"{contract.host(other.destination).address}:{other.port}"
+        for other in contract.flows
+        if other.source in control and other.service in ("node_exporter", "web")
+    }
+    check.equal("targets that are not scraped", [], sorted(wanted - set(targets)))
