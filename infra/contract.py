@@ -73,7 +73,7 @@ class Unsupported(Model):
 class Contract(Model):
     version: Literal[1]
     stack: str
-    platform: Literal["local"]
+    platform: Literal["local", "aws"]
     domain: str
     cidr: str
     #: The hosts' default gateway; on `local` also the controller's address on the bridge.

@@ -7,14 +7,23 @@ the value and the fix (see `Environment.parse`). Machine limits (free disk, memo
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from infra import cloud
+from infra.cloud import Aws, Durability
 from infra.errors import EnvironmentInvalid
+from infra.model import KeyedError as KeyedError
+from infra.model import Model as Model
+from infra.model import Name
+from infra.traffic import Traffic
+from infra.volumes import Placement, unique_names
+from infra.volumes import Purpose as Purpose
+from infra.volumes import Volume as Volume
+from infra.volumes import VolumeClass as VolumeClass
 
 #: Share of a data volume that may be filled: 2% file-system overhead, 75% maximum fill.
 #: Source: docs/sizing-facts.md, sizing.inputs fs_overhead and max_fill.
@@ -22,18 +31,6 @@ USABLE_SHARE = 0.98 * 0.75
 
 #: Smallest network: addresses are laid out in blocks a tier (see `infra.topology.ADDRESS_BLOCKS`).
 LARGEST_PREFIX = 24
-
-Purpose = Literal["data", "wal", "temp", "log"]
-VolumeClass = Literal["flash", "network"]
-
-
-def _name(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,14}", value):
-        raise ValueError(
-            "must start with a lower-case letter, hold only a-z, 0-9 and '-', "
-            "at most 15 characters; rename it"
-        )
-    return value
 
 
 def _network(value: str) -> str:
@@ -57,22 +54,7 @@ def _network(value: str) -> str:
 
 _PRIVATE = tuple(ipaddress.IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
-Name = Annotated[str, AfterValidator(_name)]
 Cidr = Annotated[str, AfterValidator(_network)]
-
-
-class KeyedError(ValueError):
-    """A fault that spans several keys; `key` is the one to mend, relative to the model that found it."""
-
-    def __init__(self, key: str, message: str) -> None:
-        self.key = key
-        super().__init__(message)
-
-
-class Model(BaseModel):
-    """Frozen, unknown keys refused, no silent conversion of types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Size(Model):
@@ -100,60 +82,37 @@ class Edge(Model):
 
 
 class Web(Model):
+    """`instance_type` (aws) or `size` (local): the one gives the other."""
+
     count: int = Field(ge=1, le=80)
     size: Size
+    instance_type: str | None = None
 
-
-class Volume(Model):
-    """A block device: `flash` is plain, `network` like gp3 (about 3,000 IOPS, 125 MiB/s, 1.4 ms)."""
-
-    name: Name
-    volume_class: VolumeClass = Field(alias="class")
-    size_gib: int = Field(ge=1, le=65_536)
-
-
-class Placement(Model):
-    """Which volume of every database member carries what. Each value names one of `database.volumes`.
-
-    A volume that carries nothing is allowed: it is where a move will go.
-    """
-
-    data: str
-    wal: str
-    temp: str
-    log: str
-
-    def items(self) -> tuple[tuple[Purpose, str], ...]:
-        return (("data", self.data), ("wal", self.wal), ("temp", self.temp), ("log", self.log))
-
-
-def _unique_names(volumes: tuple[Volume, ...]) -> None:
-    seen: set[str] = set()
-    for volume in volumes:
-        if volume.name in seen:
-            raise KeyedError(
-                "volumes",
-                f"the name {volume.name!r} is given twice; each volume of a host needs its own name",
-            )
-        seen.add(volume.name)
+    _size = model_validator(mode="before")(cloud.sized)
 
 
 class Database(Model):
-    """`expected_data_gib` is what tables and indexes will hold; the data volume must carry it at 75% fill."""
+    """`expected_data_gib` is what tables and indexes will hold; the data volume must carry it at 75% fill.
+
+    `instance_type` (aws) or `size` (local). A volume of class `instance-store` is as large as the drives.
+    """
 
     members: int = Field(ge=1, le=9)
     version: Literal[17]
     size: Size
+    instance_type: str | None = None
     volumes: tuple[Volume, ...] = Field(min_length=1, max_length=8)
     placement: Placement
     expected_data_gib: float = Field(gt=0, allow_inf_nan=False)
+
+    _size = model_validator(mode="before")(cloud.sized_with_drives)
 
     def volume(self, name: str) -> Volume:
         return next(v for v in self.volumes if v.name == name)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _unique_names(self.volumes)
+        unique_names(self.volumes)
         names = [v.name for v in self.volumes]
         for purpose, volume in self.placement.items():
             if volume not in names:
@@ -180,11 +139,14 @@ class Control(Model):
 
     count: int = Field(ge=1, le=5)
     size: Size
+    instance_type: str | None = None
     volumes: tuple[Volume, ...]
+
+    _size = model_validator(mode="before")(cloud.sized_without_drives)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _unique_names(self.volumes)
+        unique_names(self.volumes)
         names = {v.name for v in self.volumes}
         if names != CONTROL_VOLUMES:
             missing, extra = sorted(CONTROL_VOLUMES - names), sorted(names - CONTROL_VOLUMES)
@@ -211,16 +173,28 @@ class App(Model):
 
 
 class Environment(Model):
-    """One environment, whole. Build it with `parse`, which turns every fault into one readable line."""
+    """One environment, whole. Build it with `parse`, which turns every fault into one readable line.
 
-    platform: Literal["local"]
+    `edge` is for local; on aws it is a load balancer of AWS. `aws`, `durability`, `traffic`: for aws.
+    """
+
+    platform: Literal["local", "aws"]
     network: Network
     access: Access
-    edge: Edge
+    edge: Edge | None = None
     web: Web
     database: Database
     control: Control
     app: App
+    aws: Aws | None = None
+    durability: Durability | None = None
+    traffic: Traffic | None = None
+
+    @model_validator(mode="after")
+    def _of_its_platform(self) -> Self:
+        if fault := cloud.platform_fault(self) or cloud.durability_fault(self):
+            raise fault
+        return self
 
     @classmethod
     def parse(cls, declared: object) -> Environment:

@@ -14,6 +14,7 @@ from infra.environment import Environment, VolumeClass
 from infra.errors import EnvironmentInvalid
 from infra.postgresql_fixed import FACTS, STALL, manual
 from infra.postgresql_sizing import RESERVED_CONNECTIONS, Disk, Memory, disk, faults, max_connections, memory
+from infra.volumes import FLASH_CLASSES
 
 
 def settings(environment: Environment) -> tuple[Setting, ...]:
@@ -65,7 +66,7 @@ def _set(name: str, value: str | int, reason: str, source: str) -> Setting:
 
 
 def _by_class(volume_class: VolumeClass, *, flash: str, network: str) -> str:
-    return flash if volume_class == "flash" else network
+    return flash if volume_class in FLASH_CLASSES else network
 
 
 def _connections(environment: Environment) -> Iterator[Setting]:

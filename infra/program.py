@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from infra import postgresql, topology
+from infra.capacity.check import check_capacity
 from infra.contract import SECRET_NAMES, VERSION, Contract, ContractDatabase, Setting
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
@@ -39,6 +40,15 @@ def run(stack: str, config: pulumi.Config) -> None:
 
 def _run(stack: str, config: pulumi.Config) -> None:
     environment = Environment.parse(config.get_object("environment"))
+    if faults := check_capacity(environment):
+        raise EnvironmentInvalid(faults)
+    if environment.platform not in PLATFORMS:
+        raise EnvironmentInvalid(
+            [
+                f"flashtier:environment.platform = {environment.platform}: this kit cannot deploy to it "
+                f"yet, only plan: run `flashtier plan -s {stack}`, or take platform {', '.join(PLATFORMS)}"
+            ]
+        )
     settings = postgresql.settings(environment)
     hosts = topology.build(stack, environment, accepted(config.get("acceptBlank")))
     platform = PLATFORMS[environment.platform]()

@@ -16,6 +16,7 @@ from infra.errors import FlashtierError
 from infra.local import imports
 from infra.stack import declared, read_contract, write_ca, write_known_hosts
 from ops import summary as stack_summary
+from ops.plan_command import plan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -120,6 +121,9 @@ def summary(
     # Rich leaves colours out where the output is no terminal, and obeys NO_COLOR.
     # In a file or a pipe, where it would take 80 columns, the table of hosts has the room it needs.
     stack_summary.show(collected, Console(width=None if sys.stdout.isatty() else 100))
+
+
+app.command()(plan)
 
 
 def main() -> None:

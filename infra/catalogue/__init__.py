@@ -1,0 +1,36 @@
+"""EC2 as data: instance types, volumes, limits, latencies and prices, each with its source and its date.
+
+The figures are in data/, read once a process; docs/decisions/catalogue.md says where they come from and how
+to renew them. A figure that nobody could source is absent, and asking for it is an error, never a guess.
+"""
+
+from infra.catalogue.instances import InstanceType, find, instance_types
+from infra.catalogue.sources import Cited, ageing
+from infra.catalogue.volumes import (
+    Ebs,
+    EbsClass,
+    LocalDrives,
+    burst_minutes_a_day,
+    ebs,
+    local_drives,
+    price,
+    price_region,
+    volume_price,
+)
+
+__all__ = [
+    "Cited",
+    "Ebs",
+    "EbsClass",
+    "InstanceType",
+    "LocalDrives",
+    "ageing",
+    "burst_minutes_a_day",
+    "ebs",
+    "find",
+    "instance_types",
+    "local_drives",
+    "price",
+    "price_region",
+    "volume_price",
+]
