@@ -19,7 +19,7 @@ export FLASHTIER_STACK
 CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_FILE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down provision configure verify summary test drills check lint unit format
+.PHONY: help bench setup up down provision configure verify summary test drills check lint unit format
 
 help: ## Show the targets
 	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
@@ -64,6 +64,10 @@ drills: ## Break stack `drill` and see it come back: all drills, or DRILL=<one o
 	@tools/setup --tests
 	@FLASHTIER_STACK=$(DRILL_STACK) tools/hold drills \
 		pytest $(if $(DRILL),tests/drills/test_$(DRILL).py,tests/drills) --capture=no $(OPTIONS)
+
+bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (stack `bench`)
+	@tools/setup
+	@tools/hold bench benchmarks/growth.py $(OPTIONS)
 
 check: ## Linters, types and unit tests, under a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
