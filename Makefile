@@ -38,6 +38,7 @@ up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)
+	@python -m infra.local.dangling $(STACK)
 	@flashtier secrets -s $(STACK)
 	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes --skip-preview --non-interactive
 

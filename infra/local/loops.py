@@ -169,7 +169,7 @@ def detach(device: Path, *, seconds: float = 15) -> None:
     if backing is None:
         return
     deadline = time.monotonic() + seconds
-    while holder := _mounted_by(device):
+    while holder := mounted_by(device):
         if time.monotonic() > deadline:
             raise FlashtierError(f"{device}: still mounted by {holder}; unmount it there, then run it again")
         time.sleep(0.1)
@@ -200,7 +200,7 @@ def orphan(link: Path) -> Path | None:
     return device if backing_path(device) == Path("/") / link.name else None
 
 
-def _mounted_by(device: Path) -> str:
+def mounted_by(device: Path) -> str:
     """A process that has the device mounted, in whatever mount namespace it lives; empty where none has."""
     number = device.stat().st_rdev
     wanted = f" {os.major(number)}:{os.minor(number)} "
