@@ -132,7 +132,7 @@ def interrupt_initdb(inside: Inside) -> str:
         """
         cat /etc/flashtier/postgresql/system_identifier
         systemctl stop flashtier-postgresql.service
-        rm -rf /pg/data/17 /pg/wal/17 /pg/temp/17 /etc/flashtier/postgresql/system_identifier
+        rm -rf /pg/data/17 /pg/wal/17 /pg/temp/17 /pg/log/* /etc/flashtier/postgresql/system_identifier
         cd /
         runuser -u postgres -- timeout --signal KILL 0.4 /usr/lib/postgresql/17/bin/initdb \
             --pgdata /pg/data/17.initdb --waldir /pg/wal/17.initdb >/dev/null 2>&1 || test $? -eq 137
