@@ -116,6 +116,11 @@ def sized_with_drives(declared: object) -> object:
     return {**declared, "volumes": tuple(filled)}
 
 
+def drives_gb(size_gib: float) -> float:
+    """Decimal gigabytes of drives that a volume of `size_gib` takes: a share of them stays unpartitioned."""
+    return size_gib * GB_PER_GIB / (1 - catalogue.unpartitioned_share())
+
+
 def _type(name: str) -> catalogue.InstanceType:
     try:
         return catalogue.find(name)

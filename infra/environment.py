@@ -125,11 +125,14 @@ class Database(Model):
         usable = data.size_gib * USABLE_SHARE
         if self.expected_data_gib > usable:
             need = -(-self.expected_data_gib // USABLE_SHARE)
+            fix = f"make it at least {need:.0f} GiB"
+            if data.volume_class == "instance-store":
+                fix = f"take an instance_type whose drives hold {cloud.drives_gb(need):,.0f} GB"
             raise KeyedError(
                 "expected_data_gib",
                 f"{self.expected_data_gib:g} GiB do not fit the {usable:.1f} GiB that volume "
                 f"{data.name!r} of {data.size_gib} GiB holds at {USABLE_SHARE:.1%} fill; "
-                f"make it at least {need:.0f} GiB or expect less data",
+                f"{fix} or expect less data",
             )
         return self
 
@@ -206,7 +209,7 @@ class Environment(Model):
         try:
             return cls.model_validate(_tuples(declared))
         except ValidationError as error:
-            raise EnvironmentInvalid([_line(fault) for fault in error.errors()]) from error
+            raise EnvironmentInvalid([_line(fault) for fault in _own(error.errors())]) from error
 
 
 def _tuples(value: object) -> object:
@@ -214,6 +217,17 @@ def _tuples(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _own(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without those that only follow: a list whose items are wrong is told to be too short as well."""
+
+    def follows(fault: ErrorDetails) -> bool:
+        where = fault["loc"]
+        inside = (other["loc"] for other in faults if len(other["loc"]) > len(where))
+        return fault["type"] == "too_short" and any(loc[: len(where)] == where for loc in inside)
+
+    return [fault for fault in faults if not follows(fault)]
 
 
 _FIXES = {

@@ -15,6 +15,7 @@ from infra.catalogue.volumes import (
     local_drives,
     price,
     price_region,
+    unpartitioned_share,
     volume_price,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "local_drives",
     "price",
     "price_region",
+    "unpartitioned_share",
     "volume_price",
 ]

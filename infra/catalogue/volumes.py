@@ -139,6 +139,11 @@ def derating() -> Derating:
     return Derating.model_validate(read("ebs.yaml")["instance_store"])
 
 
+def unpartitioned_share() -> float:
+    """Share of local drives that is left to their own garbage collection."""
+    return derating().unpartitioned_share
+
+
 @functools.cache
 def burst_minutes_a_day() -> int:
     """How long an instance keeps its maximum EBS rate, once in 24 hours."""
