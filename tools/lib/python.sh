@@ -38,10 +38,27 @@ link_uv() { # at a path that is on PATH for what runs later: the app's wheels ar
     ln -sfn "$UV" "$FLASHTIER_CACHE/bin/uv"
 }
 
-sync_python() { # exactly what the locks of the tree and of the app say, with the machine's own Python
+# A killed uv leaves packages that it believes whole and that lack most of their files (measured). The mark beside the
+# environment is there while it works: whoever finds it has all of them installed anew.
+UNFINISHED=.venv.unfinished
+
+synced_python() { # whether both environments are what the locks say, to their last file
     local project
     for project in "$FLASHTIER_TREE" "$FLASHTIER_TREE/app"; do
+        [ ! -e "$project/$UNFINISHED" ] || return 1
+        UV_PYTHON_DOWNLOADS=never timeout --foreground -k 10 60 \
+            "$UV" sync --check --offline --quiet --frozen --project "$project" >/dev/null 2>&1 || return 1
+    done
+}
+
+sync_python() { # exactly what the locks of the tree and of the app say, with the machine's own Python
+    local project again
+    for project in "$FLASHTIER_TREE" "$FLASHTIER_TREE/app"; do
+        again=()
+        [ ! -e "$project/$UNFINISHED" ] || again=(--reinstall)
+        : >"$project/$UNFINISHED"
         UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=20 timeout --foreground -k 10 600 \
-            "$UV" sync --frozen --project "$project" "$@"
+            "$UV" sync --frozen --project "$project" "${again[@]}"
+        rm "$project/$UNFINISHED"
     done
 }
