@@ -34,11 +34,3 @@ class Inside:
             f"{host}: `{script}` ended with {done.returncode}: {done.stdout}"
         )
         return done.stdout.strip()
-
-    def push(self, host: str, source: str, target: str) -> None:
-        subprocess.run(
-            ["lxc", "file", "push", "--project", self.project, source, f"{host}{target}"],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
