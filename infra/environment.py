@@ -60,8 +60,8 @@ Cidr = Annotated[str, AfterValidator(_network)]
 class Size(Model):
     """A host's size. `vcpus` are cores the host may use; `memory_mib` is its limit, page cache included."""
 
-    vcpus: int = Field(ge=1, le=192)
-    memory_mib: int = Field(ge=256, le=1_048_576)
+    vcpus: int = Field(ge=1, le=384)
+    memory_mib: int = Field(ge=256, le=4_194_304)
 
 
 class Network(Model):
