@@ -13,7 +13,6 @@ from rich.console import Console
 
 from infra import secrets as stack_secrets
 from infra.errors import FlashtierError
-from infra.local import imports
 from infra.stack import declared, read_contract, write_ca, write_known_hosts
 from ops import summary as stack_summary
 from ops.plan_command import plan
@@ -93,6 +92,9 @@ def import_file(
 
     docs/tasks/state-lost.md has the whole procedure. For platform `local`; changes nothing.
     """
+    # Half a second of imports, pylxd and gRPC, that no other command needs.
+    from infra.local import imports
+
     found, notes = imports.find(declared(stack, config_file))
     resources = [dataclasses.asdict(entry) for entry in found]
     typer.echo(json.dumps({"resources": resources}, indent=2))
@@ -132,4 +134,8 @@ def main() -> None:
         app()
     except FlashtierError as error:
         print(f"flashtier: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        # A full disk, a directory of somebody else: the place says what a person has to look at.
+        print(f"flashtier: {error.filename or 'the machine'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
