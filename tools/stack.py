@@ -168,7 +168,9 @@ def gone(stack: str) -> None:
     if settings.is_file():
         # Salt and secrets belong to the stack that is gone; a new one makes new ones.
         kept = without_own_keys(settings.read_text())
-        if kept != settings.read_text():
+        if not kept.strip():  # Pulumi made it for its salt: what the stack declares lies elsewhere
+            settings.unlink()
+        elif kept != settings.read_text():
             settings.write_text(kept)
     shutil.rmtree(state_dir(stack), ignore_errors=True)
     shutil.rmtree(RUNTIME / stack, ignore_errors=True)
