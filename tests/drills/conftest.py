@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "machine: breaks what every environment of the machine uses")
     config.stash[FIGURES] = []
     config.option.seed = config.option.seed or random.SystemRandom().randrange(1, 1_000_000)
     # tools/env.sh names `local` wherever nobody has named a stack.
