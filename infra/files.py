@@ -47,6 +47,9 @@ def _written_beside(path: Path, text: str, mode: int) -> Iterator[Path]:
             file.flush()
             os.fsync(file.fileno())
         yield Path(name)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write does not say where
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import sys
 from pathlib import Path
@@ -136,6 +137,11 @@ def main() -> None:
         print(f"flashtier: {error}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
-        # A full disk, a directory of somebody else: the place says what a person has to look at.
-        print(f"flashtier: {error.filename or 'the machine'}: {error.strerror or error}", file=sys.stderr)
+        fix = {
+            errno.ENOSPC: "; free some space there, then run it again",
+            errno.EACCES: "; run it as root: sudo",
+            errno.EPERM: "; run it as root: sudo",
+        }.get(error.errno or 0, "")
+        where = error.filename or "the machine"
+        print(f"flashtier: {where}: {error.strerror or error}{fix}", file=sys.stderr)
         sys.exit(1)

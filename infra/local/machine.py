@@ -105,8 +105,8 @@ def _disk(lxd: Lxd, topology: Topology) -> list[str]:
         f"{_KEY}.*.volumes.size_gib = {sum(volume.size_gib for volume in volumes)} in all ({len(volumes)} "
         "volumes): "
         f"needs {needed / GIB:.1f} GiB on {_existing(root)} with {hosts} root disks of {ROOT_GIB} GiB and "
-        f"{owed / GIB:.1f} GiB that existing volumes may still fill; free are {max(free, 0) / GIB:.1f} "
-        "GiB less than "
+        f"{owed / GIB:.1f} GiB that existing volumes may still fill; there are {max(free, 0) / GIB:.1f} "
+        "GiB free beside "
         f"the {RESERVE_GIB} GiB left to the machine; make volumes smaller, take fewer hosts, or free disk "
         "space"
     ]
