@@ -40,9 +40,7 @@ def fill(directory: Path) -> Path:
 
 
 def run(state: Path, settings: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("FLASHTIER_", "PULUMI_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
     return subprocess.run(
         command,
         cwd=ROOT,
