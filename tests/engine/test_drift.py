@@ -1,4 +1,4 @@
-"""What was changed by hand on a living stack: a preview tells it, one run repairs it, the next does nothing."""
+"""What was changed by hand on a living stack: a preview tells it, one run repairs it."""
 
 from __future__ import annotations
 

@@ -168,19 +168,6 @@ def test_up_repairs_what_was_changed_by_hand(engine: Engine) -> None:
     engine.up("--refresh", "--expect-no-changes")
 
 
-def test_a_missing_volume_file_is_an_error_that_names_it(engine: Engine) -> None:
-    file = names.volume_file(engine.stack, "control1", "metrics")
-    aside = file.with_suffix(".aside")
-    file.rename(aside)
-    try:
-        done = engine.run("up", "--yes", "--refresh", "--skip-preview")
-        assert not file.exists(), "a lost volume was replaced by a blank one"
-    finally:
-        aside.rename(file)
-    assert done.returncode != 0
-    assert f"{file}: the file of volume metrics of control1 is missing" in done.stdout
-
-
 def test_a_protected_volume_is_not_destroyed_by_the_way(engine: Engine) -> None:
     urn = f"urn:pulumi:{STACK}::flashtier::lxd:index:Volume::db1-flash"
     done = engine.run("destroy", "--yes", "--skip-preview", "--target", urn, "--target-dependents")

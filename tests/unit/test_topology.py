@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.environment import Environment
+from infra.errors import EnvironmentInvalid
+from infra.program import accepted
 from infra.topology import ADDRESS_BLOCKS, SERVICES, Topology, build, volume_uuid
 
 TIERS = ("edge", "web", "database", "control")
@@ -188,3 +190,37 @@ def test_the_same_environment_gives_the_same_topology() -> None:
 def test_every_tier_has_a_block_of_addresses_large_enough(tier: Any) -> None:
     most = {"edge": 1, "web": 80, "database": 9, "control": 5}[tier]
     assert ADDRESS_BLOCKS[tier][1] >= most
+
+
+def test_an_accepted_loss_is_that_of_the_named_volume_alone() -> None:
+    environment = Environment.parse(local_environment())
+    volumes = {
+        f"{host.name}-{volume.name}": volume.accept_blank
+        for host in build("unit", environment, frozenset({"db1-flash"})).hosts
+        for volume in host.volumes
+    }
+    assert [name for name, accepted in volumes.items() if accepted] == ["db1-flash"]
+    assert not any(
+        volume.accept_blank for host in build("unit", environment).hosts for volume in host.volumes
+    )
+    with pytest.raises(EnvironmentInvalid, match=r"acceptBlank = db9-flash, flash: there is no such volume"):
+        build("unit", environment, frozenset({"db1-flash", "flash", "db9-flash"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, set()),
+        ("db1-flash", {"db1-flash"}),
+        ("db1-flash, db2-network", {"db1-flash", "db2-network"}),
+        ('["db1-flash", "db2-network"]', {"db1-flash", "db2-network"}),
+    ],
+)
+def test_acceptances_are_read_as_pulumi_writes_them(text: str | None, names: set[str]) -> None:
+    assert accepted(text) == names
+
+
+@pytest.mark.parametrize("text", ["true", "3", '{"db1-flash": true}', "db1-flash,,", "[1]"])
+def test_what_is_no_list_of_volumes_accepts_nothing(text: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match="is no volume or list of volumes"):
+        accepted(text)

@@ -44,7 +44,11 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
             return None
         seen = _Seen.by(lxd, inputs, host)
         attached = (
-            host["devices"][inputs.name] == _device(inputs) and not seen.is_stale and seen.is_handed_down()
+            host["devices"][inputs.name] == _device(inputs)
+            # A link that was changed by hand is set right with the volume: the host must look again.
+            and _target(Path(inputs.source)) == inputs.device
+            and not seen.is_stale
+            and seen.is_handed_down()
         )
         return Found({**inputs.wire(), "attached": attached}, {})
 
@@ -58,7 +62,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
                 instance=host,
                 name=name,
                 source=str(link),
-                device=str(link.readlink()) if link.is_symlink() else "",
+                device=_target(link),
                 attached=True,
             )
         )
@@ -160,6 +164,10 @@ def _hand_down(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
 
 def _runs(host: dict[str, Any] | None) -> bool:
     return host is not None and host["status"] != "Stopped"
+
+
+def _target(link: Path) -> str:
+    return str(link.readlink()) if link.is_symlink() else ""
 
 
 def _number(path: Path) -> int | None:

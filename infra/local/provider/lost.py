@@ -34,7 +34,7 @@ def _fault(news: VolumeInputs, olds: Mapping[str, Any], was_made: bool) -> str:
     if news.accept_blank and olds.get("acceptBlank"):
         return (
             f"{accepted}: was used by an earlier run, and an acceptance is for one loss; take it out: "
-            f"{take_out(news)}" + (", and accept the new loss then" if is_missing else "")
+            f"{take_out(news)}" + (f"; {_by_hand(news)}" if is_missing else "")
         )
     if news.accept_blank and not is_missing:
         what = f"its file {file} is there" if file.exists() else f"{volume} was never made"
@@ -54,6 +54,13 @@ def _fault(news: VolumeInputs, olds: Mapping[str, Any], was_made: bool) -> str:
             f"pulumi config set {KEY} {news.host}-{news.name} -s {news.stack}"
         )
     return ""
+
+
+def _by_hand(inputs: VolumeInputs) -> str:
+    """The way out where the volume is lost again before a run without the acceptance succeeded."""
+    return (
+        f"to accept this loss as well, make the blank file: truncate --size={inputs.size_gib}G {inputs.file}"
+    )
 
 
 def _still_held(inputs: VolumeInputs) -> Path | None:

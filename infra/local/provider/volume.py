@@ -190,6 +190,9 @@ def _bind(inputs: VolumeInputs, file: Path, size: int) -> loops.Loop:
         loop = loops.bind(file)
         loops.refresh_size(loop.path)
         return loop
+    for device, backing in loops.bound().items():
+        if backing == file:  # by hand: it would write to the file beside the server
+            loops.detach(device)
     throttled = _throttled(inputs.stack, inputs.host, inputs.name, file)
     if throttled.fault():
         # A loop over a dead mount answers with errors only; the next bind gets another one.
