@@ -151,8 +151,8 @@ def platform_fault(environment: Environment) -> KeyedError | None:
     ):
         if aws and needed is None:
             return KeyedError(key, "is missing; add it, as in Pulumi.prod.yaml")
-    if not aws and environment.aws is not None:
-        return KeyedError("aws", "is for platform aws; remove it")
+        if not aws and needed is not None:
+            return KeyedError(key, "is for platform aws and would have no effect; remove it")
     for tier, volumes in (
         ("database", environment.database.volumes),
         ("control", environment.control.volumes),

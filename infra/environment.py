@@ -32,6 +32,9 @@ USABLE_SHARE = 0.98 * 0.75
 #: Smallest network: addresses are laid out in blocks a tier (see `infra.topology.ADDRESS_BLOCKS`).
 LARGEST_PREFIX = 24
 
+#: Web hosts that the block of addresses of their tier has room for.
+MOST_WEB_HOSTS = 80
+
 
 def _network(value: str) -> str:
     try:
@@ -84,7 +87,7 @@ class Edge(Model):
 class Web(Model):
     """`instance_type` (aws) or `size` (local): the one gives the other."""
 
-    count: int = Field(ge=1, le=80)
+    count: int = Field(ge=1, le=MOST_WEB_HOSTS)
     size: Size
     instance_type: str | None = None
 

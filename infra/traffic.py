@@ -14,6 +14,8 @@ from infra.model import Model
 
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+#: A share that something is divided by.
+SomeShare = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Assumptions(Model):
@@ -70,7 +72,7 @@ class Assumptions(Model):
     locality: Positive = Field(
         default=1.5, description="bytes read for each that is needed, as whole pages; judgement"
     )
-    cache_share: Share = Field(
+    cache_share: SomeShare = Field(
         default=0.75, description="share of a member's memory that caches pages; judgement"
     )
     cached_hot_share: Share = Field(
@@ -91,13 +93,13 @@ class Assumptions(Model):
     checkpoint_s: Positive = Field(
         default=900, description="s between checkpoints; default of pigsty and autobase"
     )
-    checkpoint_completion_target: Share = Field(
+    checkpoint_completion_target: SomeShare = Field(
         default=0.9, description="share of the interval; PostgreSQL's default"
     )
     commits_per_flush: Positive = Field(
         default=1, description="commits that one WAL flush carries; 1 is the upper bound of flushes"
     )
-    copy_share: Share = Field(
+    copy_share: SomeShare = Field(
         default=0.6, description="share of a network that copying a member may take; judgement"
     )
     upload_share: Share = Field(

@@ -93,8 +93,12 @@ def _traffic(asked: Needs) -> list[dict[str, Any]]:
 
 
 def _limit(limit: Limit) -> dict[str, Any]:
-    at = limit.breaks_at
-    return asdict(limit) | {"breaks_at": None if math.isinf(at) else at, "carries": limit.carries}
+    return asdict(limit) | {"breaks_at": _finite(limit.breaks_at), "carries": limit.carries}
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: None stands for never."""
+    return None if math.isinf(value) else value
 
 
 def _database(environment: Environment, asked: Needs) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def _database(environment: Environment, asked: Needs) -> dict[str, Any]:
         "data_gb": s.data_gb,
         "growth_gb_day": s.growth_gb_day,
         "usable_gb": usable,
-        "days_until_full": None if math.isinf(days) else days,
+        "days_until_full": _finite(days),
         "max_wal_size_gib": s.max_wal_size_gib,
         "wal_gb_day": d.wal_gb_day,
         "hot_gb": s.hot_gb,
@@ -131,7 +135,7 @@ def _database(environment: Environment, asked: Needs) -> dict[str, Any]:
         "second_loss_meanwhile": risk.second_loss if tier.members > 1 else None,
         "stall_s": a.stall_s,
         "pool": pool,
-        "pool_exhausted_s": stalled.pool_exhausted_s,
+        "pool_exhausted_s": _finite(stalled.pool_exhausted_s),
         "queue_after_stall": stalled.queue,
         "drain_s": stalled.drain_s,
         "dead_minute_budget_days": budget.minute_days,
@@ -205,7 +209,7 @@ def _option(option: Option) -> dict[str, Any]:
         "throughput_mib_s": (data.mib_s or None) if data and data.ebs else None,
         "usd_month": option.usd_month if tier else None,
         "breaks_first": _limit(first) if first else None,
-        "days_of_growth": None if math.isinf(option.days_of_growth) else option.days_of_growth,
+        "days_of_growth": _finite(option.days_of_growth),
         "durable_write_p99_us": option.durable_write_p99_us,
         "designed_ms": option.designed_ms,
         "wal_flushes_per_s": option.flushes_per_s,

@@ -68,10 +68,11 @@ def _database(d: dict[str, Any], console: Console) -> None:
         table.add_row(
             "", f"chance of a second loss meanwhile {d['second_loss_meanwhile']:.1e}, hosts independent"
         )
+    busy = "no time" if d["pool_exhausted_s"] is None else f"{d['pool_exhausted_s'] * 1000:.0f} ms"
     table.add_row(
         f"device stalls {d['stall_s']:g} s",
-        f"{d['pool']} connections busy after {d['pool_exhausted_s'] * 1000:.0f} ms, "
-        f"{number(d['queue_after_stall'])} statements queued, {d['drain_s']:.2f} s to drain",
+        f"{d['pool']} connections busy after {busy}, {number(d['queue_after_stall'])} statements queued, "
+        f"{d['drain_s']:.2f} s to drain",
     )
     table.add_row("a dead minute at peak", f"{d['dead_minute_budget_days']:.1f} days of the error budget")
     console.print(table)

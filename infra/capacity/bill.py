@@ -89,7 +89,8 @@ def _volumes(environment: Environment) -> Iterator[Item]:
     hosts, size = sum(count for _, _, count in _counted(environment)), environment.aws.root_gib
     yield Item(
         "root volumes",
-        hosts * catalogue.ebs("gp3").price.usd_month(size, 3000, 125),
+        # gp3 as it comes: what is included is not charged.
+        hosts * catalogue.ebs("gp3").price.usd_month(size),
         f"{hosts} x {size} GiB gp3",
     )
 

@@ -13,7 +13,7 @@ from infra.capacity.limits import (
     web_limits,
 )
 from infra.capacity.tier import DatabaseTier, Needs, needs, tier_of
-from infra.environment import USABLE_SHARE, Environment
+from infra.environment import MOST_WEB_HOSTS, USABLE_SHARE, Environment
 from infra.sizing import GB_PER_GIB, MB_PER_MIB
 from infra.sizing.hosts import POOL_PER_VCPU
 
@@ -81,8 +81,7 @@ def _fix(environment: Environment, asked: Needs, limit: Limit) -> str:
 
 
 def _more_web_hosts(environment: Environment, asked: Needs) -> str:
-    most = 80  # the model's bound
-    for count in range(environment.web.count, most + 1):
+    for count in range(environment.web.count, MOST_WEB_HOSTS + 1):
         web = environment.web.model_copy(update={"count": count})
         wider = environment.model_copy(update={"web": web})
         if all(limit.carries for limit in web_limits(wider, asked) if limit.key == "web.count"):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from infra import catalogue
 from infra.capacity.tier import DatabaseTier, Needs, TierVolume, needs, tier_of
 from infra.environment import Environment
+from infra.sizing import MB_PER_MIB, services
 from infra.sizing import hosts as sizing_hosts
-from infra.sizing import services
 from infra.sizing.copies import replication
 
 MB = 1e6
@@ -191,7 +191,7 @@ def _ebs_volume(key: str, volume: TierVolume, tier: DatabaseTier, asked: Needs) 
         load.bytes_per_s / MB,
         volume.mb_s,
         "MB/s",
-        f"WAL, page reads, and a checkpoint's pages; {volume.mb_s / 1.048576:,.0f} MiB/s of the volume",
+        f"WAL, page reads, and a checkpoint's pages; {volume.mb_s / MB_PER_MIB:,.0f} MiB/s of the volume",
     )
     yield _space(f"{key}.size_gib", volume, tier, asked)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from infra import catalogue
 from infra.environment import USABLE_SHARE, Environment
-from infra.sizing import GB_PER_GIB, MB_PER_MIB
+from infra.sizing import GB_PER_GIB, MB_PER_MIB, PAGE_BYTES
 from infra.sizing.demand import Demand, demand
 from infra.sizing.space import Space, space
 from infra.traffic import Traffic
@@ -72,7 +72,7 @@ class TierVolume:
         d, s = asked.demand, asked.space
         data, wal = "data" in self.purposes, "wal" in self.purposes
         growth = asked.traffic.growth_days * s.growth_gb_day
-        page_reads = d.read_iops_peak * 8192
+        page_reads = d.read_iops_peak * PAGE_BYTES
         return Load(
             read_iops=d.read_iops_peak * data,
             write_iops=d.data_write_iops_burst * data + d.wal_flush_iops_burst * wal,

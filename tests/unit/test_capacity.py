@@ -44,8 +44,6 @@ def test_what_the_kit_ships_carries_its_traffic(stack: str) -> None:
 
 def test_local_is_not_checked() -> None:
     assert check_capacity(Environment.parse(local_environment())) == []
-    with_traffic = local_environment() | {"traffic": aws_environment()["traffic"]}
-    assert check_capacity(Environment.parse(with_traffic)) == []
 
 
 def test_the_figures_of_prod() -> None:
@@ -367,3 +365,39 @@ def test_a_tier_costs_its_instances_and_volumes() -> None:
     volume = TierVolume("data", "io2", ALL, size_gib=2048, iops=100_000)
     tier = DatabaseTier(catalogue.find("r8gb.4xlarge"), 3, (volume,))
     assert tier_usd_month(tier) == pytest.approx(18_071.79, abs=0.02)
+
+
+def test_more_connections_than_a_member_serves_are_not_counted() -> None:
+    found = limit(limits(parsed(app__pool_size=100)), "database connections, one zone gone")
+    assert found.have == 4 * 32
+    # A burst of 100 keeps 331 statements under way; an i8g.16xlarge's 64 vCPUs serve 256.
+    declared = changed(
+        aws_environment(),
+        app__pool_size=100,
+        database__instance_type="i8g.16xlarge",
+        traffic__write_burst=100,
+    )
+    (line,) = [line for line in lines(declared) if "app.pool_size" in line]
+    assert "needs 331 connections, there are 256" in line
+    assert line.endswith(
+        "more than 256 connections only queue on that member: take a larger database.instance_type"
+    )
+
+
+def test_the_web_network_carries_uploads_or_answers_whichever_is_more() -> None:
+    found = limit(limits(parsed()), "web network at peak, one zone gone")
+    assert found.need == pytest.approx(4050.925926 * (1200 + 0.04 * 204_800) * 8 / 1e9)
+    assert found.have == pytest.approx(6 * 3.75)
+    answers = parsed(traffic__photo_kib=0)
+    assert limit(limits(answers), found.what).need == pytest.approx(4050.925926 * 6000 * 8 / 1e9)
+
+
+@pytest.mark.parametrize("storage", ["io2", "gp3"])
+def test_no_processor_on_credits_is_proposed(storage: Any) -> None:
+    environment = parsed("dev")
+    assert environment.traffic
+    tier = sized(storage, tier_of(environment), needs(environment.traffic))
+    assert tier
+    assert not tier.instance.burstable
+    cheaper = catalogue.find("t4g.small")
+    assert cheaper.hourly_usd() < tier.instance.hourly_usd()

@@ -217,9 +217,9 @@ def test_local_needs_its_edge_and_no_cloud() -> None:
     edge = declared.pop("edge")
     assert fault(declared) == f"{PREFIX}edge: is missing; add it"
     declared["edge"] = edge
-    declared["aws"] = aws_environment()["aws"]
-    assert fault(declared) == f"{PREFIX}aws: is for platform aws; remove it"
-    del declared["aws"]
+    for key in ("aws", "durability", "traffic"):
+        with_it = declared | {key: aws_environment()[key]}
+        assert fault(with_it) == f"{PREFIX}{key}: is for platform aws and would have no effect; remove it"
     declared["database"]["volumes"][1] |= {"class": "gp3", "iops": 3000, "throughput_mib_s": 125}
     assert fault(declared).startswith(f"{PREFIX}database.volumes.1.class: 'gp3' is none of platform local")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 import yaml
 from aws_environments import STACKS, aws_environment, changed, on_ebs, parsed
 from declared import local_environment
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from infra import program
 from infra.capacity.check import check_capacity
 from infra.declared import read_environment
+from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from ops import cli, plan, plan_view
 
@@ -147,12 +152,46 @@ def test_a_class_that_no_single_volume_serves_is_shown_as_that(tmp_path: Path) -
     assert "one volume has at most 80,000 IOPS" in " ".join(text.split())
 
 
+shares = st.floats(0, 1)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "calls_per_day": st.integers(1, 10**10),
+            "users": st.integers(1, 5 * 10**9),
+            "write_share": shares,
+            "photo_kib": st.floats(0, 10_000),
+            "growth_days": st.integers(0, 3650),
+            "durable_write_p99_ms": st.floats(0.001, 1000),
+        }
+    ),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "app_cache_hit": shares,
+            "daily_users_share": shares,
+            "upload_share": shares,
+            "copy_share": st.floats(0.01, 1),
+        },
+    ),
+    st.sampled_from(STACKS),
+)
+@example({"write_share": 0.0}, {"app_cache_hit": 1.0, "daily_users_share": 0.0}, "prod")
+@example({"calls_per_day": 1, "users": 1, "write_share": 1.0}, {}, "dev")
+@settings(max_examples=20)
+def test_whatever_may_be_declared_has_a_plan(declared: Any, assumed: Any, stack: str) -> None:
+    environment = aws_environment(stack)
+    environment["traffic"] |= declared | {"assumptions": assumed}
+    report = plan.make("unit", parsed_of(environment), TODAY).report
+    json.dumps(report, allow_nan=False)
+    plan_view.show(report, Console(file=StringIO(), width=100))
+    carried = all(limit["carries"] for limit in report["limits"])
+    assert carried or report["faults"]
+
+
 @pytest.mark.parametrize("width", [60, 130, 200])
 def test_no_figure_is_cut_at_any_width(width: int) -> None:
-    from io import StringIO
-
-    from rich.console import Console
-
     for environment in (parsed(), parsed("dev")):
         report = plan.make("unit", environment, TODAY).report
         out = StringIO()
@@ -258,9 +297,7 @@ def test_a_preview_ends_with_what_the_declared_tier_cannot_carry() -> None:
     }
 
 
-def parsed_of(declared: Any) -> Any:
-    from infra.environment import Environment
-
+def parsed_of(declared: Any) -> Environment:
     return Environment.parse(declared)
 
 
