@@ -52,7 +52,7 @@ EXAMPLES = r"""
 RETURN = r"""
 paths:
   description: >-
-    For each name exists and, where it does, type (file, directory, link, block, other), mode, uid, gid, size, mtime, target
+    For each name exists and, where it does, type (file, directory, link, block, other), mode, owner, group, uid, gid, size, mtime, target
     (of a link), device (the number of its file system) and rdev (of a device).
   returned: always
   type: dict
@@ -91,6 +91,7 @@ import os
 import platform
 import pwd
 import stat
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -122,6 +123,8 @@ def look_at(path: str) -> dict[str, Any]:
         "exists": True,
         "type": kind,
         "mode": f"{stat.S_IMODE(found.st_mode):04o}",
+        "owner": name_of(pwd.getpwuid, found.st_uid),
+        "group": name_of(grp.getgrgid, found.st_gid),
         "uid": found.st_uid,
         "gid": found.st_gid,
         "size": found.st_size,
@@ -130,6 +133,14 @@ def look_at(path: str) -> dict[str, Any]:
         "rdev": found.st_rdev,
         "target": os.readlink(path) if kind == "link" else "",
     }
+
+
+def name_of(lookup: Callable[[int], tuple[Any, ...]], number: int) -> str:
+    """The name of an account or a group; its number where it has none."""
+    try:
+        return str(lookup(number)[0])
+    except KeyError:
+        return str(number)
 
 
 def account(name: str) -> dict[str, Any] | None:
