@@ -54,7 +54,10 @@ options:
         description: Its permissions, octal; by default 0644 for a file and 0755 for a folder.
         type: str
       validate:
-        description: A command that must succeed, with %s in place of the new file's path. No shell reads it. It has one minute.
+        description: >-
+          A command that must succeed, with %s in place of the new file's path. No shell reads it. It has one minute.
+          The new file has its own name and lies in a folder that holds all files of the task, each where it is on the host
+          from its root, so that a relative path in it leads to the new version of another.
         type: str
       notify:
         description: Handlers of this entry, instead of those of the task.
@@ -268,24 +271,31 @@ def ids(entry: Entry) -> tuple[int, int]:
         raise Refused(f"{entry.path}: the host does not know {error.args[0]!r}; its package or role comes first") from None
 
 
-def check(module: AnsibleModule, entry: Entry) -> None:
-    """Let the daemon judge the new content; in check mode only where it is there already."""
-    if not entry.validate or entry.kind != "file" or not entry.changes:
+def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) -> None:
+    """Let the daemons judge the new content; in check mode only where they are there already."""
+    validated = [
+        (entry, shlex.split(entry.validate)) for entry in changing if entry.validate and entry.kind == "file"
+    ]
+    if module.check_mode:
+        validated = [(entry, command) for entry, command in validated if shutil.which(command[0])]
+    if not validated:
         return
-    command = shlex.split(entry.validate)
-    if module.check_mode and not shutil.which(command[0]):
-        return
-    number, name = tempfile.mkstemp(dir=module.tmpdir)
+    # All of them as they would lie on the host, so that a file is judged with the new versions of those it refers to.
+    stage = tempfile.mkdtemp(dir=module.tmpdir)
     try:
-        with os.fdopen(number, "wb") as file:
-            file.write(entry.content)
-        words = [word.replace("%s", name) for word in command]
-        code, output, error = module.run_command(["timeout", str(VALIDATION), *words])
+        for entry in entries:
+            if entry.kind == "file":
+                os.makedirs(os.path.dirname(stage + entry.path), exist_ok=True)
+                with open(os.open(stage + entry.path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                    file.write(entry.content)
+        for entry, command in validated:
+            words = [word.replace("%s", stage + entry.path) for word in command]
+            code, output, error = module.run_command(["timeout", str(VALIDATION), *words])
+            if code != 0:
+                reason = " ".join((error.strip() or output.strip() or "it says nothing").replace(stage, "").split())
+                raise Refused(f"{entry.path}: {command[0]} refuses the new content (exit code {code}): {reason}")
     finally:
-        os.unlink(name)
-    if code != 0:
-        reason = " ".join((error.strip() or output.strip() or "it says nothing").split())
-        raise Refused(f"{entry.path}: {command[0]} refuses the new content (exit code {code}): {reason}")
+        shutil.rmtree(stage)
 
 
 def put(entry: Entry) -> None:
@@ -368,8 +378,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
     changing = [entry for entry in entries if entry.changes]
     # Before anything is written: this is about earlier runs.
     late = outdated(module, [entry for entry in entries if entry.kind in ("file", "link", "watched")])
-    for entry in changing:
-        check(module, entry)
+    check(module, entries, changing)
     if not module.check_mode:
         remove_remains(entries)
         for entry in changing:
