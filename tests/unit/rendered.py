@@ -19,18 +19,19 @@ init_plugin_loader()
 MAPPINGS = ROOT / "ansible" / "group_vars" / "flashtier"
 
 
-def _trusted(value: Any) -> Any:
+def trusted(value: Any) -> Any:
     """A value of a vars file, as Ansible loads it: its texts may be templates."""
     if isinstance(value, str):
         return trust_as_template(value)
     if isinstance(value, dict):
-        return {key: _trusted(item) for key, item in value.items()}
-    return [_trusted(item) for item in value] if isinstance(value, list) else value
+        return {key: trusted(item) for key, item in value.items()}
+    return [trusted(item) for item in value] if isinstance(value, list) else value
 
 
 def mapping(role: str) -> dict[str, Any]:
-    """What group_vars/ gives the role, untemplated."""
-    declared: dict[str, Any] = yaml.safe_load((MAPPINGS / f"{role}.yml").read_text())
+    """What group_vars/ gives the role, untemplated; nothing to a role without variables."""
+    path = MAPPINGS / f"{role}.yml"
+    declared: dict[str, Any] = yaml.safe_load(path.read_text()) if path.exists() else {}
     return declared
 
 
@@ -45,7 +46,7 @@ def templar(contract: Contract, host: str, role: str, **more: Any) -> Templar:
         "inventory_hostname": host,
         "ansible_check_mode": False,
     }
-    return Templar(loader=DataLoader(), variables=known | _trusted(declared) | more)
+    return Templar(loader=DataLoader(), variables=known | trusted(declared) | more)
 
 
 def render(contract: Contract, host: str, role: str, template: str, **more: Any) -> str:

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 import yaml
-from declared import TREE, local_environment
+from declared import TREE, contract_of, local_environment
+from rendered import templar, trusted
 
+from infra.environment import Environment
 from infra.errors import FlashtierError
 from infra.local.image import MANIFEST, METADATA, RECIPE, ROOTFS, expected_path, image_path, recipe_hash
 
@@ -200,14 +202,14 @@ def apt_tasks(node: Any) -> Iterator[dict[str, Any]]:
 
 def installed_by_roles() -> dict[str, str]:
     """Package -> the role's file that installs it."""
-    version = str(local_environment()["database"]["version"])
+    contract = contract_of("unit", Environment.parse(local_environment()))
     found = {}
     for file in sorted((TREE / "ansible" / "roles").glob("*/tasks/*.yml")):
+        known = templar(contract, contract.hosts[0].name, file.parent.parent.name)
         for task in apt_tasks(yaml.safe_load(file.read_text())):
             if task.get("state", "present") == "present" and "name" in task:
-                names = task["name"] if isinstance(task["name"], list) else [task["name"]]
-                for name in names:
-                    package = name.replace("{{ postgresql_version }}", version)
+                names = known.template(trusted(task["name"]))
+                for package in [names] if isinstance(names, str) else names:
                     found[package] = str(file.relative_to(TREE))
     return found
 

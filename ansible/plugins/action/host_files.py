@@ -1,0 +1,61 @@
+"""The controller's half of the module host_files: renders templates, and says which handlers are notified."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+
+#: As ansible.builtin.template has them.
+TEMPLATE_OPTIONS = {"trim_blocks": True, "lstrip_blocks": True, "newline_sequence": "\n"}
+
+
+class ActionModule(ActionBase):
+    """Renders the entries that have a template, then lets the module do the rest in one go."""
+
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Render, run the module, and hand its `notify` to the play."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = dict(self._task.args)
+        entries = arguments.get("files")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise AnsibleActionFail("host_files: files must be a list of entries, each a mapping with a path")
+        arguments["files"] = [self._rendered(dict(entry), variables) for entry in entries]
+        try:
+            result: dict[str, Any] = self._execute_module(
+                module_name="host_files", module_args=arguments, task_vars=variables
+            )
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        # What a task's own `notify` becomes, too; the play reads it of results that changed.
+        result["_ansible_notify"] = result.get("notify", [])
+        # The arguments hold whole files.
+        result.pop("invocation", None)
+        return result
+
+    def _rendered(self, entry: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The entry with its template's text as content."""
+        name = entry.pop("template", None)
+        extra = entry.pop("variables", None) or {}
+        if name is None:
+            return entry
+        if entry.get("content") is not None:
+            raise AnsibleActionFail(f"host_files: {entry.get('path')}: give template or content, not both")
+        try:
+            source = self._find_needle("templates", name)
+            text = trust_as_template(self._loader.get_text_file_contents(source))
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"host_files: {entry.get('path')}: {error}") from error
+        paths = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(source)]
+        templar = self._templar.copy_with_new_env(
+            searchpath=[part for path in paths for part in (os.path.join(path, "templates"), path)],
+            available_variables={**variables, **extra},
+        )
+        rendered = templar.template(text, escape_backslashes=False, overrides=TEMPLATE_OPTIONS)
+        return {**entry, "content": "" if rendered is None else str(rendered)}
