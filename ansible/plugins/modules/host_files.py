@@ -266,9 +266,13 @@ def owner_of(found: os.stat_result) -> tuple[str, str]:
 def ids(entry: Entry) -> tuple[int, int]:
     """Numbers of owner and group."""
     try:
-        return pwd.getpwnam(entry.owner).pw_uid, grp.getgrnam(entry.group).gr_gid
-    except KeyError as error:
-        raise Refused(f"{entry.path}: the host does not know {error.args[0]!r}; its package or role comes first") from None
+        owner = pwd.getpwnam(entry.owner).pw_uid
+    except KeyError:
+        raise Refused(f"{entry.path}: the host has no account {entry.owner}; its package or role comes first") from None
+    try:
+        return owner, grp.getgrnam(entry.group).gr_gid
+    except KeyError:
+        raise Refused(f"{entry.path}: the host has no group {entry.group}; its package or role comes first") from None
 
 
 def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) -> None:
@@ -290,7 +294,9 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
                     file.write(entry.content)
         for entry, command in validated:
             words = [word.replace("%s", stage + entry.path) for word in command]
-            code, output, error = module.run_command(["timeout", str(VALIDATION), *words])
+            code, output, error = module.run_command(
+                ["timeout", str(VALIDATION), *words], expand_user_and_vars=False
+            )
             if code != 0:
                 reason = " ".join((error.strip() or output.strip() or "it says nothing").replace(stage, "").split())
                 raise Refused(f"{entry.path}: {command[0]} refuses the new content (exit code {code}): {reason}")
@@ -298,12 +304,11 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
         shutil.rmtree(stage)
 
 
-def put(entry: Entry) -> None:
+def put(entry: Entry, owner: int, group: int) -> None:
     """Make the entry as declared; a file and a link appear whole, by a rename."""
     if entry.kind == "absent":
         (os.rmdir if os.path.isdir(entry.path) and not os.path.islink(entry.path) else os.unlink)(entry.path)
         return
-    owner, group = ids(entry)
     if entry.kind == "directory":
         os.makedirs(entry.path, exist_ok=True)
         os.chown(entry.path, owner, group)
@@ -380,9 +385,10 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
     late = outdated(module, [entry for entry in entries if entry.kind in ("file", "link", "watched")])
     check(module, entries, changing)
     if not module.check_mode:
+        owners = [(0, 0) if entry.kind in ("absent", "link") else ids(entry) for entry in changing]
         remove_remains(entries)
-        for entry in changing:
-            put(entry)
+        for entry, (owner, group) in zip(changing, owners):
+            put(entry, owner, group)
     answer: dict[str, Any] = {
         "changed": bool(changing or late),
         "changes": {entry.path: ", ".join(entry.changes) for entry in changing},

@@ -210,7 +210,8 @@ def unit_states(module: AnsibleModule, units: list[str]) -> dict[str, dict[str, 
 
 def run(module: AnsibleModule, words: list[str]) -> dict[str, Any]:
     """A command's end and output."""
-    code, output, error = module.run_command(["timeout", str(COMMAND), *[str(word) for word in words]])
+    command = ["timeout", str(COMMAND), *[str(word) for word in words]]
+    code, output, error = module.run_command(command, expand_user_and_vars=False)
     return {"code": code, "stdout": output.rstrip("\n"), "stderr": error.strip()}
 
 
