@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -52,9 +52,13 @@ class ActionModule(ActionBase):
             text = trust_as_template(self._loader.get_text_file_contents(source))
         except AnsibleError as error:
             raise AnsibleActionFail(f"host_files: {entry.get('path')}: {error}") from error
-        paths = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(source)]
+        paths = [
+            *variables.get("ansible_search_path", []),
+            self._loader.get_basedir(),
+            str(Path(source).parent),
+        ]
         templar = self._templar.copy_with_new_env(
-            searchpath=[part for path in paths for part in (os.path.join(path, "templates"), path)],
+            searchpath=[part for path in paths for part in (str(Path(path) / "templates"), path)],
             available_variables={**variables, **extra},
         )
         rendered = templar.template(text, escape_backslashes=False, overrides=TEMPLATE_OPTIONS)

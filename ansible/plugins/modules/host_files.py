@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: keep a set of files, folders and links as one, all of them checked before any is written."""
+"""Ansible module: keep a set of files, folders and links as one; all are checked before any is written."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ DOCUMENTATION = r"""
 module: host_files
 short_description: Keeps a set of files, folders and links
 description:
-  - One task for all files that a role writes, since a task costs about 50 ms of processor time a host whatever it does.
-  - Every file is rendered on the controller, then validated on the host, before the first is put in place; each is replaced
-    by a rename. A set of which one file is refused changes nothing.
-  - A handler is notified for an entry that changed, and also for one that did not change now but was written after the service
-    last took its files, as when an earlier run was killed between the two.
+  - One task for all files that a role writes, since a task costs about 50 ms of processor time a host,
+    whatever it does.
+  - Every file is rendered on the controller, then validated on the host, before the first is put in
+    place; each is replaced by a rename. A set of which one file is refused changes nothing.
+  - A handler is notified for an entry that changed, and also for one that did not change now but was
+    written after the service last took its files, as when an earlier run was killed between the two.
 author: flashtier
 options:
   files:
@@ -38,8 +39,9 @@ options:
         type: str
       state:
         description: >-
-          What the entry is, where neither template, content nor target says so. Of folders only an empty one can be made absent.
-          A watched file is written by another role and only compared with what the unit has taken.
+          What the entry is, where neither template, content nor target says so. Of folders only an empty
+          one can be made absent. A watched file is written by another role and only compared with what the
+          unit has taken.
         type: str
         choices: [directory, absent, watched]
       owner:
@@ -55,9 +57,10 @@ options:
         type: str
       validate:
         description: >-
-          A command that must succeed, with %s in place of the new file's path. No shell reads it. It has one minute.
-          The new file has its own name and lies in a folder that holds all files of the task, each where it is on the host
-          from its root, so that a relative path in it leads to the new version of another.
+          A command that must succeed, with %s in place of the new file's path. No shell reads it. It has
+          one minute. The new file has its own name and lies in a folder that holds all files of the task,
+          each where it is on the host from its root, so that a relative path in it leads to the new version
+          of another.
         type: str
       notify:
         description: Handlers of this entry, instead of those of the task.
@@ -187,15 +190,20 @@ def parse(given: dict[str, Any], task: dict[str, Any]) -> Entry:
     """The entry that its arguments and those of the task describe."""
     ways = [key for key in ("content", "target", "state") if given[key] is not None]
     if len(ways) != 1:
-        raise Refused(f"{given['path']}: give one of template, content, target and state, not {' and '.join(ways) or 'none'}")
+        given_ways = " and ".join(ways) or "none"
+        raise Refused(f"{given['path']}: give one of template, content, target and state, not {given_ways}")
     kind = {"content": "file", "target": "link"}.get(ways[0], given["state"])
     mode = given["mode"] or ("0755" if kind == "directory" else "0644")
     try:
         octal = int(mode, 8)
     except ValueError:
-        raise Refused(f"{given['path']}: mode {mode} is not octal; write it in quotes, such as '0644'") from None
+        raise Refused(
+            f"{given['path']}: mode {mode} is not octal; write it in quotes, such as '0644'"
+        ) from None
     if given["validate"] and "%s" not in given["validate"]:
-        raise Refused(f"{given['path']}: validate needs %s where the file's path belongs: {given['validate']}")
+        raise Refused(
+            f"{given['path']}: validate needs %s where the file's path belongs: {given['validate']}"
+        )
     return Entry(
         path=given["path"],
         kind=kind,
@@ -223,11 +231,15 @@ def compare(entry: Entry) -> None:
         return
     if entry.kind == "absent":
         if stat.S_ISDIR(found.st_mode) and os.listdir(entry.path):
-            raise Refused(f"{entry.path} should be absent but is a folder with files in it; look at them and remove it")
+            raise Refused(
+                f"{entry.path} should be absent but is a folder with files in it; look at them and remove it"
+            )
         entry.before, entry.changes = "present\n", ["is removed"]
         return
     if stat.S_ISDIR(found.st_mode) != (entry.kind == "directory"):
-        raise Refused(f"{entry.path} should be a {entry.kind}, and what is there is not; look at it and remove it")
+        raise Refused(
+            f"{entry.path} should be a {entry.kind}, and what is there is not; look at it and remove it"
+        )
     if entry.kind == "link":
         if not stat.S_ISLNK(found.st_mode):
             entry.before, entry.changes = "a file\n", ["link is made"]
@@ -266,9 +278,17 @@ def owner_of(found: os.stat_result) -> tuple[str, str]:
 def ids(entry: Entry) -> tuple[int, int]:
     """Numbers of owner and group."""
     try:
-        return pwd.getpwnam(entry.owner).pw_uid, grp.getgrnam(entry.group).gr_gid
-    except KeyError as error:
-        raise Refused(f"{entry.path}: the host does not know {error.args[0]!r}; its package or role comes first") from None
+        owner = pwd.getpwnam(entry.owner).pw_uid
+    except KeyError:
+        raise Refused(
+            f"{entry.path}: the host has no account {entry.owner}; its package or role comes first"
+        ) from None
+    try:
+        return owner, grp.getgrnam(entry.group).gr_gid
+    except KeyError:
+        raise Refused(
+            f"{entry.path}: the host has no group {entry.group}; its package or role comes first"
+        ) from None
 
 
 def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) -> None:
@@ -280,7 +300,7 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
         validated = [(entry, command) for entry, command in validated if shutil.which(command[0])]
     if not validated:
         return
-    # All of them as they would lie on the host, so that a file is judged with the new versions of those it refers to.
+    # As they would lie on the host, so that a file is judged with the new versions of those it refers to.
     stage = tempfile.mkdtemp(dir=module.tmpdir)
     try:
         for entry in entries:
@@ -290,20 +310,25 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
                     file.write(entry.content)
         for entry, command in validated:
             words = [word.replace("%s", stage + entry.path) for word in command]
-            code, output, error = module.run_command(["timeout", str(VALIDATION), *words])
+            code, output, error = module.run_command(
+                ["timeout", str(VALIDATION), *words], expand_user_and_vars=False
+            )
             if code != 0:
-                reason = " ".join((error.strip() or output.strip() or "it says nothing").replace(stage, "").split())
-                raise Refused(f"{entry.path}: {command[0]} refuses the new content (exit code {code}): {reason}")
+                reason = " ".join(
+                    (error.strip() or output.strip() or "it says nothing").replace(stage, "").split()
+                )
+                raise Refused(
+                    f"{entry.path}: {command[0]} refuses the new content (exit code {code}): {reason}"
+                )
     finally:
         shutil.rmtree(stage)
 
 
-def put(entry: Entry) -> None:
+def put(entry: Entry, owner: int, group: int) -> None:
     """Make the entry as declared; a file and a link appear whole, by a rename."""
     if entry.kind == "absent":
         (os.rmdir if os.path.isdir(entry.path) and not os.path.islink(entry.path) else os.unlink)(entry.path)
         return
-    owner, group = ids(entry)
     if entry.kind == "directory":
         os.makedirs(entry.path, exist_ok=True)
         os.chown(entry.path, owner, group)
@@ -340,13 +365,24 @@ def outdated(module: AnsibleModule, entries: list[Entry]) -> list[Entry]:
     units = sorted({entry.unit for entry in entries if entry.unit})
     if not units:
         return []
-    command = ["timeout", "30", "systemctl", "show", f"--property=ActiveState,{','.join(TAKEN.values())}", "--", *units]
+    command = [
+        "timeout",
+        "30",
+        "systemctl",
+        "show",
+        f"--property=ActiveState,{','.join(TAKEN.values())}",
+        "--",
+        *units,
+    ]
     code, output, error = module.run_command(command)
     blocks = output.strip().split("\n\n")
     if code != 0 or len(blocks) != len(units):
-        raise Refused(f"systemctl show {' '.join(units)} ended with {code}: {error.strip() or output.strip()}")
+        raise Refused(
+            f"systemctl show {' '.join(units)} ended with {code}: {error.strip() or output.strip()}"
+        )
     states = {
-        unit: dict(line.partition("=")[::2] for line in block.splitlines()) for unit, block in zip(units, blocks)
+        unit: dict(line.partition("=")[::2] for line in block.splitlines())
+        for unit, block in zip(units, blocks, strict=True)
     }
     # Files have the time of day, units microseconds since the boot.
     boot = time.time() - time.monotonic()
@@ -380,9 +416,10 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
     late = outdated(module, [entry for entry in entries if entry.kind in ("file", "link", "watched")])
     check(module, entries, changing)
     if not module.check_mode:
+        owners = [(0, 0) if entry.kind in ("absent", "link") else ids(entry) for entry in changing]
         remove_remains(entries)
-        for entry in changing:
-            put(entry)
+        for entry, (owner, group) in zip(changing, owners, strict=True):
+            put(entry, owner, group)
     answer: dict[str, Any] = {
         "changed": bool(changing or late),
         "changes": {entry.path: ", ".join(entry.changes) for entry in changing},
@@ -428,7 +465,9 @@ def main() -> None:
     except Refused as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'a file'}: {error.strerror}; what was written before it stays, run again")
+        module.fail_json(
+            msg=f"{error.filename or 'a file'}: {error.strerror}; what was written before it stays, run again"
+        )
 
 
 if __name__ == "__main__":

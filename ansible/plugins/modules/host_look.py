@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: what a role asks of a host before it does anything, in one call instead of one a question."""
+"""Ansible module: what a role asks of a host before it does anything, in one call for all questions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: host_look
 short_description: Reads paths, packages, units and accounts of a host at once
 description:
-  - Changes nothing, in check mode too. A task costs about 50 ms of processor time a host whatever it does, so a role asks
-    all that it wants to know here and skips what is already so.
+  - Changes nothing, in check mode too. A task costs about 50 ms of processor time a host, whatever it
+    does, so a role asks all that it wants to know here and skips what is already so.
 author: flashtier
 options:
   paths:
@@ -35,7 +35,9 @@ options:
     elements: str
     default: []
   commands:
-    description: Commands that only read, each a list of words, run without a shell and with one minute. Name to command.
+    description: >-
+      Commands that only read, each a list of words, run without a shell and with one minute. Name to
+      command.
     type: dict
     default: {}
 """
@@ -52,8 +54,8 @@ EXAMPLES = r"""
 RETURN = r"""
 paths:
   description: >-
-    For each name exists and, where it does, type (file, directory, link, block, other), mode, owner, group, uid, gid, size, mtime, target
-    (of a link), device (the number of its file system) and rdev (of a device).
+    For each name exists and, where it does, type (file, directory, link, block, other), mode, owner,
+    group, uid, gid, size, mtime, target (of a link), device (the number of its file system) and rdev (of a device).
   returned: always
   type: dict
 contents:
@@ -65,7 +67,9 @@ missing:
   returned: always
   type: list
 units:
-  description: Of each unit load, active, enabled (as systemd says them) and reload, whether its file is newer than what systemd read.
+  description: >-
+    Of each unit load, active, enabled (as systemd says them) and reload, whether its file is newer
+    than what systemd read.
   returned: always
   type: dict
 idle:
@@ -73,11 +77,14 @@ idle:
   returned: always
   type: list
 accounts:
-  description: Of each account null, or uid, gid, comment, home, shell, groups and locked (no password opens it).
+  description: >-
+    Of each account null, or uid, gid, comment, home, shell, groups and locked (no password opens it).
   returned: always
   type: dict
 commands:
-  description: Of each command code (127 where its program is missing, 124 after a minute), stdout and stderr, without the last newline.
+  description: >-
+    Of each command code (127 where its program is missing, 124 after a minute), stdout and stderr,
+    without the last newline.
   returned: always
   type: dict
 system:
@@ -175,7 +182,9 @@ def read(module: AnsibleModule, path: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         module.fail_json(msg=f"{path} cannot be read: {error}")
     if len(text) > MOST_CONTENT:
-        module.fail_json(msg=f"{path} has more than {MOST_CONTENT} characters; host_look reads small files only")
+        module.fail_json(
+            msg=f"{path} has more than {MOST_CONTENT} characters; host_look reads small files only"
+        )
     return str(text)
 
 
@@ -200,9 +209,11 @@ def unit_states(module: AnsibleModule, units: list[str]) -> dict[str, dict[str, 
     )
     blocks = output.strip().split("\n\n")
     if code != 0 or len(blocks) != len(units):
-        module.fail_json(msg=f"systemctl show {' '.join(units)} ended with {code}: {error.strip() or output.strip()}")
+        module.fail_json(
+            msg=f"systemctl show {' '.join(units)} ended with {code}: {error.strip() or output.strip()}"
+        )
     states = {}
-    for unit, block in zip(units, blocks):
+    for unit, block in zip(units, blocks, strict=True):
         pairs = (line.partition("=") for line in block.splitlines())
         states[unit] = {UNIT_PROPERTIES[key]: value for key, _, value in pairs if key in UNIT_PROPERTIES}
     return states
@@ -210,7 +221,8 @@ def unit_states(module: AnsibleModule, units: list[str]) -> dict[str, dict[str, 
 
 def run(module: AnsibleModule, words: list[str]) -> dict[str, Any]:
     """A command's end and output."""
-    code, output, error = module.run_command(["timeout", str(COMMAND), *[str(word) for word in words]])
+    command = ["timeout", str(COMMAND), *[str(word) for word in words]]
+    code, output, error = module.run_command(command, expand_user_and_vars=False)
     return {"code": code, "stdout": output.rstrip("\n"), "stderr": error.strip()}
 
 
