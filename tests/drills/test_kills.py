@@ -156,17 +156,17 @@ def leaves_nothing_of_the_killed(stack: str) -> None:
 def test_a_signal_ends_a_run_soon_and_the_next_one_finishes(
     stack: str, name: str, kind: str, draw: random.Random, figure: Callable[[str], None]
 ) -> None:
-    """Ctrl-C goes to the whole foreground group; SIGTERM and SIGHUP here to make alone."""
+    """A terminal's Ctrl-C and its loss go to the whole foreground group, SIGTERM here to make alone."""
     with running(stack, f"signal-{name}-{kind.partition('-')[0]}") as run:
         until(f"{kind} runs", lambda: run.of_kind(kind) is not None or not run.running(), 600)
         time.sleep(draw.uniform(0, 6))
         assert run.running(), run.tail()
         sent = run.seconds
         group = {process.pid for process in run.tree()}
-        if name == "SIGINT":
-            os.killpg(run.make.pid, signal.SIGINT)
+        if name == "SIGTERM":
+            os.kill(run.make.pid, signal.SIGTERM)
         else:
-            os.kill(run.make.pid, signal.Signals[name])
+            os.killpg(run.make.pid, signal.Signals[name])
         code = run.make.wait(END)
         took = run.seconds - sent
         until(

@@ -230,7 +230,7 @@ def test_all_lacks_are_told_at_once() -> None:
 
 
 @given(st.floats(0.05, 4).filter(lambda m: abs(m - 1) > 0.02))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_an_environment_carries_traffic_up_to_its_first_break(share: float) -> None:
     """At `share` of the multiple at which it first breaks, nothing or something is lacking."""
     environment = parsed()
@@ -242,7 +242,7 @@ def test_an_environment_carries_traffic_up_to_its_first_break(share: float) -> N
 
 
 @given(st.floats(1, 4))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_more_traffic_never_leaves_more_room(more: float) -> None:
     environment = parsed()
     assert environment.traffic

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from infra import catalogue
 from infra.catalogue import sources
-from infra.catalogue.instances import InstanceType
 from infra.catalogue.volumes import limits, read_latency_ms
 from infra.errors import FlashtierError
 
@@ -30,19 +29,19 @@ def test_every_row_of_the_table_is_a_type() -> None:
         assert int(row["write_iops"] or 0) == (found.write_iops or 0)
 
 
-@pytest.mark.parametrize("found", TYPES.values(), ids=lambda t: t.type)
-def test_a_row_is_whole(found: InstanceType) -> None:
-    assert found.ebs_baseline_iops <= found.ebs_maximum_iops
-    assert found.ebs_baseline_mb_s <= found.ebs_maximum_mb_s
-    assert found.network_baseline_gbps <= found.network_peak_gbps
-    assert (found.usd_per_hour is None) == (found.price_source is None)
-    # Drives have a size and an origin of their figures; "unknown" goes with no figure, and nothing else does.
-    assert (found.drives > 0) == (found.drive_gb is not None) == (found.iops_source is not None)
-    assert (found.write_iops is None) == (found.read_iops is None)
-    assert (found.write_iops is None) == (found.iops_source in (None, "unknown"))
-    if found.measured_write_iops is not None:
-        assert found.write_iops is not None
-        assert 0.29 < found.measured_write_iops / found.write_iops < 1.15
+def test_every_row_is_whole() -> None:
+    for found in TYPES.values():
+        assert found.ebs_baseline_iops <= found.ebs_maximum_iops, found
+        assert found.ebs_baseline_mb_s <= found.ebs_maximum_mb_s, found
+        assert found.network_baseline_gbps <= found.network_peak_gbps, found
+        assert (found.usd_per_hour is None) == (found.price_source is None), found
+        # Drives have a size and an origin of their figures; "unknown" goes with no figure, and nothing else.
+        assert (found.drives > 0) == (found.drive_gb is not None) == (found.iops_source is not None), found
+        assert (found.write_iops is None) == (found.read_iops is None), found
+        assert (found.write_iops is None) == (found.iops_source in (None, "unknown")), found
+        if found.measured_write_iops is not None:
+            assert found.write_iops is not None
+            assert 0.29 < found.measured_write_iops / found.write_iops < 1.15, found
 
 
 @pytest.mark.parametrize(
@@ -68,15 +67,15 @@ def test_a_plan_counts_on_the_derated_write_rate(
     assert drives.planned_write_iops == pytest.approx(planned)
 
 
-@pytest.mark.parametrize("found", [t for t in WITH_DRIVES if t.write_iops], ids=lambda t: t.type)
-def test_no_plan_counts_on_more_than_published_or_measured(found: InstanceType) -> None:
-    drives = catalogue.local_drives(found)
-    assert drives.planned_write_iops <= 0.45 * drives.published_write_iops
-    assert drives.planned_read_iops <= 0.7 * drives.published_read_iops
-    if drives.measured_write_iops is not None and drives.measured_read_iops is not None:
-        assert drives.planned_write_iops <= drives.measured_write_iops
-        assert drives.planned_read_iops <= drives.measured_read_iops
-    assert drives.partitioned_gb == pytest.approx(0.9 * found.drives_gb)
+def test_no_plan_counts_on_more_than_published_or_measured() -> None:
+    for found in (t for t in WITH_DRIVES if t.write_iops):
+        drives = catalogue.local_drives(found)
+        assert drives.planned_write_iops <= 0.45 * drives.published_write_iops, found
+        assert drives.planned_read_iops <= 0.7 * drives.published_read_iops, found
+        if drives.measured_write_iops is not None and drives.measured_read_iops is not None:
+            assert drives.planned_write_iops <= drives.measured_write_iops, found
+            assert drives.planned_read_iops <= drives.measured_read_iops, found
+        assert drives.partitioned_gb == pytest.approx(0.9 * found.drives_gb), found
 
 
 def test_sizes_below_the_largest_sustain_a_fraction_of_their_ebs_rate() -> None:

@@ -179,7 +179,7 @@ shares = st.floats(0, 1)
 )
 @example({"write_share": 0.0}, {"app_cache_hit": 1.0, "daily_users_share": 0.0}, "prod")
 @example({"calls_per_day": 1, "users": 1, "write_share": 1.0}, {}, "dev")
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_whatever_may_be_declared_has_a_plan(declared: Any, assumed: Any, stack: str) -> None:
     environment = aws_environment(stack)
     environment["traffic"] |= declared | {"assumptions": assumed}

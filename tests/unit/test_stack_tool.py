@@ -217,3 +217,26 @@ def test_a_name_that_cannot_be_one_leaves_nothing_behind(tmp_path: Path) -> None
     assert done.returncode != 0
     assert "stack '../x': a stack's name starts with a lower-case letter" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("encryptionsalt: v1:abc=\n", None),
+        (SETTINGS + OWN[0] + "encryptionsalt: v1:abc=\n", SETTINGS),
+        (SETTINGS, SETTINGS),
+    ],
+    ids=["Pulumi's own", "a person's, in use", "a person's"],
+)
+def test_what_is_left_of_a_settings_file_in_the_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str | None
+) -> None:
+    monkeypatch.setattr(stack_tool, "ROOT", tmp_path)
+    monkeypatch.setattr(stack_tool, "RUNTIME", tmp_path / "run")
+    monkeypatch.setattr(stack_tool, "unlock", lambda stack: None)
+    monkeypatch.setattr(stack_tool, "pulumi", lambda *arguments: "")
+    monkeypatch.setenv("FLASHTIER_STATE", str(tmp_path / "state"))
+    settings = tmp_path / "Pulumi.x.yaml"
+    settings.write_text(before)
+    stack_tool.gone("x")
+    assert (settings.read_text() if settings.exists() else None) == after

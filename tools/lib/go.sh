@@ -58,7 +58,10 @@ build_module() { # DIRECTORY PACKAGE TARGET LDFLAGS: build into TARGET, which ap
     )
 }
 
-pulumi_home() { echo "$FLASHTIER_CACHE/pulumi/$(module_key "$FLASHTIER_TREE/tools/pulumi")"; }
+PULUMI_HOME_KEY=$(module_key "$FLASHTIER_TREE/tools/pulumi")
+GATEWAY_HOME_KEY=$(module_key "$FLASHTIER_TREE/tools/versitygw")
+
+pulumi_home() { echo "$FLASHTIER_CACHE/pulumi/$PULUMI_HOME_KEY"; }
 
 build_pulumi() {
     local source=$FLASHTIER_TREE/tools/pulumi home work sdk
@@ -81,7 +84,7 @@ EOF
     mv "$work" "$home"
 }
 
-gateway_home() { echo "$FLASHTIER_CACHE/versitygw/$(module_key "$FLASHTIER_TREE/tools/versitygw")"; }
+gateway_home() { echo "$FLASHTIER_CACHE/versitygw/$GATEWAY_HOME_KEY"; }
 
 build_gateway() {
     local source=$FLASHTIER_TREE/tools/versitygw home work

@@ -18,6 +18,8 @@ find_uv() { # a uv at least as new as the pinned one: the user's, or the one set
         read -r _ has _ < <("$candidate" --version 2>/dev/null) || continue
         if at_least "$has" "$pinned"; then
             UV=$(readlink -f "$candidate")
+            # pyenv's stand-in takes a hundred processes to find the program, each time it is called.
+            if [[ $UV == */shims/* ]]; then UV=$(pyenv which uv 2>/dev/null) || UV=$candidate; fi
             return 0
         fi
     done
