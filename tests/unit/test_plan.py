@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from aws_environments import STACKS, aws_environment, changed, on_ebs, parsed
-from declared import local_environment
+from declared import TREE, local_environment
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,6 +25,7 @@ from infra.declared import read_environment
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from ops import cli, plan, plan_view
+from ops.plan_command import PIPE_WIDTH
 
 TODAY = date(2026, 11, 25)
 
@@ -257,6 +258,15 @@ def test_a_settings_file_without_an_environment_is_one_line(tmp_path: Path, text
         read_environment("unit", path)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_page_on_plans_shows_what_is_printed() -> None:
+    page = (TREE / "docs/tasks/plan.md").read_text()
+    shown = page.split("```\n")[1].splitlines()
+    day = date.fromisoformat(shown[0].split()[-1])
+    out = StringIO()
+    plan_view.show(plan.make("prod", parsed(), day).report, Console(file=out, width=PIPE_WIDTH))
+    assert shown == [line.rstrip() for line in out.getvalue().rstrip().splitlines()]
 
 
 class Config:
