@@ -8,27 +8,16 @@ person would, and the reason why a person must is in the data.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
 
+from tests.drills.broken import Broken
 from tests.drills.changes import Change, changes
 from tests.drills.hosts import Inside
 from tests.drills.living import Timer, playbook
 from tests.drills.verifier import Verifier
 
 CHANGES = changes()
-
-
-@dataclass
-class Broken:
-    """The stack in the making of its faults."""
-
-    verifier: Verifier
-    inside: Inside
-    faults: set[str] = field(default_factory=set)
-    left: list[Change] = field(default_factory=list)
-    undone: list[Change] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +27,7 @@ def broken(verifier: Verifier) -> Broken:
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_it_is_noticed_and_named(change: Change, broken: Broken) -> None:
-    host = broken.inside.first(change.host)
-    broken.inside.run(host, change.make)
-    broken.verifier.hosts.forget(host)
-    found = set(broken.verifier.run().faults)
-    fresh = found - broken.faults
-    if change.undo:
-        broken.inside.run(host, change.undo)
-        broken.verifier.hosts.forget(host)
-        broken.undone.append(change)
-    else:
-        broken.faults = found
-        broken.left.append(change)
-    named = [fault for fault in fresh if all(text in fault for text in change.says)]
-    assert named, f"no new fault says all of {list(change.says)}; new are:\n" + "\n".join(sorted(fresh)[:20])
+    broken.make(change)
 
 
 def test_the_next_playbook_run_repairs_the_rest(
