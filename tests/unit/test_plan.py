@@ -102,6 +102,11 @@ def test_the_loss_of_a_zone() -> None:
     assert lost["carries_peak"]
     small = plan.make("prod", parsed(web__count=8), TODAY).report["zone_loss"]
     assert (small["web_left"], small["carries_peak"]) == (5, False)
+    # Two of three members in one zone: if it goes, one is left, and no standby is there to wait for.
+    two = changed(on_ebs("io2"), aws__zones=["us-east-1a", "us-east-1b"], aws__nat_gateways=1, web__count=12)
+    halved = plan.make("prod", parsed_of(two), TODAY).report["zone_loss"]
+    assert (halved["members_left"], halved["writes_go_on"]) == (1, False)
+    assert (halved["control_left"], halved["etcd_majority"]) == (1, False)
     dev = plan.make("dev", parsed("dev"), TODAY).report["zone_loss"]
     keys = ("planned_for", "carries_peak", "writes_go_on", "etcd_majority")
     assert {key: dev[key] for key in keys} == dict.fromkeys(keys, False)
