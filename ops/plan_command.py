@@ -14,7 +14,7 @@ from rich.console import Console
 from infra.declared import read_environment
 
 #: Columns where the output is no terminal: tables are as wide as they need, and not as wide as a screen.
-PIPE_WIDTH = 130
+PIPE_WIDTH = 120
 
 
 def plan(

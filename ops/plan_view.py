@@ -51,9 +51,10 @@ def _database(d: dict[str, Any], console: Console) -> None:
     table.add_row("members", f"{d['members']} x {d['instance_type']}")
     for volume in d["volumes"]:
         table.add_row(f"volume {volume['name']}", _volume(volume))
-    until = "none" if d["days_until_full"] is None else f"{number(d['days_until_full'])} days"
+    days = d["days_until_full"]
+    until = "never full" if days is None else f"full in {number(days)} days"
     table.add_row("data", f"{number(d['data_gb'])} GB of {number(d['usable_gb'])} GB that may be filled")
-    table.add_row("growth", f"{d['growth_gb_day']:.3g} GB a day; full in {until}")
+    table.add_row("growth", f"{d['growth_gb_day']:.3g} GB a day; {until}")
     table.add_row(
         "WAL", f"{number(d['wal_gb_day'])} GB a day; max_wal_size {d['max_wal_size_gib']} GiB in a burst"
     )

@@ -61,7 +61,8 @@ def compare(environment: Environment, asked: Needs) -> Comparison:
     )
     possible = [option for option in options if option.carries]
     taken = min(possible, key=lambda option: option.usd_month) if possible else None
-    return Comparison(options, taken, _why(taken, options))
+    why = "; ".join((_why(taken, options), *_smaller(declared, asked)))
+    return Comparison(options, taken, why)
 
 
 def _option(
@@ -189,6 +190,17 @@ def _cannot(storage: VolumeClass, asked: Needs) -> str:
         f"{ebs.limits.size_gib[1]:,} GiB, or no type its baseline: it takes {iops:,.0f} IOPS, "
         f"{load.bytes_per_s / 1e6 / MB_PER_MIB:,.0f} MiB/s and {load.gb / USABLE_SHARE / GB_PER_GIB:,.0f} GiB"
     )
+
+
+def _smaller(declared: DatabaseTier, asked: Needs) -> list[str]:
+    """The cheapest type of the declared class, where that is another and costs less."""
+    found = sized(declared.main_class, declared, asked)
+    if found is None or found.instance.hourly_usd() >= declared.instance.hourly_usd():
+        return []
+    return [
+        f"{found.instance.type} carries it, too, at ${found.instance.hourly_usd():g} an hour in place of "
+        f"{declared.instance.type} at ${declared.instance.hourly_usd():g}"
+    ]
 
 
 def _why(taken: Option | None, options: tuple[Option, ...]) -> str:

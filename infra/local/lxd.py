@@ -92,8 +92,8 @@ class Lxd:
             "post", path, {"data": data, "headers": dict(headers), "timeout": seconds}, seconds
         )
 
-    def execute(self, instance: str, command: Sequence[str], *, seconds: float) -> tuple[int, str]:
-        """Run a command in a host; its exit code and what it wrote to both outputs."""
+    def execute(self, instance: str, command: Sequence[str], *, seconds: float) -> tuple[int, str, str]:
+        """Run a command in a host; its exit code and what it wrote to its outputs."""
         body = {
             "command": list(command),
             "wait-for-websocket": False,
@@ -102,12 +102,14 @@ class Lxd:
         }
         operation = self.post("instances", instance, "exec", body=body, seconds=seconds)
         outcome = operation["metadata"]
-        said = []
-        for address in outcome.get("output", {}).values():
+        said = {"1": "", "2": ""}
+        for descriptor, address in outcome.get("output", {}).items():
             name = address.rsplit("/", 1)[1]
-            said.append(self._node(("instances", instance, "logs", name)).get(is_api=False).text)
+            said[descriptor] = (
+                self._node(("instances", instance, "logs", name)).get(is_api=False).text.strip()
+            )
             self.delete("instances", instance, "logs", name)
-        return int(outcome["return"]), "".join(said).strip()
+        return int(outcome["return"]), said["1"], said["2"]
 
     def read_file(self, instance: str, path: str) -> str | None:
         """A file of a host, None where it does not exist."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ class CommandFailed(FlashtierError):
 
 def run(command: Sequence[str], *, seconds: float = 30, allowed: Sequence[int] = (0,)) -> str:
     """The command's standard output. It has a session of its own: a Ctrl-C, or the end of the caller,
-    spares it.
+    spares it. Its environment has nothing of Pulumi's, who puts the decrypted configuration there.
 
     Raises `CommandFailed` after `seconds` or on a code that is not `allowed`.
     """
@@ -31,6 +32,7 @@ def run(command: Sequence[str], *, seconds: float = 30, allowed: Sequence[int] =
             timeout=seconds,
             check=False,
             start_new_session=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")},
         )
     except FileNotFoundError as error:
         raise CommandFailed(command, None, f"is not installed ({error.filename}); run tools/setup") from error

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tests.drills.living import bring_up
+from tests.drills.verifier import Verifier
 
 FIGURES = pytest.StashKey[list[str]]()
 
@@ -70,3 +73,11 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def draw(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(request.config.option.seed)  # noqa: S311 - what breaks when, no secret
+
+
+@pytest.fixture(scope="session")
+def verifier(stack: str, figure: Callable[[str], None]) -> Iterator[Verifier]:
+    """The stack, brought up where it is not as declared, and its verification."""
+    made = bring_up(stack, figure)
+    yield made
+    made.close()

@@ -30,7 +30,7 @@ class Process:
         words = [Path(word).name for word in self.arguments[:3]]
         if words[0] == "make":
             return "make"
-        if words[0] == "pulumi":
+        if words[0] == "pulumi" and "up" in self.arguments:  # others ask for an output, here and there
             return "pulumi"
         if "infra.local.provider" in self.arguments:
             return "provider"

@@ -96,18 +96,16 @@ def kill(
         born = run.seconds
         while run.running() and victim is not None and run.seconds < born + moment:
             time.sleep(0.02)
-        scope = f"{kind} and its group" if whole_group else kind
+        # Where that one has done its work sooner than in the measured run, what is at work now is killed.
+        alive = [process for process in run.tree() if process.kind in KINDS]
+        victim = next((process for process in alive if process.kind == kind), alive[-1] if alive else None)
+        assert victim is not None, f"the run ended by itself before its {kind}; {run.tail()}"
+        scope = f"{victim.kind} and its group" if whole_group else victim.kind
         what = f"kill {number}: {scope}, {run.seconds:.1f} s after the start"
         doing = last_task(run.text())
-        if victim is not None and run.running():
-            # Kinds are seen anew: the same kind may have had several processes one after the other.
-            victim = run.of_kind(kind) or victim
-            send_kill(victim, whole_group)
-        if kind != "make" or not whole_group:
-            # Killed alone, make leaves its children to the lock's watcher; the next run waits for that one.
-            code = run.wait(END) if kind != "make" else run.make.wait(10)
-        else:
-            code = run.make.wait(10)
+        send_kill(victim, whole_group)
+        # A killed make leaves its children to the lock's watcher, and the next run waits for that one.
+        code = run.make.wait(10) if victim.kind == "make" else run.wait()
         figure(f"{what}: exit code {code}, at `{doing}`")
         return code != 0
 

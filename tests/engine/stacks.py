@@ -112,7 +112,7 @@ class Engine:
             ["findmnt", "--list", "--noheadings", "--output=TARGET"],
             ["find", f"/dev/flashtier/{self.stack}", f"/run/flashtier/{self.stack}"],
             ["find", str(self.base / "state" / self.stack / "volumes")],
-            ["ps", "-ww", "-eo", "args"],
+            ["ps", "-ww", "-C", "nbdkit,nbdfuse,dnsmasq,lxd", "-o", "args"],
         ]
         marks = (f"flashtier-{self.stack}", f"ft-{self.stack}", f"/{self.stack}/", self.subnet())
         found = []

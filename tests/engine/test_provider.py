@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from google.rpc import status_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from stacks import BASE
 
 from infra.local import routes
 from infra.local.provider.marshalling import UNKNOWN, from_wire
@@ -30,6 +32,8 @@ VOLUME = {
     "file": "/srv/engp/db1-flash.img",
     "link": "/dev/flashtier/engp/db1-flash",
     "bound": True,
+    "protected": True,
+    "acceptBlank": False,
 }
 INSTANCE = {
     "stack": STACK,
@@ -44,6 +48,7 @@ INSTANCE = {
     "user": "operator",
     "authorizedKeys": ["ssh-ed25519 AAAA me"],
     "running": True,
+    "intact": True,
 }
 NETWORK = {
     "stack": STACK,
@@ -123,7 +128,7 @@ def test_unknown_values_of_a_preview_pass(provider: Any) -> None:
     assert set(failures) == {"vcpus"}
 
 
-def test_what_would_lose_data_is_refused(provider: Any) -> None:
+def test_what_would_lose_data_is_refused(provider: Any, tmp_path: Path) -> None:
     moved = {
         **VOLUME,
         "uuid": VOLUME["uuid"].replace("2", "3"),
@@ -135,7 +140,10 @@ def test_what_would_lose_data_is_refused(provider: Any) -> None:
         "has 3 GiB and cannot shrink"
         in check(provider, "Volume", {**VOLUME, "sizeGib": 2}, VOLUME)["sizeGib"]
     )
-    assert check(provider, "Volume", {**VOLUME, "sizeGib": 4}, VOLUME) == {}
+    file = tmp_path / "x.img"
+    file.touch()
+    there = {**VOLUME, "file": str(file)}
+    assert check(provider, "Volume", {**there, "sizeGib": 4}, there) == {}
 
 
 def test_a_range_that_is_taken_is_refused(provider: Any) -> None:
@@ -194,6 +202,40 @@ def test_the_schema_says_the_same_as_diff(provider: Any) -> None:
             assert replaces == said.endswith("A change replaces the resource."), (kind, name, said)
             if said.endswith("A change is refused."):
                 assert name in check(provider, kind, changed, inputs)
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_missing_file_is_drift_and_only_an_unprotected_one_is_made_again(
+    provider: Any, protected: bool
+) -> None:
+    file = BASE / STACK / "db1-flash.img"
+    properties = wire(
+        {**VOLUME, "sizeGib": 1, "file": str(file), "protected": protected, "acceptBlank": False}
+    )
+    known = {"id": "x", "urn": urn("Volume")}
+    made = provider.Create(provider_pb2.CreateRequest(urn=urn("Volume"), properties=properties), timeout=60)
+    device = from_wire(made.properties)["device"]
+    try:
+        subprocess.run(["losetup", "--detach", device], check=True, timeout=10)
+        file.unlink()
+        read = provider.Read(
+            provider_pb2.ReadRequest(**known, inputs=properties, properties=made.properties), timeout=30
+        )
+        assert from_wire(read.inputs) == {**from_wire(properties), "bound": False}
+        request = provider_pb2.CheckRequest(urn=urn("Volume"), news=properties, olds=read.inputs)
+        failures = provider.Check(request, timeout=20).failures
+        assert [failure.property for failure in failures] == (["file"] if protected else [])
+        if not protected:
+            update = provider_pb2.UpdateRequest(
+                **known, olds=made.properties, old_inputs=read.inputs, news=properties
+            )
+            provider.Update(update, timeout=60)
+            assert file.stat().st_size == 1 << 30
+    finally:
+        provider.Delete(
+            provider_pb2.DeleteRequest(**known, properties=properties, old_inputs=properties), timeout=60
+        )
+    assert not file.exists()
 
 
 def test_secrets_and_unknowns_are_unwrapped() -> None:

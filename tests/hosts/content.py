@@ -103,8 +103,8 @@ def _difference(wanted: str, told: Told) -> str:
     if "text" not in told:
         return ""
     expected, found = wanted.splitlines(), told["text"].splitlines()
-    added = [line for line in found if line not in expected][:2]
-    gone = [line for line in expected if line not in found][:2]
+    added = [line for line in found if line not in expected][:4]
+    gone = [line for line in expected if line not in found][:4]
     parts = [f"; has {' / '.join(map(repr, added))}"] if added else []
     parts += [f"; lacks {' / '.join(map(repr, gone))}"] if gone else []
     return "".join(parts) or "; the order of lines or the end of the file"

@@ -179,13 +179,17 @@ MAY_BE_MISSING = {
 }
 
 OF_SERVICES: dict[str, dict[str, Expected]] = {
-    "https": {"/etc/haproxy/haproxy.cfg": _template("haproxy/haproxy.cfg.j2")},
+    "https": {
+        "/etc/haproxy/haproxy.cfg": _template("haproxy/haproxy.cfg.j2"),
+        "/etc/systemd/system/haproxy.service.d/flashtier.conf": _template("haproxy/unit.conf.j2"),
+    },
     "web": {
         "/etc/logrotate.d/nginx": _template("nginx/logrotate.j2"),
         "/etc/nginx/nginx.conf": _template("nginx/nginx.conf.j2"),
         "/etc/photo-api/environment": _template("app/environment.j2"),
         "/etc/systemd/system/logrotate.timer.d/flashtier.conf": _template("nginx/logrotate.timer.j2"),
         "/etc/systemd/system/photo-api.service": _template("app/photo-api.service.j2"),
+        "/etc/systemd/system/nginx.service.d/flashtier.conf": _template("nginx/unit.conf.j2"),
         "/etc/systemd/system/photo-api.socket": _template("app/photo-api.socket.j2"),
         **{
             f"/etc/photo-api/credentials/{name}": ("0400", "root:root", Secret(secret))

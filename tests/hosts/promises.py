@@ -111,9 +111,10 @@ UNITS_OF_SERVICES = {
 }
 #: Units of packages to which a role adds something.
 CHANGED_UNITS = {
+    "https": ["haproxy.service"],
     "node_exporter": ["prometheus-node-exporter.service"],
     "prometheus": ["prometheus.service"],
-    "web": ["logrotate.timer"],
+    "web": ["logrotate.timer", "nginx.service"],
 }
 #: Names of daemons that belong to some tier; outside it they neither run nor start at boot.
 DAEMONS = (

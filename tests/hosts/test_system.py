@@ -28,10 +28,18 @@ def test_no_other_setting_of_the_network_was_changed(
     check.equal(f"{declared.name}: kernel settings that nobody declared", {}, others)
 
 
-def test_what_the_platform_cannot_do_is_said(contract: Contract, check: Check) -> None:
-    for entry in contract.unsupported:
-        check.unsupported(f"unsupported.{entry.host}.{entry.what}", entry.why)
-        check.true(f"{entry.host}: {entry.what} has a reason", bool(entry.why.strip()))
+def test_what_the_platform_cannot_do_is_so_and_is_said(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    """Every exemption holds on its host: what the kernel would allow there is none, and the reverse."""
+    name = declared.name
+    reasons = {entry.what: entry.why for entry in contract.unsupported if entry.host == name}
+    for what, able in seen["abilities"].items():
+        check.equal(f"{name}: {what} is out of its reach", what in reasons, not able)
+    for what, why in reasons.items():
+        check.unsupported(f"unsupported.{name}.{what}", why)
+        check.true(f"{name}: {what} is something a host can be asked", what in seen["abilities"])
+        check.true(f"{name}: {what} has a reason", bool(why.strip()))
 
 
 def test_journal(declared: ContractHost, seen: Seen, check: Check) -> None:

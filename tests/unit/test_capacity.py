@@ -276,6 +276,17 @@ def test_instance_store_is_taken_for_the_storys_traffic_and_why() -> None:
     assert "gp3 lacks durable writes within 1 ms" in comparison.why
 
 
+def test_a_type_that_is_larger_than_the_load_takes_is_told() -> None:
+    def why(**values: Any) -> str:
+        environment = parsed(**values)
+        assert environment.traffic
+        return compare(environment, needs(environment.traffic)).why
+
+    assert "carries it, too" not in why()
+    says = "i8g.8xlarge carries it, too, at $2.7456 an hour in place of i8g.16xlarge at $5.4912"
+    assert why(database__instance_type="i8g.16xlarge").endswith(says)
+
+
 def test_gp3_is_taken_where_its_latency_is_allowed() -> None:
     environment = parsed(traffic__durable_write_p99_ms=10)
     assert environment.traffic

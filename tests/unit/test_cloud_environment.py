@@ -84,9 +84,9 @@ DURABILITY: list[tuple[str, dict[str, Any], str, str]] = [
         "take gp3 or io2",
     ),
     (
-        "one member, asynchronous",
+        "two members, asynchronous",
         {
-            "database__members": 1,
+            "database__members": 2,
             "durability__synchronous_mode": "asynchronous",
             "durability__synchronous_mode_strict": False,
         },

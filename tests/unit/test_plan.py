@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from aws_environments import STACKS, aws_environment, changed, on_ebs, parsed
-from declared import local_environment
+from declared import TREE, local_environment
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,6 +25,7 @@ from infra.declared import read_environment
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from ops import cli, plan, plan_view
+from ops.plan_command import PIPE_WIDTH
 
 TODAY = date(2026, 11, 25)
 
@@ -101,6 +102,11 @@ def test_the_loss_of_a_zone() -> None:
     assert lost["carries_peak"]
     small = plan.make("prod", parsed(web__count=8), TODAY).report["zone_loss"]
     assert (small["web_left"], small["carries_peak"]) == (5, False)
+    # Two of three members in one zone: if it goes, one is left, and no standby is there to wait for.
+    two = changed(on_ebs("io2"), aws__zones=["us-east-1a", "us-east-1b"], aws__nat_gateways=1, web__count=12)
+    halved = plan.make("prod", parsed_of(two), TODAY).report["zone_loss"]
+    assert (halved["members_left"], halved["writes_go_on"]) == (1, False)
+    assert (halved["control_left"], halved["etcd_majority"]) == (1, False)
     dev = plan.make("dev", parsed("dev"), TODAY).report["zone_loss"]
     keys = ("planned_for", "carries_peak", "writes_go_on", "etcd_majority")
     assert {key: dev[key] for key in keys} == dict.fromkeys(keys, False)
@@ -257,6 +263,15 @@ def test_a_settings_file_without_an_environment_is_one_line(tmp_path: Path, text
         read_environment("unit", path)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_page_on_plans_shows_what_is_printed() -> None:
+    page = (TREE / "docs/tasks/plan.md").read_text()
+    shown = page.split("```\n")[1].splitlines()
+    day = date.fromisoformat(shown[0].split()[-1])
+    out = StringIO()
+    plan_view.show(plan.make("prod", parsed(), day).report, Console(file=out, width=PIPE_WIDTH))
+    assert shown == [line.rstrip() for line in out.getvalue().rstrip().splitlines()]
 
 
 class Config:

@@ -17,6 +17,8 @@ from infra.local.provider.schema import InstanceInputs
 BOOT = 120
 UNPACK = 300
 STOP = 30
+#: What coreutils' `timeout` ends with.
+_TIMED_OUT = 124
 
 FIRST_BOOT = "/usr/local/lib/flashtier/first-boot"
 AUTHORIZED_KEYS = "/etc/flashtier/authorized_keys"
@@ -45,11 +47,11 @@ class Instance(Resource[InstanceInputs]):
                 lxd.post("instances", body=_body(inputs), seconds=UNPACK)
         else:
             refuse_foreign("host", inputs.name, found, inputs.stack)
-            self._configure(lxd, inputs, found)
         try:
+            if found is not None:
+                self._configure(lxd, inputs, found)
             start(lxd, inputs.name)
-            self._set_up(lxd, inputs)
-            key = _host_key(lxd, inputs.name)
+            key = _set_up(lxd, inputs)
         except FlashtierError as error:
             raise Incomplete(self.identity(inputs), f"host {inputs.name}: {error}") from error
         return {"sshHostKey": key}
@@ -69,17 +71,6 @@ class Instance(Resource[InstanceInputs]):
         if found["devices"].get("eth0") != declared["devices"]["eth0"] and found["status"] == "Running":
             # It may hold an address that was set by hand, and would keep it as long as its lease.
             lxd.execute(inputs.name, ["networkctl", "reconfigure", "eth0"], seconds=BOOT)
-
-    def _set_up(self, lxd: Lxd, inputs: InstanceInputs) -> None:
-        await_boot(lxd, inputs.name)
-        lxd.make_directory(inputs.name, "/etc/flashtier", "0755")
-        lxd.write_file(
-            inputs.name, AUTHORIZED_KEYS, "".join(f"{key}\n" for key in inputs.authorized_keys), "0600"
-        )
-        # Idempotent, so it simply runs: a killed run cannot leave it half done for ever.
-        code, said = lxd.execute(inputs.name, [FIRST_BOOT, inputs.user], seconds=BOOT)
-        if code != 0:
-            raise FlashtierError(f"{FIRST_BOOT} {inputs.user} ended with {code}: {said or 'it said nothing'}")
 
     def read(self, inputs: InstanceInputs) -> Found | None:
         if self.lxd().get("projects", inputs.project) is None:
@@ -207,7 +198,39 @@ def stop(lxd: Lxd, name: str) -> None:
 
 
 def await_boot(lxd: Lxd, name: str) -> None:
-    lxd.poll("systemd has finished booting", lambda: _booted(lxd, name), seconds=BOOT)
+    _once_booted(lxd, name, ":")
+
+
+def _set_up(lxd: Lxd, inputs: InstanceInputs) -> str:
+    """Make the operator's account; the host's public SSH key."""
+    lxd.make_directory(inputs.name, "/etc/flashtier", "0755")
+    keys = "".join(f"{key}\n" for key in inputs.authorized_keys)
+    lxd.write_file(inputs.name, AUTHORIZED_KEYS, keys, "0600")
+    # Idempotent, so it simply runs: a killed run cannot leave it half done for ever.
+    said = _once_booted(lxd, inputs.name, f'{FIRST_BOOT} "$0" >&2 && cat {HOST_KEY}', inputs.user)
+    return _key(said)
+
+
+def _once_booted(lxd: Lxd, name: str, script: str, *arguments: str) -> str:
+    """Wait for the end of the host's boot and run a shell script there; its standard output.
+
+    In one command, because each costs LXD several processes, on a machine that is busy with booting.
+    `degraded` is a finished boot too: which units failed is verified later, with their names.
+    """
+    boot = (
+        'until state=$(systemctl is-system-running --wait 2>/dev/null) || [ "$state" = degraded ]; '
+        f"do sleep 0.2; done; {script}"
+    )
+    command = ["timeout", str(BOOT), "sh", "-c", boot, *arguments]
+    code, said, complaint = lxd.execute(name, command, seconds=BOOT + STOP)
+    if code == _TIMED_OUT:
+        raise FlashtierError(
+            f"systemd has not finished booting after {BOOT} seconds; see `lxc console {name}`"
+        )
+    if code != 0:
+        shown = " ".join([script.split()[0], *arguments])
+        raise FlashtierError(f"`{shown}` ended with {code} in it: {complaint or said or 'it said nothing'}")
+    return said
 
 
 def _status(lxd: Lxd, name: str) -> str:
@@ -215,12 +238,6 @@ def _status(lxd: Lxd, name: str) -> str:
     if found is None:
         raise FlashtierError("it was removed meanwhile; run it again")
     return str(found["status"])
-
-
-def _booted(lxd: Lxd, name: str) -> bool:
-    """`degraded` is a finished boot too: which units failed is verified later, with their names."""
-    _, said = lxd.execute(name, ["systemctl", "is-system-running"], seconds=BOOT)
-    return said in ("running", "degraded")
 
 
 def _operator(lxd: Lxd, name: str) -> str:
@@ -236,7 +253,12 @@ def _host_key(lxd: Lxd, name: str) -> str:
     text = lxd.read_file(name, HOST_KEY)
     if not text:
         raise FlashtierError(f"{HOST_KEY} does not exist: its first boot made no SSH host key")
-    return " ".join(text.split()[:2])
+    return _key(text)
+
+
+def _key(line: str) -> str:
+    """Type and key, without the comment."""
+    return " ".join(line.split()[:2])
 
 
 def _number(text: str | None) -> int:

@@ -9,6 +9,7 @@ PARTS = (
     system.identity,
     system.capacity,
     system.kernel,
+    system.abilities,
     system.journal,
     system.packages,
     storage.devices,

@@ -28,8 +28,7 @@ ROOTS = (
 )  # fmt: skip
 #: Releases of the app are held against their own checksums elsewhere.
 LEFT_OUT = ("/opt/photo-api/releases",)
-#: Of a home only what a login reads.
-HOMES = ("/root", "/home")
+#: Of a home, /root or /home/<account>, only what a login reads counts: hidden files but for these.
 HISTORY = (".ansible", ".cache", ".local", ".bash_history", ".lesshst", ".viminfo", ".psql_history",
            ".python_history", ".wget-hsts", ".sudo_as_admin_successful")  # fmt: skip
 #: Caches that programs write beside what they read.
@@ -96,12 +95,11 @@ def walk():
     yield "/", os.lstat("/")
     for root in ("/usr", *ROOTS):
         for folder, folders, names in os.walk(root):
-            at_home = folder.startswith(HOMES) and folder.count("/") in (1, 2)
+            at_home = folder == "/root" or (folder.startswith("/home/") and folder.count("/") == 2)
             for name in [*folders, *names]:
                 path = f"{folder}/{name}"
                 skipped = path in LEFT_OUT or any(fnmatch.fnmatch(path, cache) for cache in CACHES)
-                in_home = path.startswith("/root/") or folder.count("/") >= 2
-                if at_home and in_home and (name in HISTORY or not name.startswith(".")):
+                if at_home and (name in HISTORY or not name.startswith(".")):
                     skipped = True
                 status = None if skipped else os.lstat(path)
                 if skipped or (stat.S_ISDIR(status.st_mode) and status.st_dev != device and root != "/run"):

@@ -32,6 +32,14 @@ def identity(question):
 
 
 def resolved(name):
+    """Addresses of a name; none where it has none."""
+    try:
+        return addresses(name)
+    except socket.gaierror:
+        return []
+
+
+def addresses(name):
     return sorted({entry[4][0] for entry in socket.getaddrinfo(name, None, socket.AF_INET)})
 
 
@@ -47,6 +55,23 @@ def capacity(question):
 def kernel(question):
     return {
         name: " ".join(read(f"/proc/sys/{name.replace('.', '/')}").split()) for name in question["sysctls"]
+    }
+
+
+#: linux/capability.h
+CAP_SYS_TIME = 25
+
+
+def abilities(question):
+    """What a root process of this host could do if it wanted to: the kernel is asked, nothing is changed."""
+    bounds = next(line for line in read("/proc/self/status").splitlines() if line.startswith("CapBnd:"))
+    queues = list(pathlib.Path("/sys/block").glob("*/queue"))
+    return {
+        "vm_sysctl": os.access("/proc/sys/vm/swappiness", os.W_OK),
+        "io_scheduler": any(os.access(queue / "scheduler", os.W_OK) for queue in queues),
+        "read_ahead": any(os.access(queue / "read_ahead_kb", os.W_OK) for queue in queues),
+        "watchdog": pathlib.Path("/dev/watchdog").exists(),
+        "set_clock": bool(int(bounds.split()[1], 16) >> CAP_SYS_TIME & 1),
     }
 
 

@@ -1,0 +1,136 @@
+"""Contracts in which one declared value is another: what a verification must notice."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from infra import authority
+from infra.contract import Contract
+from tests.hosts.facts import ANNOTATIONS, NAMED, declared_facts
+
+Path = tuple[str | int, ...]
+
+#: The words that some fields may hold; the first that differs from the declared one is taken.
+WORDS = {
+    "tier": ("edge", "web", "database", "control"),
+    "volume_class": ("flash", "network"),
+    "protocol": ("udp", "tcp"),
+    "what": ("vm_sysctl", "io_scheduler", "read_ahead", "watchdog", "set_clock"),
+    "mode": ("0755", "0700"),
+    "service": ("s3", "web", "ssh"),
+}
+PLACED = "hosts.placements.volume"
+#: Fields with only one possible value: another one is no contract, and whoever reads it is told so.
+FIXED = frozenset({"version", "platform"})
+
+
+@dataclass(frozen=True)
+class Altered:
+    """One leaf has another value: `facts` are the keys that it changed; `renamed`: it was an entry's name."""
+
+    path: Path
+    field: str
+    before: Any
+    after: Any
+    facts: frozenset[str]
+    renamed: bool
+
+
+def leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(tree, list):
+        for index, item in enumerate(tree):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, tree
+
+
+def dotted(path: Path) -> str:
+    return ".".join(str(step) for step in path)
+
+
+def field_of(path: Path) -> str:
+    """The path without positions: `hosts.volumes.uuid`."""
+    return ".".join(step for step in path if isinstance(step, str))
+
+
+def is_annotation(path: Path) -> bool:
+    names = [step for step in path if isinstance(step, str)]
+    kind = NAMED.get(names[-2], (names[-2], ()))[0] if len(names) > 1 else ""
+    return (f"{kind}.{names[-1]}" if kind else names[-1]) in ANNOTATIONS
+
+
+def replaced(tree: Any, path: Path, value: Any) -> Any:
+    """A copy of `tree` with another value at `path`."""
+    changed = copy.deepcopy(tree)
+    at = changed
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    return changed
+
+
+def other(field: str, value: Any, tree: Any) -> Any:
+    """Another value of the same kind: a neighbour rather than nonsense, so that only a comparison notices."""
+    name = field.rpartition(".")[2]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if name in WORDS:
+        return next(word for word in WORDS[name] if word != value)
+    if name in ("source", "destination", "host", "primary") and not value.startswith("/"):
+        return next(host["name"] for host in reversed(tree["hosts"]) if host["name"] != value)
+    if name == "uuid":
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, value))
+    if name == "ca_certificate":
+        return authority.certificate("another", authority.new_key())
+    if re.fullmatch(r"[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+", value):
+        return value.rpartition(".")[0] + ".222"
+    if name == "cidr":
+        return str(value).replace("/24", "/23")
+    if name == "value" and (match := re.match(r"-?[0-9]+", value)):
+        return f"{int(match[0]) + 1}{value[match.end() :]}"
+    if value in ("on", "off"):
+        return "off" if value == "on" else "on"
+    return f"{value}x"
+
+
+def neighbour(tree: Any, path: Path, volume: str) -> str:
+    """Another volume of the same host."""
+    return str(next(one["name"] for one in tree["hosts"][path[1]]["volumes"] if one["name"] != volume))
+
+
+def alterations(contract: Contract) -> Iterator[Altered]:
+    """One for each leaf of the contract that says something about hosts and can have another value."""
+    tree = json.loads(contract.model_dump_json())
+    facts = declared_facts(contract)
+    for path, value in leaves(tree):
+        field = field_of(path)
+        if is_annotation(path) or field in FIXED:
+            continue
+        after = other(field, value, tree) if field != PLACED else neighbour(tree, path, value)
+        changed = declared_facts(parsed(replaced(tree, path, after)))
+        differing = {key for key in {*facts, *changed} if facts.get(key) != changed.get(key)}
+        renamed = set(facts) != set(changed)
+        yield Altered(path, field, value, after, frozenset(differing), renamed)
+
+
+def parsed(tree: Any) -> Contract:
+    return Contract.from_json(json.dumps(tree))
+
+
+def doctored(contract: Contract, altered: list[Altered]) -> Contract:
+    """The contract with all of these."""
+    tree = json.loads(contract.model_dump_json())
+    for one in altered:
+        tree = replaced(tree, one.path, one.after)
+    return parsed(tree)

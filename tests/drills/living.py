@@ -1,0 +1,76 @@
+"""The drill's own stack, up, configured and verified before anything is broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+
+from infra import stack as outputs
+from infra.contract import Contract
+from infra.errors import FlashtierError
+from infra.paths import ROOT
+from tests.drills.verifier import Verifier
+
+INVENTORY = "ansible/inventory.pulumi_stack.yml"
+
+
+def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
+    """Run a command of the kit for the stack; its output, which a failure tells."""
+    done = subprocess.run(
+        arguments,
+        cwd=ROOT,
+        env={**os.environ, "FLASHTIER_STACK": stack},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+    return done.stdout
+
+
+def playbook(stack: str, *arguments: str) -> str:
+    return command(stack, "ansible-playbook", "-i", INVENTORY, "ansible/site.yml", *arguments)
+
+
+def contract_of(stack: str) -> Contract | None:
+    """The contract of a stack that was brought up; None of one that was not."""
+    outputs.forget()
+    try:
+        return outputs.read_contract(stack)
+    except FlashtierError:
+        return None
+
+
+def bring_up(stack: str, say: Callable[[str], None]) -> Verifier:
+    """The stack as declared, whatever an earlier drill left of it; one that verifies is taken as it is."""
+    contract = contract_of(stack)
+    if contract is not None:
+        verifier = Verifier(contract)
+        faults = verifier.run().faults
+        if not faults:
+            return verifier
+        say(f"stack {stack} is not as declared, so it is brought up again: {faults[0]}")
+    command(stack, "flashtier", "secrets", "-s", stack)
+    command(stack, "pulumi", "up", "-s", stack, "--refresh", "--yes", "--skip-preview", "--non-interactive")
+    playbook(stack)
+    contract = contract_of(stack)
+    assert contract is not None
+    verifier = Verifier(contract)
+    outcome = verifier.run()
+    assert not outcome.faults, "\n".join(outcome.faults)
+    return verifier
+
+
+class Timer:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def __str__(self) -> str:
+        return f"{time.monotonic() - self._started:.0f} s"

@@ -1,0 +1,58 @@
+"""What a playbook run says that it changed, by host, task and item."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from infra.paths import ROOT
+from tests.drills.living import INVENTORY
+
+#: (host, task with its role, item): one thing that a run changed or would change.
+Changed = tuple[str, str, str]
+DEADLINE = 1800
+
+
+def changed(stack: str, *arguments: str) -> set[Changed]:
+    """Run the playbook, and tell what it reported as changed. A failed run fails with its first fault."""
+    done = subprocess.run(
+        ["ansible-playbook", "-i", INVENTORY, "ansible/site.yml", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "FLASHTIER_STACK": stack, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    # Warnings may stand before the one document.
+    report = json.loads(done.stdout[done.stdout.index("{\n") :])
+    faults = [
+        f"{host}: {task}: {result.get('msg')}"
+        for host, task, result in results(report)
+        if result.get("failed")
+    ]
+    assert done.returncode == 0, "\n".join(faults[:5]) or done.stderr[-2000:]
+    return {(host, task, item) for host, task, result in results(report) for item in changed_items(result)}
+
+
+def results(report: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for play in report["plays"]:
+        for task in play["tasks"]:
+            for host, result in task["hosts"].items():
+                yield host, task["task"]["name"], result
+
+
+def changed_items(result: dict[str, Any]) -> Iterator[str]:
+    """The items of a loop that changed; "" stands for a task without one."""
+    if not isinstance(result.get("results"), list):
+        if result.get("changed"):
+            yield ""
+        return
+    for number, one in enumerate(result["results"]):
+        if one.get("changed"):
+            label = one.get("_ansible_item_label", one.get("item", number))
+            yield json.dumps(label, sort_keys=True, default=str)
