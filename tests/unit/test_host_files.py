@@ -428,6 +428,11 @@ def test_each_entry_is_compared_with_its_own_unit_and_notifies_its_own_handlers(
     assert answer["notify"] == ["Restart a", "Restart b"]
 
 
+def test_an_entry_may_notify_nobody(tmp_path: Path, host: Path) -> None:
+    answer = keep(tmp_path, entry(host / "file", content="x", notify=[]), notify=["Restart it"])
+    assert (answer["changed"], answer["notify"]) == (True, [])
+
+
 def test_a_new_file_is_no_old_debt(tmp_path: Path, host: Path) -> None:
     systemctl(tmp_path, ("active", 100, 100))
     answer = keep(tmp_path, entry(host / "file", content="x", unit="it.service", notify=["Restart it"]))

@@ -103,6 +103,7 @@ def unit(**more: str) -> str:
         ({"UnitFileState": ""}, True),
         ({"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}, True),
         ({"LoadState": "masked", "UnitFileState": "masked"}, True),
+        ({"LoadState": "bad-setting"}, True),
         ({"NeedDaemonReload": "yes"}, True),
     ],
 )
@@ -120,7 +121,9 @@ def test_a_unit_is_idle_if_something_is_left_to_do(tmp_path: Path, state: dict[s
     assert told["units"]["other.service"]["active"] == state.get("ActiveState", "active")
 
 
-@pytest.mark.parametrize("answer", ["exit 1", "true", "echo LoadState=loaded"])
+@pytest.mark.parametrize(
+    "answer", ["exit 1", "true", "echo LoadState=loaded", "echo a=b; echo; echo c=d; exit 1"]
+)
 def test_a_systemd_that_does_not_tell_of_each_unit_is_refused(tmp_path: Path, answer: str) -> None:
     program(tmp_path, "systemctl", answer)
     refused = look(tmp_path, units=["a.service", "b.service"])

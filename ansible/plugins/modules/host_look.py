@@ -54,8 +54,9 @@ EXAMPLES = r"""
 RETURN = r"""
 paths:
   description: >-
-    For each name exists and, where it does, type (file, directory, link, block, other), mode, owner, group,
-    uid, gid, size, mtime, target (of a link), device (the number of its file system) and rdev (of a device).
+    For each name exists and, where it does, type (file, directory, link, block, other), mode, owner,
+    group, uid, gid, size, mtime, target (of a link), device (the number of its file system) and rdev (of
+    a device).
   returned: always
   type: dict
 contents:
