@@ -23,6 +23,9 @@ def clear(stack: str) -> Iterator[str]:
     """Clear it; a line for each thing."""
     yield from _servers(stack)
     yield from _loops(stack)
+    for link in sorted(names.link_directory(stack).glob(".*.new")):  # see `_point` of the provider's volume
+        link.unlink()
+        yield f"the unfinished link {link}"
 
 
 def _servers(stack: str) -> Iterator[str]:

@@ -157,14 +157,17 @@ def test_the_release_is_whole_and_serves(inside: Inside, before: dict[str, str],
     said = inside.run(host, f"cat {before['release']}/.complete; ls {before['release']}")
     assert said.splitlines()[0] == Path(before["release"]).name
     assert "wheels" not in said.splitlines()[1:]
-    assert (
-        inside.run(
-            host,
-            "curl --silent --unix-socket /run/photo-api/photo-api.sock http://localhost/readyz -o /dev/null "
-            "--write-out '%{http_code}'",
-        )
-        == "200"
-    )
+    asked = """
+    cd / && /usr/bin/python3 - <<'EOF'
+import http.client, socket
+connection = http.client.HTTPConnection("localhost", timeout=20)
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect("/run/photo-api/photo-api.sock")
+connection.request("GET", "/readyz")
+print(connection.getresponse().status)
+EOF
+    """
+    assert inside.run(host, asked) == "200"
 
 
 def lose_the_certificate(inside: Inside) -> None:

@@ -109,6 +109,13 @@ def test_servers_of_a_volume_that_is_gone_end(stack: str) -> None:
     assert loops.backing_path(device) is None
 
 
+def test_a_link_that_was_being_set_goes(stack: str) -> None:
+    fresh = names.link_directory(stack) / ".db1-flash.new"
+    fresh.symlink_to("/dev/loop0")
+    assert list(clear(stack)) == [f"the unfinished link {fresh}"]
+    assert not fresh.is_symlink()
+
+
 def test_another_stack_is_left_alone(stack: str) -> None:
     file = volume(stack, "flash")
     devices = {again(file), again(file)}

@@ -81,7 +81,7 @@ def test_the_hash_covers_content_name_and_executable_bit(tmp_path: Path) -> None
     seen.add(recipe_hash(recipe))
     assert len(seen) == 4
 
-    (recipe / "__pycache__").mkdir()
+    (recipe / "__pycache__").mkdir(exist_ok=True)
     (recipe / "__pycache__" / "build.pyc").write_bytes(b"compiled")
     assert recipe_hash(recipe) in seen
 

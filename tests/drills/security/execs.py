@@ -30,7 +30,7 @@ POLL = 3.0
 
 
 class Shown(NamedTuple):
-    """A secret in a process's arguments or environment. `program` is the first argument's base name."""
+    """A secret in a process's arguments or environment. `program` is what runs: not its interpreter."""
 
     where: str
     program: str
@@ -99,11 +99,18 @@ class Execs:
             environment = Path(f"/proc/{process}/environ").read_bytes()
         except OSError:
             return False
-        program = Path(os.fsdecode(arguments.split(b"\0", 1)[0]) or "?").name
+        program = program_of(os.fsdecode(arguments).split("\0"))
         for where, text in (("arguments", arguments), ("environment", environment)):
             for secret in self._finder.names(text):
                 self.shown[Shown(where, program, secret)] += 1
         return bool(arguments)
+
+
+def program_of(arguments: list[str]) -> str:
+    """The base name of what runs: not of the interpreters before it."""
+    names = [Path(word).name for word in arguments if word and not word.startswith("-")]
+    started = [name for name in names if not name.startswith(("env", "python", "sh", "bash"))]
+    return next(iter(started or names), "?")[:40]
 
 
 def settle() -> None:

@@ -9,42 +9,70 @@ import base64
 import json
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-#: Name of a secret -> the byte strings that give it away.
-Needles = dict[str, list[bytes]]
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+
+class Needles(dict[str, list[bytes]]):
+    """Name of a secret -> the byte strings that give it away. A failing test prints its arguments."""
+
+    def __repr__(self) -> str:
+        return f"<what gives away {', '.join(self)}>"
+
 
 #: Shorter forms would be found by accident.
 _SHORTEST = 16
 
 
 def needles(secrets: Mapping[str, str]) -> Needles:
-    return {name: forms(value) for name, value in secrets.items()}
+    return Needles({name: forms(value) for name, value in secrets.items()})
 
 
 def forms(value: str) -> list[bytes]:
     """Plain, escaped for JSON and shells, URL-encoded, hexadecimal and base64 at each of its three phases.
 
-    Of a text with several lines (a key in PEM) each line that is not a header counts as well: a program that
-    indents or joins lines still shows them.
+    Of a private key in PEM its number counts by itself, and each line that shows a part of it, however they
+    are joined and indented; the lines that every key begins with, or that its public half has, do not.
     """
-    plain = value.strip().encode()
+    text = value.strip()
+    plain = text.encode()
     found = {
         plain,
-        json.dumps(value.strip()).strip('"').encode(),
-        urllib.parse.quote(value.strip(), safe="").encode(),
-        urllib.parse.quote_plus(value.strip()).encode(),
-        plain.hex().encode(),
-        plain.hex().upper().encode(),
-        repr(value.strip()).strip("'\"").encode(),
+        json.dumps(text).strip('"').encode(),
+        repr(text).strip("'\"").encode(),
+        urllib.parse.quote(text, safe="").encode(),
+        urllib.parse.quote_plus(text).encode(),
+        *_hexadecimal(plain),
     }
     for phase in range(3):
         found |= _encoded(plain, phase)
-    if "\n" in value.strip():
-        found |= {line.encode() for line in value.split() if len(line) >= 40 and "-----" not in line}
-        found |= {body for line in value.split() if len(line) >= 40 for body in _encoded(line.encode(), 0)}
+    if "PRIVATE KEY-----" in text:
+        private = _number(plain)
+        found |= _hexadecimal(private)
+        for phase in range(3):
+            found |= _encoded(private, phase)
+        inside = [form for phase in range(3) for form in _encoded(private, phase)]
+        parts = {form[at : at + _SHORTEST] for form in inside for at in range(len(form) - _SHORTEST + 1)}
+        found |= {line.encode() for line in text.split() if any(part in line.encode() for part in parts)}
     return sorted(form for form in found if len(form) >= _SHORTEST)
+
+
+def _number(pem: bytes) -> bytes:
+    """What of a private key must stay secret, as it lies in the file's binary form."""
+    openssh = b"OPENSSH" in pem
+    load = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
+    key = load(pem + b"\n", password=None)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.private_bytes_raw()
+    assert isinstance(key, ec.EllipticCurvePrivateKey), f"no drill knows keys of type {type(key).__name__}"
+    return key.private_numbers().private_value.to_bytes(key.key_size // 8, "big")
+
+
+def _hexadecimal(plain: bytes) -> set[bytes]:
+    return {plain.hex().encode(), plain.hex().upper().encode()}
 
 
 def _encoded(plain: bytes, phase: int) -> set[bytes]:
@@ -67,16 +95,6 @@ class Finder:
         return {self._name[found] for found in self._any.findall(text)}
 
 
-def patterns(wanted: Needles) -> bytes:
-    """One a line, for `grep --fixed-strings --file=-`: the values then are in no command line."""
-    single = {form for all_forms in wanted.values() for form in all_forms if b"\n" not in form}
-    return b"\n".join(sorted(single)) + b"\n"
-
-
 def first_line(path: Path) -> str:
     """The first line of a file that holds one secret."""
     return path.read_text().split("\n", 1)[0].strip()
-
-
-def named(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -37,7 +37,8 @@ def run(
     seconds: float = 120,
     allowed: Sequence[int] = (0,),
 ) -> str:
-    """Standard output of a command at a place."""
+    """Standard output of a command at a place. What it reads may be secret: no trace shows it."""
+    __tracebackhide__ = True
     done = subprocess.run(
         [*place, *command],
         input=text if text is not None else b"",

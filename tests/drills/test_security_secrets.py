@@ -1,0 +1,351 @@
+"""No secret is where it does not belong: arguments, environments, output, logs, journals, files, the image.
+
+The values are read as the kit reads them, and looked for in every form (security/needles.py) during and after
+a whole run that has every task write its secrets anew. A canary that is planted in each kind of place shows
+that the search would have found them there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import stack as outputs
+from infra.contract import SECRET_NAMES, Contract
+from infra.local.image import ROOTFS, image_path
+from infra.paths import ROOT, cache_dir, passphrase_file, private_key, state_root
+from tests.drills.runs import environment
+from tests.drills.security.execs import Execs, Shown, settle
+from tests.drills.security.living import living
+from tests.drills.security.needles import Finder, Needles, needles
+from tests.drills.security.places import everywhere, host_places, on_host, run
+
+SEARCH = (Path(__file__).parent / "security" / "search.py").read_text()
+
+#: Seconds for each step of a run on a busy machine.
+STEP = 900
+
+#: Processes whose environment holds a secret, because the program takes it nowhere else. Only root and the
+#: account of the process can read it.
+ALLOWED_PROCESSES = {
+    # The S3 gateway reads its root account from flags or variables only.
+    ("environment", "versitygw", "s3_root_access_key"),
+    ("environment", "versitygw", "s3_root_secret_key"),
+    # Pulumi hands a program its configuration this way; what the program starts does not get it.
+    *(("environment", "pulumi-language-python-exec", name) for name in SECRET_NAMES),
+}
+
+Right = tuple[str, str, str]
+#: What files of a host may hold a secret: service -> path -> owner, group, mode.
+ALLOWED_FILES: dict[str, dict[str, Right]] = {
+    "ssh": {
+        # Made at first boot by `ssh-keygen -A`; the daemon uses the first only.
+        **{f"/etc/ssh/ssh_host_{kind}_key": ("root", "root", "0600") for kind in ("ed25519", "ecdsa", "rsa")},
+        "/etc/flashtier/tls/host.key": ("root", "ssl-cert", "0640"),
+    },
+    "web": {
+        f"/etc/photo-api/credentials/{name}": ("root", "root", "0400")
+        for name in ("database_password", "s3_access_key", "s3_secret_key")
+    }
+    # What systemd hands to the process, in memory that is not swapped: read by its account alone (an ACL).
+    | {
+        f"/run/credentials/photo-api.service/{name}": ("root", "root", "0440")
+        for name in ("database_password", "s3_access_key", "s3_secret_key")
+    },
+    "s3": {
+        "/etc/flashtier/s3/environment": ("root", "root", "0600"),
+        "/etc/flashtier/s3/s3cfg": ("root", "root", "0600"),
+        "/etc/flashtier/s3/iam/users.json": ("root", "versitygw", "0640"),
+        # The app's access key names whom the policy is about.
+        "/etc/flashtier/s3/policy.json": ("root", "root", "0600"),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def contract(stack: str) -> Contract:
+    return living(stack)
+
+
+@pytest.fixture(scope="module")
+def wanted(contract: Contract) -> Needles:
+    """All that must not be seen: the stack's secrets, its passphrase and the operator's key."""
+    values = dict(outputs.read_secrets(contract.stack))
+    values["passphrase"] = passphrase_file().read_text().strip()
+    values["operator_key"] = private_key(contract.stack).read_text()
+    return needles(values)
+
+
+def search(place: list[str], wanted: Needles, roots: list[str], skip: list[str]) -> dict[str, Any]:
+    __tracebackhide__ = True
+    forms = {name: [base64.b64encode(form).decode() for form in group] for name, group in wanted.items()}
+    asked = json.dumps({"forms": forms, "roots": roots, "skip": skip}).encode()
+    python = "python3" if place else sys.executable
+    answer: dict[str, Any] = json.loads(run(place, python, "-c", SEARCH, text=asked, seconds=STEP))
+    return answer
+
+
+def search_host(contract: Contract, host: str, wanted: Needles) -> dict[str, Any]:
+    return search(on_host(contract.stack, host), wanted, ["/"], ["/proc", "/sys"])
+
+
+def controller_places(stack: str) -> tuple[list[str], list[str]]:
+    """Where the kit, its tools and daemons write on the controller, and what is searched elsewhere."""
+    home = Path.home()
+    roots = [
+        *(state_root(), cache_dir(), ROOT, "/tmp", "/var/tmp", "/run", "/dev/shm", "/var/log", "/etc"),  # noqa: S108
+        *(home / name for name in (".pulumi", ".ansible", ".config", ".local", ".ssh", ".bash_history")),
+        "/var/lib/lxd",
+    ]
+    # Volumes are searched as the hosts mount them, their root disks as hosts, the image by itself.
+    modules = [str(cache_dir() / name) for name in ("go", "images")]  # downloaded, or built before any secret
+    lxd = [
+        f"/var/lib/lxd/{name}" for name in ("storage-pools", "containers", "devices", "shmounts", "images")
+    ]
+    volumes = [str(folder) for folder in state_root().glob("*/volumes")]
+    volumes += [str(folder) for folder in Path("/run/flashtier").glob("*/throttled/*/mount")]
+    volumes += [str(folder) for folder in Path("/var/tmp/flashtier-engine-tests").glob("*/state/*/volumes")]  # noqa: S108
+    other = [str(path) for path in state_root().iterdir() if path.name not in (stack, "pulumi", "log")]
+    return [str(root) for root in roots], [*modules, *lxd, *volumes, *other]
+
+
+@pytest.fixture(scope="module")
+def after_a_run(contract: Contract, wanted: Needles, figure: Callable[[str], None]) -> dict[str, Any]:
+    """What a whole run shows while each of its tasks has to write its secrets again."""
+    forget_secrets(contract)
+    finder, printed = Finder(wanted), {}
+    started = time.monotonic()
+    config = (
+        ["--config-file", os.environ["FLASHTIER_CONFIG_FILE"]]
+        if "FLASHTIER_CONFIG_FILE" in os.environ
+        else []
+    )
+    up = ["pulumi", "up", "--refresh", "--yes", "--skip-preview", "--non-interactive", "--debug", *config]
+    steps = {
+        "secrets": ["flashtier", "secrets", "-s", contract.stack],
+        "provision": [*up, "-s", contract.stack],
+        "configure": [
+            *(
+                "ansible-playbook",
+                "-vvv",
+                "--diff",
+                "-i",
+                "ansible/inventory.pulumi_stack.yml",
+                "ansible/site.yml",
+            )
+        ],
+        "inventory": ["ansible-inventory", "-i", "ansible/inventory.pulumi_stack.yml", "--list", "--export"],
+        "verify": ["pytest", "tests/hosts", "-q"],
+    }
+    canary = secrets.token_hex(16)
+    watched = Finder(Needles({**wanted, "canary": [canary.encode()]}))
+    with Execs(watched) as execs:
+        for name, command in steps.items():
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment(contract.stack),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=STEP,
+                check=False,
+            )
+            printed[name] = done.stdout
+            said = b"(hidden: it holds a secret)" if finder.names(done.stdout) else done.stdout[-3000:]
+            # What verification finds is not this drill's to judge, only what it prints.
+            good = done.returncode == 0 or (name, done.returncode) == ("verify", 1)
+            assert good, f"{name} ended with {done.returncode}: {said.decode(errors='replace')}"
+        for place in ([], on_host(contract.stack, contract.hosts[0].name)):
+            run(place, "sh", "-c", "sleep 0.2; : $0", canary)
+            run(place, "env", f"SECRET={canary}", "sleep", "0.2")
+        settle()
+    figure(
+        f"secrets: {len(wanted)} looked for in {execs.seen} started programs ({execs.missed} ended before "
+        f"they could be read) and {sum(map(len, printed.values())) >> 10} KiB of output"
+    )
+    figure(f"secrets: the run took {time.monotonic() - started:.0f} s")
+    return {"printed": printed, "shown": execs.shown}
+
+
+def forget_secrets(contract: Contract) -> None:
+    """So that the run writes them all: files removed, passwords of roles changed."""
+    tiers: dict[str, list[str]] = {"web": [], "control": [], "database": []}
+    for host in contract.hosts:
+        if host.tier in tiers and (host.tier != "control" or "s3" in host.services):
+            tiers[host.tier].append(host.name)
+    places = host_places(contract)
+    for paths, hosts in (
+        (list(ALLOWED_FILES["web"])[:3], tiers["web"]),
+        (list(ALLOWED_FILES["s3"]), tiers["control"]),
+    ):
+        everywhere({host: places[host] for host in hosts}, "rm", "-f", *paths)
+    change = "ALTER ROLE photos_app PASSWORD 'forgotten'; ALTER ROLE photos_owner PASSWORD 'forgotten'"
+    sql(contract, change)
+
+
+def sql(contract: Contract, text: str) -> str:
+    place = on_host(contract.stack, contract.database.primary)
+    return run(
+        place,
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-XAtq",
+        "-d",
+        "postgres",
+        "-f",
+        "-",
+        text=text.encode(),
+    )
+
+
+def test_a_run_prints_no_secret(after_a_run: dict[str, Any], wanted: Needles) -> None:
+    finder = Finder(wanted)
+    for step, text in after_a_run["printed"].items():
+        names, size = finder.names(text), len(text)
+        assert not names, f"{step} prints {sorted(names)}"
+        assert size, f"{step} has printed nothing: nothing was looked at"
+
+
+def test_the_run_wrote_every_secret_again(after_a_run: dict[str, Any], contract: Contract) -> None:
+    for host in contract.hosts:
+        paths = [path for service in host.services for path in ALLOWED_FILES.get(service, {})]
+        run(on_host(contract.stack, host.name), "ls", *paths)
+
+
+def test_no_process_shows_a_secret(after_a_run: dict[str, Any]) -> None:
+    shown: dict[Shown, int] = dict(after_a_run["shown"])
+    canaries = {where for where, _, secret in shown if secret == "canary"}  # noqa: S105
+    assert canaries == {"arguments", "environment"}, f"what is looked with sees only {canaries}"
+    found = {tuple(entry) for entry in shown if entry.secret != "canary"}  # noqa: S105
+    assert found <= ALLOWED_PROCESSES, f"secrets in processes: {sorted(found - ALLOWED_PROCESSES)}"
+    assert found == ALLOWED_PROCESSES, (
+        f"no longer true, so no longer allowed: {sorted(ALLOWED_PROCESSES - found)}"
+    )
+
+
+def test_hosts_hold_secrets_in_the_declared_files_only(
+    after_a_run: dict[str, Any], contract: Contract, wanted: Needles, figure: Callable[[str], None]
+) -> None:
+    searched = 0
+    for host in contract.hosts:
+        expected = {
+            path: right for service in host.services for path, right in ALLOWED_FILES.get(service, {}).items()
+        }
+        answer = search_host(contract, host.name, wanted)
+        found = {each["path"]: (each["owner"], each["group"], each["mode"]) for each in answer["files"]}
+        assert found == expected, f"{host.name}: files that hold a secret, with owner, group and mode"
+        assert answer["journal"] == [], f"{host.name}: secrets in the journal"
+        searched += answer["searched"]
+    figure(
+        f"secrets: {searched >> 20} MiB of files on {len(contract.hosts)} hosts and their journals searched"
+    )
+
+
+def test_the_controller_holds_secrets_in_the_declared_files_only(
+    after_a_run: dict[str, Any], contract: Contract, wanted: Needles, figure: Callable[[str], None]
+) -> None:
+    """The stack's state and configuration are encrypted: they hold none that can be seen."""
+    roots, skip = controller_places(contract.stack)
+    answer = search([], wanted, roots, skip)
+    named = {
+        each["path"]: (each["owner"], each["group"], each["mode"])
+        for each in answer["files"]
+        if each["secrets"] != ["private key"]
+    }
+    expected = {
+        str(path): ("root", "root", "0600") for path in (passphrase_file(), private_key(contract.stack))
+    }
+    assert named == expected, "files that hold one of the stack's secrets, with owner, group and mode"
+    figure(f"secrets: {answer['searched'] >> 20} MiB of files on the controller searched")
+    for folder in (state_root(), private_key(contract.stack).parent):
+        assert folder.stat().st_mode & 0o077 == 0, f"{folder}: others than its owner may look in"
+
+
+def test_history_holds_no_secret(wanted: Needles) -> None:
+    log = subprocess.run(
+        ["git", "log", "--all", "--patch", "--no-textconv", "--no-color"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=STEP,
+        check=True,
+    ).stdout
+    names, keys = Finder(wanted).names(log), log.count(b"PRIVATE KEY-----\n+")
+    assert not names, f"in a commit: {sorted(names)}"
+    assert not keys, "a private key was committed"
+
+
+def test_the_image_holds_no_key(wanted: Needles) -> None:
+    """Every host is made from it: a key in it would be all hosts' key."""
+    with tempfile.TemporaryDirectory(prefix="flashtier-image-", dir=cache_dir()) as folder:
+        rootfs = Path(folder, "rootfs")
+        unpack = ["unsquashfs", "-no-progress", "-quiet", "-dest", str(rootfs), str(image_path() / ROOTFS)]
+        subprocess.run(unpack, capture_output=True, timeout=STEP, check=True)
+        assert (rootfs / "etc/os-release").exists()
+        answer = search([], wanted, [folder], [])
+        assert answer["files"] == [], "the image holds keys"
+        assert answer["searched"] > 100 << 20
+
+
+@pytest.fixture
+def canary() -> str:
+    return secrets.token_hex(24)
+
+
+def test_the_search_finds_what_is_planted(contract: Contract, canary: str) -> None:
+    """In plain text, encoded, in an old log, and in the journal, where a long field lies compressed."""
+    host = contract.hosts[0].name
+    place = on_host(contract.stack, host)
+    encoded = base64.b64encode(b"ab" + canary.encode()).decode()
+    plant = f"""
+        umask 077; mkdir /root/drill; echo 'x {canary} y' > /root/drill/plain
+        echo '{encoded}' > /root/drill/encoded
+        echo {canary} | gzip > /var/log/drill.log.1.gz; echo {canary} > /dev/shm/drill
+        printf '%s %s\\n' {canary} "$(head -c 3000 /dev/zero | tr '\\0' x)" | systemd-cat -t drill
+        journalctl --sync
+    """
+    paths = {"/root/drill/plain", "/root/drill/encoded", "/var/log/drill.log.1.gz", "/dev/shm/drill"}  # noqa: S108
+    try:
+        run(place, "sh", "-ec", plant)
+        answer = search(place, needles({"canary": canary}), ["/root", "/var/log", "/dev/shm"], [])  # noqa: S108
+    finally:
+        run(place, "rm", "-rf", "/root/drill", *paths)
+    found = {each["path"] for each in answer["files"] if "canary" in each["secrets"]}
+    # Journals that are not packed show it as a file too.
+    assert {path for path in found if not path.startswith("/var/log/journal")} == paths
+    assert [unit for unit, _ in answer["journal"]], "the journal is not searched"
+
+
+def test_postgresql_keeps_no_password(
+    after_a_run: dict[str, Any], contract: Contract, wanted: Needles, canary: str
+) -> None:
+    """Neither in its log nor among its statements, even where a role is made in the naive way."""
+    shown = "SELECT query FROM pg_stat_statements"
+    names = Finder(wanted).names(sql(contract, shown).encode())
+    assert not names, f"among the statements: {sorted(names)}"
+    control, role = f"seen_{canary[:20]}", f"naive_{canary[:20]}"
+    sql(contract, f'SELECT 1 AS "{control}"')
+    assert control in sql(contract, shown), "the statements are not looked at"
+    try:
+        sql(contract, f"CREATE ROLE {role} PASSWORD '{canary}'")
+        assert canary not in sql(contract, shown)
+    finally:
+        sql(contract, f"DROP ROLE IF EXISTS {role}")
+    place = on_host(contract.stack, contract.database.primary)
+    answer = search(place, needles({"canary": canary}), ["/pg", "/var/log"], [])
+    assert answer["searched"] > 0
+    assert answer["files"] == [], "the password was written down"
