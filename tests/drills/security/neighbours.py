@@ -63,7 +63,7 @@ def _make(neighbour: Neighbour) -> None:
 
 
 def remove(neighbour: Neighbour) -> None:
-    """Also what a killed drill has left. The interface goes first: with a namespace it would go at some time."""
+    """Also what a killed drill has left. The interface first: with its namespace it would go at some time."""
     if any(f" {neighbour.interface}@" in line for line in run(["ip", "-oneline", "link"]).splitlines()):
         run(["ip", "link", "delete", neighbour.interface])
     if neighbour.namespace in run(["ip", "netns", "list"]).split():
