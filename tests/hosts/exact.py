@@ -20,6 +20,18 @@ ENABLED = {
     "systemd-networkd-wait-online.service",
     "systemd-networkd.socket",
 }
+ENABLED_FOR_USERS = {"ssh-agent.socket"}
+#: Other names that units have by their own [Install].
+ALIASES = {
+    f"/etc/systemd/system/{name}.service": f"{unit}.service"
+    for name, unit in {
+        "dbus-org.freedesktop.network1": "/lib/systemd/system/systemd-networkd",
+        "dbus-org.freedesktop.resolve1": "/usr/lib/systemd/system/systemd-resolved",
+        "sshd": "/usr/lib/systemd/system/ssh",
+    }.items()
+}
+#: Of the manager, and so of every unit.
+ENVIRONMENT = ["LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"]
 #: Masked by the image and the roles; a mask below /usr/lib is a package's own.
 MASKED = {"proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service"}
 MASKED_WITH_VOLUMES = {"xfs_scrub_all.timer"}
@@ -85,6 +97,8 @@ GROUPS = _words("""
 """)
 #: What roles add on the hosts that run a service.
 ACCOUNTS_OF_SERVICES = {"web": {"photo-api"}, "s3": {"versitygw"}}
+#: systemd lets its own accounts have ended long ago, as one more lock.
+ENDED = ["systemd-network", "systemd-resolve", "systemd-timesync"]
 #: The package postgresql-common puts its account there.
 MEMBERSHIPS = {"ssl-cert": ["postgres"]}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.contract import Contract, ContractHost
+from infra.paths import ROOT
 
 #: `sshd -T`: keys only, one identity, no forwarding.
 SSHD = {
@@ -189,6 +190,14 @@ DEFAULT_RIGHTS = {
     "photos_owner r": "{photos_app=arwd/photos_owner}",
     "photos_owner S": "{photos_app=rU/photos_owner}",
 }
+#: As the app's migrations made them.
+MIGRATIONS = ROOT / "app" / "src" / "photo_api" / "migrations"
+RELATION_OPTIONS = {"public.photos": "fillfactor=90"}
+#: What a server makes in its data directory beside folders of its own (pg_*).
+DATA_DIRECTORY = {
+    "PG_VERSION", "base", "current_logfiles", "global", "postgresql.auto.conf", "postmaster.opts",
+    "postmaster.pid",
+}  # fmt: skip
 #: By the kind of relation: what the app may do with it.
 APP_RIGHTS = {"r": ["DELETE", "INSERT", "SELECT", "UPDATE"], "S": ["SELECT", "USAGE"]}
 

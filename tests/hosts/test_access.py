@@ -41,6 +41,7 @@ def test_no_other_account_or_group_exists(
     twice = sorted(row[0] for row in rows if numbers.count(row[2]) > 1)
     check.equal(f"{name}: accounts that share a number", [], twice)
     check.equal(f"{name}: passwords in /etc/passwd", [], [row[0] for row in rows if row[1] != "x"])
+    check.equal(f"{name}: accounts that end on a day", exact.ENDED, entries["ending"])
     groups = [line.split(":") for line in entries["group"]]
     check.equal(f"{name}: groups", sorted(exact.groups(declared)), sorted(row[0] for row in groups))
     members = {row[0]: sorted(row[3].split(",")) for row in groups if row[3]}

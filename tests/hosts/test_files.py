@@ -134,7 +134,9 @@ def test_a_release_of_the_app_is_as_installed(declared: ContractHost, seen: Seen
     if "web" not in declared.services:
         check.equal(f"{declared.name}: a release of the app", None, release)
         return
-    check.true(f"{declared.name}: {release['path']}: wheels with checksums", release["checked"] > 0)
+    path = release["path"]
+    check.true(f"{declared.name}: {path} is a release", path.startswith("/opt/photo-api/releases/"))
+    check.true(f"{declared.name}: {path}: wheels with checksums", release["checked"] > 0)
     check.equal(
         f"{declared.name}: files of the release {release['path']} that were changed, removed or added "
         "(remove the release's folder; the playbook installs it anew)",

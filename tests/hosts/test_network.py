@@ -51,6 +51,23 @@ def test_sockets_belong_to_the_declared_programs(declared: ContractHost, seen: S
     check.equal(f"{declared.name}: sockets that see packets past TCP and UDP", [], beyond)
 
 
+def test_packets_take_the_declared_ways_only(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    """One interface, one gateway, one resolver, nothing that shapes or redirects."""
+    name, ways = declared.name, seen["ways"]
+    check.equal(f"{name}: interfaces and their MTU", {"lo": 65536, "eth0": 1500}, ways["interfaces"])
+    check.equal(
+        f"{name}: routes",
+        sorted([f"default {contract.gateway}", contract.cidr, contract.gateway]),
+        ways["routes"],
+    )
+    rules = [[0, "all", "local"], [32766, "all", "main"], [32767, "all", "default"]]
+    check.equal(f"{name}: rules of routing", rules, ways["rules"])
+    check.equal(f"{name}: queues", ["noqueue"], ways["queues"])
+    check.equal(f"{name}: resolvers", [contract.gateway], ways["resolvers"])
+
+
 def test_the_ruleset_in_effect_is_that_of_the_file(declared: ContractHost, seen: Seen, check: Check) -> None:
     """Line by line: a rule of any kind that was added or dropped shows, whatever it does."""
     effective, written = seen["firewall"]["in effect"], seen["firewall"]["of the file"]

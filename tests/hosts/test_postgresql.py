@@ -82,6 +82,16 @@ def inside(path: str, folder: str) -> bool:
 
 
 @serving
+def test_the_data_directory_holds_what_the_server_makes(seen: Seen, server: Any, check: Check) -> None:
+    """A file such as standby.signal decides what the server is at its next start."""
+    data = server["settings"]["data_directory"]["setting"]
+    found = set((seen["paths"].get(data) or {}).get("entries") or [])
+    foreign = {name for name in found - promises.DATA_DIRECTORY if not name.startswith("pg_")}
+    check.true(f"{data} is a cluster", "PG_VERSION" in found, found=sorted(found))
+    check.equal(f"files in {data} that the server does not make", [], sorted(foreign))
+
+
+@serving
 def test_settings_are_in_effect(contract: Contract, server: Any, check: Check) -> None:
     for setting in contract.database.settings:
         key, found = f"database.setting.{setting.name}.value", server["settings"].get(setting.name)
@@ -232,6 +242,7 @@ def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
     check.equal("photos: extensions", ["plpgsql"], sorted(photos["extensions"]))
     check.equal("photos: schemas and their rights", promises.SCHEMA_RIGHTS, photos["schemas"])
     check.equal("photos: rights of tables to come", promises.DEFAULT_RIGHTS, photos["default_rights"])
+    check.equal("photos: migrations", len(list(promises.MIGRATIONS.glob("*.sql"))), photos["migrations"])
     check.equal("photos: languages", ["c", "internal", "plpgsql", "sql"], photos["languages"])
     for thing in (
         "functions",
@@ -248,6 +259,8 @@ def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
         check.equal(f"photos: owner of {name}", "photos_owner", relation["owner"])
         check.equal(f"photos: {name} is open to PUBLIC", False, relation["public"])
         check.equal(f"photos: tablespace of {name}", "", relation["tablespace"])
+        options = promises.RELATION_OPTIONS.get(name, "")
+        check.equal(f"photos: options of {name}", options, relation["options"] or "")
         granted = {"photos_app": promises.APP_RIGHTS.get(relation["kind"], [])}
         check.equal(f"photos: rights on {name}", granted, relation["granted"])
 

@@ -81,7 +81,24 @@ def test_no_other_unit_starts_runs_or_is_masked(declared: ContractHost, seen: Se
     )
     check.equal(f"{name}: units that do not run", [], sorted(exact.running(declared) - live))
     check.equal(f"{name}: programs that no unit runs", [], seen["left_behind"])
+    check.equal(f"{name}: environment of all units", exact.ENVIRONMENT, seen["units"]["environment"])
     check.equal(f"{name}: users whose units run without them (linger)", [], seen["entries"]["lingering"])
+
+
+def test_links_of_units_are_those_of_enabled_ones(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """A unit without [Install] starts at boot by a link alone, and another target by the link of its name."""
+    links = {
+        path: told
+        for path, told in seen["files"]["found"].items()
+        if path.startswith(("/etc/systemd/", "/run/systemd/")) and told["kind"] == "link"
+    }
+    wanted = {path for path in links if ".wants/" in path or ".requires/" in path}
+    units = {path.rpartition("/")[2] for path in wanted}
+    known = exact.enabled(declared) | exact.ENABLED_FOR_USERS
+    check.equal(f"{declared.name}: units that a link starts", [], sorted(units - known))
+    others = {path: told["target"] for path, told in links.items() if path not in wanted}
+    masks = {f"/etc/systemd/system/{unit}": "/dev/null" for unit in exact.masked(declared)}
+    check.equal(f"{declared.name}: other names of units, and masks", exact.ALIASES | masks, others)
 
 
 def test_nothing_restarts_on_a_schedule(declared: ContractHost, seen: Seen, check: Check) -> None:

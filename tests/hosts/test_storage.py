@@ -90,6 +90,17 @@ def test_an_unmounted_mount_point_takes_no_data(declared: ContractHost, seen: Se
         check.equal(f"{name}: files", 0, found["files"])
 
 
+@with_volumes
+def test_volumes_hold_what_is_placed_on_them(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """A folder that nobody declared takes the room of those that were."""
+    for volume in declared.volumes:
+        placed = sorted(
+            one.source.rpartition("/")[2] for one in declared.placements if one.volume == volume.name
+        )
+        found = seen["paths"][volume.mount_point]
+        check.equal(f"{declared.name}: {volume.mount_point} holds", placed, found and found["entries"])
+
+
 def test_nothing_else_is_mounted(declared: ContractHost, seen: Seen, check: Check) -> None:
     """A mount over a path hides what is declared there, whatever the files beneath say."""
     check.equal(

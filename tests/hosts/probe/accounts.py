@@ -41,5 +41,6 @@ def entries(question):
     return {
         "passwd": lines(read("/etc/passwd")),
         "group": lines(read("/etc/group")),
+        "ending": sorted(line.split(":")[0] for line in lines(read("/etc/shadow")) if line.split(":")[7]),
         "lingering": sorted(item.name for item in pathlib.Path("/var/lib/systemd/linger").glob("*")),
     }

@@ -34,6 +34,7 @@ PARTS = (
     files.authorities,
     release.release,
     network.firewall,
+    network.ways,
     network.raw_sockets,
     system.sysctls,
     system.installed_packages,

@@ -22,6 +22,25 @@ def network(question):
     }
 
 
+def ways(question):
+    """Interfaces, routes, rules of routing, queues and resolvers, as whole lists."""
+    routes = json.loads(run("ip", "-j", "-4", "route", "show", "table", "all"))
+    rules = json.loads(run("ip", "-j", "rule", "show"))
+    return {
+        "interfaces": {link["ifname"]: link["mtu"] for link in json.loads(run("ip", "-j", "link", "show"))},
+        "routes": sorted(
+            f"{route['dst']} {route.get('gateway', '')}".strip()
+            for route in routes
+            if route.get("table") != "local"
+        ),
+        "rules": [[rule["priority"], rule["src"], rule["table"]] for rule in rules],
+        "queues": sorted({queue["kind"] for queue in json.loads(run("tc", "-j", "qdisc", "show"))}),
+        "resolvers": [
+            line.split()[1] for line in read("/etc/resolv.conf").splitlines() if line.startswith("nameserver")
+        ],
+    }
+
+
 def firewall(question):
     """The rules in effect, and those that the file on disk gives in a network of its own."""
     return {

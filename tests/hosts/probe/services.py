@@ -25,6 +25,7 @@ def units(question):
     failed = json.loads(run("systemctl", "list-units", "--all", "--failed", "--no-pager", "--output=json"))
     return {
         "state": run("systemctl", "is-system-running", allowed=(0, 1)).strip(),
+        "environment": sorted(run("systemctl", "show-environment").splitlines()),
         "files": {
             unit["unit_file"]: unit["state"]
             for unit in json.loads(run("systemctl", "list-unit-files", "--no-pager", "--output=json"))

@@ -1,4 +1,5 @@
 SELECT json_build_object(
+    'migrations', (SELECT count(*) FROM schema_versions),
     'extensions', (SELECT json_object_agg(extname, extversion) FROM pg_extension),
     'schemas', (
         SELECT json_object_agg(nspname, json_build_object('owner', pg_get_userbyid(nspowner), 'rights', nspacl::text))
