@@ -240,7 +240,7 @@ def test_in_check_mode_what_is_refused_already_proves_nothing_against_the_new_co
     assert keep(tmp_path, spoiled)["failed"]
     wrong = entry(host / "file", content="new", validate=f"{refuses_new} %s")
     assert "refuses the new content" in keep(tmp_path, wrong, check=True)["msg"]
-    assert contents(host) == {"file": "old"}
+    assert contents(host) == {"file": "0644 old"}
 
 
 def test_check_mode_writes_nothing_and_foretells_the_same(tmp_path: Path, host: Path) -> None:
