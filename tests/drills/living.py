@@ -29,7 +29,7 @@ def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
         timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+    assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-1500:]}"
     return done.stdout
 
 

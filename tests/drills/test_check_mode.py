@@ -39,7 +39,7 @@ def test_what_is_foretold_is_what_is_changed(
     for name in MADE:
         inside.run(inside.first(known[name].host), known[name].make)
     foretold = changed(stack, "--check", "--diff")
-    done = changed(stack)
+    done = changed(stack, "--diff")
     verifier.hosts.forget(*(host.name for host in verifier.contract.hosts))
     faults = verifier.run().faults
     figure(

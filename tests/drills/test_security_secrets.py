@@ -50,8 +50,7 @@ Right = tuple[str, str, str]
 #: What files of a host may hold a secret: service -> path -> owner, group, mode.
 ALLOWED_FILES: dict[str, dict[str, Right]] = {
     "ssh": {
-        # Made at first boot by `ssh-keygen -A`; the daemon uses the first only.
-        **{f"/etc/ssh/ssh_host_{kind}_key": ("root", "root", "0600") for kind in ("ed25519", "ecdsa", "rsa")},
+        "/etc/ssh/ssh_host_ed25519_key": ("root", "root", "0600"),
         "/etc/flashtier/tls/host.key": ("root", "ssl-cert", "0640"),
     },
     "web": {

@@ -47,12 +47,18 @@ def results(report: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def changed_items(result: dict[str, Any]) -> Iterator[str]:
-    """The items of a loop that changed; "" stands for a task without one."""
-    if not isinstance(result.get("results"), list):
-        if result.get("changed"):
-            yield ""
-        return
-    for number, one in enumerate(result["results"]):
-        if one.get("changed"):
+    """The items of a loop that changed, and the files of a task that keeps many; "" without either."""
+    if isinstance(result.get("results"), list):
+        for number, one in enumerate(result["results"]):
             label = one.get("_ansible_item_label", one.get("item", number))
-            yield json.dumps(label, sort_keys=True, default=str)
+            for file in changed_items(one):
+                yield f"{json.dumps(label, sort_keys=True, default=str)} {file}".strip()
+    elif result.get("changed"):
+        yield from files(result.get("diff")) or [""]
+
+
+def files(diff: Any) -> list[str]:
+    """Paths that a diff is about, by what it says of the state before."""
+    told = diff if isinstance(diff, list) else [diff]
+    names = {str(one.get("before_header", "")) for one in told if isinstance(one, dict)}
+    return sorted(name for name in names if name.startswith("/"))

@@ -30,13 +30,15 @@ def living(_as_root: None) -> Iterator[Engine]:
     Each test leaves it whole. Its destruction is a test as well: of a stack that has been through all that.
     """
     stack = fresh(LIVING, "10.90.2.0/24")
-    stack.up()
-    stack.playbook("--limit=db1", "--tags=storage")
-    yield stack
-    stack.destroy()
-    assert stack.traces() == []
-    sweep(LIVING, check=False)
-    shutil.rmtree(stack.base)
+    try:
+        stack.up()
+        stack.playbook("--limit=db1", "--tags=storage")
+        yield stack
+        stack.destroy()
+        assert stack.traces() == []
+    finally:
+        sweep(LIVING, check=False)
+        shutil.rmtree(stack.base)
 
 
 @pytest.fixture

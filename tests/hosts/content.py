@@ -18,6 +18,8 @@ from infra.stack import read_secrets
 from tests.hosts.own_files import Built, Like, Lines, Secret, Template, Tree
 from tests.unit.rendered import templar
 
+#: How Ansible's module template renders, and the kit's host_files after it.
+AS_FILES = {"trim_blocks": True, "lstrip_blocks": True, "newline_sequence": "\n"}
 #: What a host tells of a file: `probe.files`.
 Told = dict[str, Any]
 
@@ -61,12 +63,13 @@ class Contents:
         known = self._templars.get((host, role))
         if known is None:
             known = self._templars[host, role] = templar(self._contract, host, role)
-        if content.item is not None:
-            known = templar(self._contract, host, role, item=content.item)
+        if content.variables:
+            known = templar(self._contract, host, role, **content.variables)
         if content.expression:
             return str(known.template(trust_as_template(content.expression)))
-        text = str(known.template(trust_as_template((ROOT / "templates" / content.path).read_text())))
-        return text if text.endswith("\n") else text + "\n"
+        text = trust_as_template((ROOT / "templates" / content.path).read_text())
+        rendered = str(known.template(text, escape_backslashes=False, overrides=AS_FILES))
+        return rendered if rendered.endswith("\n") else rendered + "\n"
 
 
 def _digest(text: str) -> str:

@@ -23,7 +23,8 @@ from infra.contract import Contract, ContractHost
 @dataclass(frozen=True)
 class Template:
     path: str
-    item: Any = None
+    #: What the task gives the template beside the role's own variables.
+    variables: Any = None
     #: An expression instead of a template's file: what a task writes by `content`.
     expression: str = ""
 
@@ -65,8 +66,8 @@ _ARCHIVE_KEY = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _IMAGE = "tools/image/files"
 
 
-def _template(path: str, mode: tuple[str, str] = PLAIN, item: Any = None) -> Expected:
-    return (*mode, Template(path, item))
+def _template(path: str, mode: tuple[str, str] = PLAIN, **variables: Any) -> Expected:
+    return (*mode, Template(path, variables))
 
 
 EVERYWHERE: dict[str, Expected] = {
@@ -107,8 +108,7 @@ EVERYWHERE: dict[str, Expected] = {
     "/etc/machine-id": (*PLAIN, OWN),
     "/etc/.resolv.conf.systemd-resolved.bak": (*PROGRAM, OWN),
     **{
-        f"/etc/ssh/ssh_host_{kind}_key{suffix}": (*mode, OWN)
-        for kind in ("ecdsa", "ed25519", "rsa")
+        f"/etc/ssh/ssh_host_ed25519_key{suffix}": (*mode, OWN)
         for suffix, mode in {"": PRIVATE, ".pub": PLAIN}.items()
     },
     # Made by packages' scripts
@@ -253,18 +253,19 @@ def expected(host: ContractHost, contract: Contract) -> dict[str, Expected]:
     units = "/etc/systemd/system"
     for volume in host.volumes:
         found[f"{units}/flashtier-volume-{volume.name}.service"] = _template(
-            "storage/volume.service.j2", item=volume.model_dump(mode="json")
+            "storage/volume.service.j2", volume=volume.model_dump(mode="json")
         )
         found[f"{units}/{mount_unit(volume.mount_point)}"] = _template(
-            "storage/volume.mount.j2", item=[volume.model_dump(mode="json")]
+            "storage/volume.mount.j2", volume=volume.model_dump(mode="json")
         )
         found["/usr/local/lib/flashtier/check-volume"] = _template("storage/check-volume.j2", PROGRAM)
     for placed in host.placements:
         found[f"{units}/{mount_unit(placed.path)}"] = _template(
-            "placement/placement.mount.j2", item=[placed.model_dump(mode="json")]
+            "placement/placement.mount.j2", placement=placed.model_dump(mode="json")
         )
     home, own = f"/home/{contract.access.user}", f"{contract.access.user}:users"
     for name in (".bash_logout", ".bashrc", ".profile"):
         found[f"{home}/{name}"] = ("0644", own, Like(f"/etc/skel/{name}"))
-    found[f"{home}/.ssh/authorized_keys"] = ("0600", own, OWN)
+    user = contract.access.user
+    found[f"{home}/.ssh/authorized_keys"] = ("0600", f"{user}:root", OWN)
     return found

@@ -64,5 +64,7 @@ def folders(host: ContractHost, contract: Contract) -> dict[str, tuple[str, str]
         found |= FOLDERS_OF_SERVICES.get(service, {})
     if host.tier == "database":
         found["/etc/flashtier/postgresql"] = ("0750", "root:postgres")
-    own = ("0700", f"{contract.access.user}:users")
-    return found | {f"/home/{contract.access.user}{part}": own for part in ("", "/.ssh")}
+    user = contract.access.user
+    found[f"/home/{user}"] = ("0700", f"{user}:users")
+    found[f"/home/{user}/.ssh"] = ("0700", f"{user}:root")
+    return found

@@ -228,6 +228,21 @@ def test_a_judge_that_is_not_installed_yet_is_left_out_in_check_mode_only(tmp_pa
     assert contents(host) == {}
 
 
+def test_in_check_mode_what_is_refused_already_proves_nothing_against_the_new_content(
+    tmp_path: Path, host: Path
+) -> None:
+    """A daemon that misses a certificate refuses every configuration; the run itself mends that first."""
+    refuses_all = program(tmp_path, "refuses_all", "exit 1")
+    refuses_new = program(tmp_path, "refuses_new", 'grep -q old "$1"')
+    (host / "file").write_text("old")
+    spoiled = entry(host / "file", content="new", validate=f"{refuses_all} %s")
+    assert keep(tmp_path, spoiled, check=True)["changes"] == {str(host / "file"): "content"}
+    assert keep(tmp_path, spoiled)["failed"]
+    wrong = entry(host / "file", content="new", validate=f"{refuses_new} %s")
+    assert "refuses the new content" in keep(tmp_path, wrong, check=True)["msg"]
+    assert contents(host) == {"file": "0644 old"}
+
+
 def test_check_mode_writes_nothing_and_foretells_the_same(tmp_path: Path, host: Path) -> None:
     (host / "changed").write_text("old")
     (host / "gone").write_text("x")

@@ -79,7 +79,7 @@ idle:
   type: list
 accounts:
   description: >-
-    Of each account null, or uid, gid, comment, home, shell, groups and locked (no password opens it).
+    Of each account null, or uid, gid, group, comment, home, shell, groups and locked (no password opens it).
   returned: always
   type: dict
 commands:
@@ -165,6 +165,7 @@ def account(name: str) -> dict[str, Any] | None:
     return {
         "uid": entry.pw_uid,
         "gid": entry.pw_gid,
+        "group": name_of(grp.getgrgid, entry.pw_gid),
         "comment": entry.pw_gecos,
         "home": entry.pw_dir,
         "shell": entry.pw_shell,
