@@ -26,7 +26,6 @@ def smallest() -> Any:
 CONTRACT = contract_of("unit", Environment.parse(smallest()))
 #: Leaves of the contract that no role reads, each with who does.
 NOT_FOR_ROLES = {
-    "platform": "the platform has made the hosts; roles go by what it cannot do (unsupported)",
     "access.private_key_file": "the inventory: how Ansible logs in",
     "hosts.ssh_host_key": "known_hosts, which infra/stack.py writes",
     "version": "whoever reads the contract",
