@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import filter_loader, init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 from infra.contract import Contract
@@ -16,6 +16,8 @@ from infra.contract import Contract
 ROOT = Path(__file__).resolve().parents[2]
 # Once a process: lookups and filters of collections are found from here on.
 init_plugin_loader()
+# As ansible.cfg has it, which is read only where tools/env.sh was.
+filter_loader.add_directory(str(ROOT / "ansible" / "plugins" / "filter"))
 MAPPINGS = ROOT / "ansible" / "group_vars" / "flashtier"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from functools import cache
@@ -9,7 +10,7 @@ from typing import Any
 
 from ansible.template import trust_as_template
 from declared import Tree, contract_of, leaves, local_environment
-from rendered import templar
+from rendered import ROOT, templar
 from role_sources import sources
 from test_ansible_roles import MAPPED, TIERS, options
 
@@ -72,7 +73,15 @@ def given(tree: Tree, role: str) -> str:
 
 @cache
 def words(role: str) -> frozenset[str]:
-    return frozenset(word for _, text in sources(role) for word in re.findall(r"\w+", text))
+    named = {word for _, text in sources(role) for word in re.findall(r"\w+", text)}
+    filters = ROOT / "ansible" / "plugins" / "filter" / f"{role}.py"
+    return frozenset(named | (keys_read(filters.read_text()) if filters.exists() else set()))
+
+
+def keys_read(program: str) -> set[str]:
+    """Keys that a program asks mappings for: `host["name"]`."""
+    slices = [node.slice for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Subscript)]
+    return {one.value for one in slices if isinstance(one, ast.Constant) and isinstance(one.value, str)}
 
 
 def named_parts(value: Any, named: frozenset[str]) -> Any:
