@@ -223,10 +223,11 @@ OF_SERVICES: dict[str, dict[str, Expected]] = {
         ),
         "/etc/flashtier/s3/s3cfg": _template("s3/s3cfg.j2", PRIVATE),
         "/etc/systemd/system/versitygw.service": _template("s3/versitygw.service.j2"),
-        "/usr/local/bin/versitygw": (*PROGRAM, Built("bin/versitygw")),
     },
 }
 
+#: The gateway's program is on each control host, whichever of them runs it.
+CONTROL: dict[str, Expected] = {"/usr/local/bin/versitygw": (*PROGRAM, Built("bin/versitygw"))}
 DATABASE: dict[str, Expected] = {
     "/etc/systemd/system/flashtier-postgresql.service": _template(
         "postgresql/flashtier-postgresql.service.j2"
@@ -250,6 +251,8 @@ def expected(host: ContractHost, contract: Contract) -> dict[str, Expected]:
         found |= OF_SERVICES.get(service, {})
     if host.tier == "database":
         found |= DATABASE
+    if host.tier == "control":
+        found |= CONTROL
     units = "/etc/systemd/system"
     for volume in host.volumes:
         found[f"{units}/flashtier-volume-{volume.name}.service"] = _template(
