@@ -209,17 +209,10 @@ def wrong(seen: State, declared: Iterable[Setting], host: str) -> list[str]:
 def objects_wrong(seen: Mapping[str, Any], declared: Mapping[str, Any], host: str) -> list[str]:
     """Objects that are not as declared, a line each."""
     return [
-        f"{host}: {name} is {json.dumps(plain(seen.get(name)))}, declared is {json.dumps(plain(wanted))}."
+        f"{host}: {name} is {json.dumps(seen.get(name))}, declared is {json.dumps(wanted)}."
         for name, wanted in declared.items()
         if seen.get(name) != wanted
     ]
-
-
-def plain(value: object) -> object:
-    """The same without Ansible's lazy containers, of which json would write the templates in them."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def rights_too_many(seen: Mapping[str, Any], declared: Mapping[str, Any]) -> list[dict[str, str]]:
