@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from stacks import Engine, fresh, small
 
-RANGE = "10.90.2.0/24"
+RANGE = "10.90.6.0/24"
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    stack = fresh("eng2", RANGE)
+    stack = fresh("engw", RANGE)
     taken = ["unreachable", "10.90.3.128/25"]
     subprocess.run(["ip", "route", "replace", *taken], check=True, timeout=10)
     yield stack
