@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from infra.local.provider.schema import InstanceInputs
 BOOT = 120
 UNPACK = 300
 STOP = 30
+#: Seconds until a booted host must answer to SSH.
+ANSWER = 30
 #: What coreutils' `timeout` ends with.
 _TIMED_OUT = 124
 
@@ -52,6 +55,8 @@ class Instance(Resource[InstanceInputs]):
                 self._configure(lxd, inputs, found)
             start(lxd, inputs.name)
             key = _set_up(lxd, inputs)
+            # Where its predecessor was killed, that one's network may outlive it, and refuse connections.
+            lxd.poll(f"SSH answers at {inputs.address}", lambda: _answers(inputs.address), seconds=ANSWER)
         except FlashtierError as error:
             raise Incomplete(self.identity(inputs), f"host {inputs.name}: {error}") from error
         return {"sshHostKey": key}
@@ -209,6 +214,15 @@ def _set_up(lxd: Lxd, inputs: InstanceInputs) -> str:
     # Idempotent, so it simply runs: a killed run cannot leave it half done for ever.
     said = _once_booted(lxd, inputs.name, f'{FIRST_BOOT} "$0" >&2 && cat {HOST_KEY}', inputs.user)
     return _key(said)
+
+
+def _answers(address: str) -> bool:
+    """Whether an SSH daemon greets whoever connects to `address`."""
+    try:
+        with socket.create_connection((address, 22), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 def _once_booted(lxd: Lxd, name: str, script: str, *arguments: str) -> str:
