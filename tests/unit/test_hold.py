@@ -50,9 +50,9 @@ def holder(name: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def is_running(pid: int) -> bool:
-    """A zombie has no arguments."""
+    """Not if it is a zombie. A process in the middle of an exec has no arguments, so these tell nothing."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
 
@@ -129,6 +129,10 @@ def started(name: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], 
     )
     assert make.stdout is not None
     member, daemon = int(make.stdout.readline()), int(make.stdout.readline())
+    # Its number is told before it has left the session, and a group that is killed by then takes it along.
+    until = time.monotonic() + 10
+    while os.getsid(daemon) != daemon and time.monotonic() < until:
+        time.sleep(0.01)
     yield make, member, daemon
     for pid in (make.pid, member, daemon):
         if is_running(pid):
