@@ -1,0 +1,67 @@
+"""Names and tags of everything that an environment has on AWS, and what its components are built on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pulumi
+
+from infra.environment import Environment
+from infra.errors import EnvironmentInvalid
+
+PROJECT = "flashtier"
+
+#: The tightest name is a target group's: 32 characters, of which Pulumi takes 8 to tell a replacement from
+#: what it replaces. Source: Elastic Load Balancing API, CreateTargetGroup, Name.
+LONGEST_STACK = 32 - 8 - len(f"{PROJECT}--web")
+
+
+class Naming:
+    """How an operator finds the resources of a stack in an account that holds others, too.
+
+    Raises `EnvironmentInvalid` for a stack whose name does not fit the names of AWS.
+    """
+
+    def __init__(self, stack: str, environment: Environment) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]", stack) or len(stack) > LONGEST_STACK:
+            raise EnvironmentInvalid(
+                [
+                    f"stack = {stack}: goes into names of AWS; take a-z, 0-9 and '-' between them, "
+                    f"at most {LONGEST_STACK} characters"
+                ]
+            )
+        self.stack = stack
+        self.environment = environment
+
+    def resource(self, *parts: str) -> str:
+        """The name of a resource in Pulumi and, where AWS wants one, on AWS: `flashtier-<stack>-<parts>`."""
+        return "-".join((PROJECT, self.stack, *parts))
+
+    def label(self, *parts: str) -> str:
+        """The tag Name, which the console shows: `<stack>-<parts>`."""
+        return "-".join((self.stack, *parts))
+
+    def tags(self, **extra: str) -> dict[str, str]:
+        """The tags of a resource. The provider has them as defaults, too, which no policy would see."""
+        aws = self.environment.aws
+        return {
+            "Project": PROJECT,
+            "ManagedBy": PROJECT,
+            "Environment": self.stack,
+            "Owner": str(getattr(aws, "owner", "")),
+            "CostCenter": str(getattr(aws, "cost_center", "")),
+            **extra,
+        }
+
+
+class Component(pulumi.ComponentResource):
+    """A part of an environment: its resources lie under it in the stack's tree."""
+
+    def __init__(self, naming: Naming, kind: str, options: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:aws:{kind}", naming.resource(kind.lower()), None, options)
+        self.naming = naming
+
+    def of(self, **options: Any) -> pulumi.ResourceOptions:  # noqa: ANN401 - the SDK checks them
+        """The options of a resource of this component."""
+        return pulumi.ResourceOptions(parent=self, **options)
