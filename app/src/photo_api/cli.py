@@ -32,10 +32,10 @@ def main() -> None:
             case "serve":
                 from photo_api.server import serve
 
-                serve(load_settings(), load_credentials())
+                settings = load_settings()
+                serve(settings, load_credentials(settings))
             case "check":
-                load_settings()
-                load_credentials()
+                load_credentials(load_settings())
             case "migrate":
                 _migrate(only_plan=options.plan)
     except (ConfigurationError, MigrationFailed) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,6 +17,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 MIB = 1024 * 1024
 #: Room in a request for the form fields and multipart boundaries around the photo, in bytes. nginx allows the same.
 FORM_OVERHEAD_BYTES = 64 * 1024
+
+
+#: Files of the credentials that S3 wants where it takes keys.
+S3_KEYS = ("s3_access_key", "s3_secret_key")
 
 
 class ConfigurationError(Exception):
@@ -49,7 +53,13 @@ class Settings(DatabaseSettings):
     s3_endpoint: str = Field(pattern=r"^https://")
     s3_region: str = "us-east-1"
     s3_bucket: str = "photos"
+    #: Authorities that S3's certificate may come from; the system's own list for AWS.
     s3_ca_file: FilePath
+    #: "keys": the two files in `$CREDENTIALS_DIRECTORY`. "instance-profile": the role of the EC2 instance.
+    s3_credentials: Literal["keys", "instance-profile"] = "keys"
+    #: Whether the bucket is in the path or in the host name. A gateway's certificate holds no buckets' names; AWS wants
+    #: them there.
+    s3_addressing: Literal["path", "virtual"] = "path"
     s3_connect_timeout: float = Field(default=1.5, gt=0)
     s3_read_timeout: float = Field(default=5.0, gt=0)
 
@@ -95,13 +105,16 @@ class Settings(DatabaseSettings):
 
 
 class Credentials(BaseSettings):
-    """Secrets, each the content of a file of that name in `$CREDENTIALS_DIRECTORY`; the environment is not read."""
+    """Secrets, each the content of a file of that name in `$CREDENTIALS_DIRECTORY`; the environment is not read.
+
+    Without the keys of S3 where the instance's role stands for them.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_password: SecretStr = Field(min_length=1)
-    s3_access_key: SecretStr = Field(min_length=1)
-    s3_secret_key: SecretStr = Field(min_length=1)
+    s3_access_key: SecretStr | None = Field(default=None, min_length=1)
+    s3_secret_key: SecretStr | None = Field(default=None, min_length=1)
 
     @classmethod
     def settings_customise_sources(
@@ -131,18 +144,27 @@ def load_database_settings() -> DatabaseSettings:
         raise ConfigurationError(_lines(error, "PHOTO_API_")) from error
 
 
-def load_credentials() -> Credentials:
-    """Read the credential files. Raises `ConfigurationError`."""
+def load_credentials(settings: Settings) -> Credentials:
+    """Read the credential files that `settings` ask for. Raises `ConfigurationError`."""
+    wanted = ["database_password", *(S3_KEYS if settings.s3_credentials == "keys" else ())]
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory or not Path(directory).is_dir():
         raise ConfigurationError(
             f"CREDENTIALS_DIRECTORY = {directory!r}: must name a directory that holds the files "
-            f"{', '.join(Credentials.model_fields)}; systemd sets it for a unit with LoadCredential="
+            f"{', '.join(wanted)}; systemd sets it for a unit with LoadCredential="
         )
     try:
-        return Credentials(_secrets_dir=directory)  # filled from the files
+        read = Credentials(_secrets_dir=directory)  # filled from the files
     except ValidationError as error:
         raise ConfigurationError(_lines(error, f"{directory}/")) from error
+    if missing := [name for name in wanted if getattr(read, name) is None]:
+        raise ConfigurationError(
+            "\n".join(
+                f"{directory}/{name}: Field required where PHOTO_API_S3_CREDENTIALS = {settings.s3_credentials}"
+                for name in missing
+            )
+        )
+    return read
 
 
 def _lines(error: ValidationError, prefix: str) -> str:

@@ -13,9 +13,10 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from photo_api.instance_profile import InstanceProfile
 from photo_api.metrics import Metrics
 from photo_api.problems import Problem, storage_unavailable
-from photo_api.settings import Credentials, Settings
+from photo_api.settings import ConfigurationError, Credentials, Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
@@ -96,19 +97,27 @@ async def _pieces(answer: GetObjectOutputTypeDef) -> AsyncIterator[bytes]:
 @asynccontextmanager
 async def open_storage(settings: Settings, credentials: Credentials, metrics: Metrics) -> AsyncIterator[Storage]:
     """A client for the bucket. Connects at first use: an S3 that is down does not keep the API from starting."""
-    async with get_session().create_client(
+    session = get_session()
+    access = secret = None
+    if settings.s3_credentials == "instance-profile":
+        session.register_component("credential_provider", InstanceProfile())
+    elif credentials.s3_access_key and credentials.s3_secret_key:
+        access, secret = credentials.s3_access_key.get_secret_value(), credentials.s3_secret_key.get_secret_value()
+    else:
+        raise ConfigurationError(f"PHOTO_API_S3_CREDENTIALS = {settings.s3_credentials}: the two keys are missing")
+    async with session.create_client(
         "s3",
         endpoint_url=settings.s3_endpoint,
         region_name=settings.s3_region,
-        aws_access_key_id=credentials.s3_access_key.get_secret_value(),
-        aws_secret_access_key=credentials.s3_secret_key.get_secret_value(),
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
         verify=str(settings.s3_ca_file),
         config=AioConfig(
             connect_timeout=settings.s3_connect_timeout,
             read_timeout=settings.s3_read_timeout,
             retries={"mode": "standard", "total_max_attempts": 2},
             max_pool_connections=50,
-            s3={"addressing_style": "path"},
+            s3={"addressing_style": settings.s3_addressing},
         ),
     ) as client:
         yield Storage(client, settings.s3_bucket, metrics)

@@ -74,21 +74,38 @@ def test_an_inner_wait_must_end_before_the_outer(environment, name, value):
         subject.load_settings()
 
 
-def test_reads_credentials_from_files(credentials):
-    read = subject.load_credentials()
+def test_reads_credentials_from_files(environment, credentials):
+    read = subject.load_credentials(subject.load_settings())
     assert read.database_password.get_secret_value() == "database_password-value"
     assert "value" not in repr(read)
 
 
-def test_a_secret_in_the_environment_is_not_taken(credentials, monkeypatch):
+def test_a_secret_in_the_environment_is_not_taken(environment, credentials, monkeypatch):
     (credentials / "s3_secret_key").unlink()
     for prefix in ("", "PHOTO_API_"):
         monkeypatch.setenv(f"{prefix}S3_SECRET_KEY", "from-the-environment")
     with pytest.raises(subject.ConfigurationError, match="s3_secret_key"):
-        subject.load_credentials()
+        subject.load_credentials(subject.load_settings())
 
 
-def test_says_where_credentials_come_from(monkeypatch):
+def test_says_where_credentials_come_from(environment, monkeypatch):
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(subject.ConfigurationError, match="LoadCredential"):
-        subject.load_credentials()
+        subject.load_credentials(subject.load_settings())
+
+
+def test_a_role_needs_no_keys(environment, credentials):
+    environment.setenv("PHOTO_API_S3_CREDENTIALS", "instance-profile")
+    for name in subject.S3_KEYS:
+        (credentials / name).unlink()
+    read = subject.load_credentials(subject.load_settings())
+    assert (read.s3_access_key, read.s3_secret_key) == (None, None)
+    (credentials / "database_password").unlink()
+    with pytest.raises(subject.ConfigurationError, match="database_password"):
+        subject.load_credentials(subject.load_settings())
+
+
+def test_an_empty_key_is_no_key(environment, credentials):
+    (credentials / "s3_access_key").write_text("")
+    with pytest.raises(subject.ConfigurationError, match="s3_access_key"):
+        subject.load_credentials(subject.load_settings())
