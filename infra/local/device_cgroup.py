@@ -13,16 +13,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.errors import FlashtierError
+
 #: LXD's prefix of the cgroup of a container's own processes.
 _PAYLOAD = "lxc.payload."
 
 
 def hand_down(init: int, number: int) -> None:
-    """Allow the block device to what runs in the host whose first process is `init`."""
+    """Allow the block device to what runs in the host whose first process is `init`.
+
+    Raises `FlashtierError` where the host itself is allowed it no more.
+    """
     rule = _rule(number)
     for cgroup in _lacking(init, rule):
-        with contextlib.suppress(FileNotFoundError):  # the service has ended meanwhile
-            (cgroup / "devices.allow").write_text(rule)
+        try:
+            with contextlib.suppress(FileNotFoundError):  # the service has ended meanwhile
+                (cgroup / "devices.allow").write_text(rule)
+        except PermissionError as error:
+            raise FlashtierError(
+                f"{cgroup}: does not take the device rule `{rule}`, which the cgroup above it does not have; "
+                "somebody took the device from the host meanwhile: run pulumi up --refresh again"
+            ) from error
 
 
 def is_handed_down(init: int, number: int) -> bool:

@@ -15,7 +15,8 @@ from infra.local.provider import instance
 from infra.local.provider.resource import Found, Resource, parts
 from infra.local.provider.schema import VolumeAttachmentInputs
 
-#: The engine runs attachments of one host in parallel, but a host's devices are written as a whole.
+#: The engine runs attachments of one host in parallel, but a host's devices are written as a whole, and what
+#: they allow is handed down from the host to its services.
 _writing = threading.RLock()
 
 
@@ -150,16 +151,19 @@ def _hand_down(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
     """Allow what runs in the host all of its volumes.
 
     All, because taking away a device that was pointed at another volume's takes away the right to that one.
+    Not while another attachment takes one away: what the host is no more allowed, nothing in it can be.
     """
-    host = _host(lxd, inputs)
-    seen = _Seen.by(lxd, inputs, host)
-    if host is None or not seen.init:
-        return
-    for device in host["devices"].values():
-        path = Path(device.get("path", "/"))
-        number = _number(Path(f"/proc/{seen.init}/root{path}")) if path.parent == names.HOST_DEVICES else None
-        if number is not None:
-            device_cgroup.hand_down(seen.init, number)
+    with _writing:
+        host = _host(lxd, inputs)
+        seen = _Seen.by(lxd, inputs, host)
+        if host is None or not seen.init:
+            return
+        for device in host["devices"].values():
+            path = Path(device.get("path", "/"))
+            inside = Path(f"/proc/{seen.init}/root{path}")
+            number = _number(inside) if path.parent == names.HOST_DEVICES else None
+            if number is not None:
+                device_cgroup.hand_down(seen.init, number)
 
 
 def _runs(host: dict[str, Any] | None) -> bool:
