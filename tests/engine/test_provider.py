@@ -17,8 +17,8 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from stacks import BASE
 
 from infra.local import routes
-from infra.local.provider.marshalling import UNKNOWN, from_wire
 from infra.paths import ROOT
+from infra.plugin.marshalling import UNKNOWN, from_wire
 
 PLUGIN = ROOT / "infra/local/provider/pulumi-resource-lxd"
 STACK = "engp"

@@ -11,16 +11,9 @@ from typing import Any, Generic, TypeVar
 from infra.errors import FlashtierError
 from infra.local.lxd import Lxd
 from infra.local.provider.schema import Failure, Inputs
+from infra.plugin.serving import Incomplete as Incomplete
 
 Declared = TypeVar("Declared", bound=Inputs)
-
-
-class Incomplete(FlashtierError):
-    """The object exists under `identity`, but is not as declared yet: the next run goes on from there."""
-
-    def __init__(self, identity: str, reason: str) -> None:
-        self.identity = identity
-        super().__init__(reason)
 
 
 @dataclass(frozen=True)

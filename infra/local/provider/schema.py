@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from infra.local.provider.marshalling import has_unknown
 from infra.paths import stack_fault
+from infra.plugin.marshalling import has_unknown
 
 VERSION = "0.1.0"
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
-from google.rpc import status_pb2  # type: ignore[import-untyped]
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as wire
 
 from infra.errors import FlashtierError
@@ -23,18 +18,19 @@ from infra.local.provider import schema
 from infra.local.provider.attachment import VolumeAttachment
 from infra.local.provider.image import Image
 from infra.local.provider.instance import Instance
-from infra.local.provider.marshalling import UNKNOWN, Unsupported, from_wire, to_wire
 from infra.local.provider.network import Network
 from infra.local.provider.project import Project
-from infra.local.provider.resource import Incomplete, Resource
+from infra.local.provider.resource import Resource
 from infra.local.provider.storage_pool import StoragePool
 from infra.local.provider.volume import Volume
+from infra.plugin import serving
+from infra.plugin.marshalling import UNKNOWN, from_wire, to_wire
+from infra.plugin.serving import answer
 
 RESOURCES: dict[str, type[Resource[Any]]] = {
     f"lxd:index:{kind.__name__}": kind
     for kind in (Project, StoragePool, Image, Network, Instance, Volume, VolumeAttachment)
 }
-Answer = TypeVar("Answer")
 Context: TypeAlias = grpc.ServicerContext
 
 
@@ -87,7 +83,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 failures=[wire.CheckFailure(property=f.property, reason=f.reason) for f in failures],
             )
 
-        return _answer(context, work)
+        return answer(context, work)
 
     def Diff(self, request: wire.DiffRequest, context: Context) -> wire.DiffResponse:
         def work() -> wire.DiffResponse:
@@ -98,7 +94,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 set(request.ignoreChanges),
             )
 
-        return _answer(context, work)
+        return answer(context, work)
 
     def Create(self, request: wire.CreateRequest, context: Context) -> wire.CreateResponse:
         def work() -> wire.CreateResponse:
@@ -110,7 +106,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             outputs = resource.converge(inputs)
             return wire.CreateResponse(id=resource.identity(inputs), properties=to_wire({**news, **outputs}))
 
-        return _answer(context, work, request.properties)
+        return answer(context, work, request.properties)
 
     def Read(self, request: wire.ReadRequest, context: Context) -> wire.ReadResponse:
         def work() -> wire.ReadResponse:
@@ -126,7 +122,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 id=request.id, inputs=to_wire(found.inputs), properties=to_wire(properties)
             )
 
-        return _answer(context, work)
+        return answer(context, work)
 
     def Update(self, request: wire.UpdateRequest, context: Context) -> wire.UpdateResponse:
         def work() -> wire.UpdateResponse:
@@ -137,7 +133,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             outputs = resource.converge(_inputs(resource, news))
             return wire.UpdateResponse(properties=to_wire({**news, **outputs}))
 
-        return _answer(context, work, request.news)
+        return answer(context, work, request.news)
 
     def Delete(self, request: wire.DeleteRequest, context: Context) -> empty_pb2.Empty:
         def work() -> empty_pb2.Empty:
@@ -145,7 +141,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource.delete(_recorded(resource, request.old_inputs, request.properties))
             return empty_pb2.Empty()
 
-        return _answer(context, work)
+        return answer(context, work)
 
     def _resource(self, urn: str) -> Resource[Any]:
         token = urn.split("::")[2].split("$")[-1]
@@ -171,9 +167,9 @@ def diff(
             kind = (kinds.DELETE, kinds.DELETE_REPLACE)
         detailed[name] = kinds(kind=kind[replaces], inputDiff=True)
     replaced = [name for name in detailed if schema.change_of(model, name) == "replace"]
-    answer = wire.DiffResponse
-    return answer(
-        changes=answer.DIFF_SOME if detailed else answer.DIFF_NONE,
+    some, none = wire.DiffResponse.DIFF_SOME, wire.DiffResponse.DIFF_NONE
+    return wire.DiffResponse(
+        changes=some if detailed else none,
         diffs=list(detailed),
         detailedDiff=detailed,
         hasDetailedDiff=True,
@@ -217,65 +213,6 @@ def _recorded(
     return model.model_construct(**values)
 
 
-def _answer(
-    context: Context, work: Callable[[], Answer], properties: struct_pb2.Struct | None = None
-) -> Answer:
-    try:
-        return work()
-    except Incomplete as error:
-        _incomplete(context, error, properties)
-    except (FlashtierError, Unsupported) as error:
-        context.abort(grpc.StatusCode.UNKNOWN, str(error))
-    except Exception as error:
-        # Not foreseen, so the place matters: it goes to the log, one line of it to the person.
-        traceback.print_exc()
-        context.abort(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
-    raise AssertionError("unreachable: abort raises")
-
-
-def _incomplete(context: Context, error: Incomplete, properties: struct_pb2.Struct | None) -> NoReturn:
-    """Tell the engine that the object exists, so that it is kept in the state and gone on with."""
-    detail = wire.ErrorResourceInitFailed(
-        id=error.identity, properties=properties, reasons=[str(error)], inputs=properties
-    )
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
-    status.details.add().Pack(detail)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, str(error))
-    raise AssertionError("unreachable: abort raises")
-
-
-def _speaker(arguments: list[str]) -> Callable[[str], None]:
-    """Shows the person a line as a warning; the engine's address is the plugin's last argument."""
-    if not arguments:  # started without an engine, as `pulumi package get-schema` may
-        return lambda text: print(text, file=sys.stderr)
-    log = engine_pb2_grpc.EngineStub(grpc.insecure_channel(arguments[-1])).Log
-
-    def say(text: str) -> None:
-        log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=text), timeout=10)
-
-    return say
-
-
 def serve() -> None:
-    """Serve on a free port of the loopback, the first line of the output, until the engine goes."""
-    ended = threading.Event()
-    # The engine starts a plugin in a process group of its own, so a terminal's Ctrl-C does not arrive here:
-    # that is Cancel. SIGINT is how it ends a plugin; it waits five seconds for that before it kills.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    server = grpc.server(ThreadPoolExecutor(32))
-    provider = Provider(_speaker(sys.argv[1:]))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    engine = os.getppid()
-    # A killed engine says nothing: without this its plugins would stay for ever.
-    while os.getppid() == engine:
-        if ended.wait(timeout=1):
-            # What is under way has a moment to end; the next run finishes what has not.
-            server.stop(grace=3).wait()
-            os._exit(0)
-    os._exit(1)
+    """Serve until the engine goes; lines for the person are warnings."""
+    serving.serve(Provider(serving.speaker(sys.argv[1:], serving.WARNING)))
