@@ -1,4 +1,4 @@
-"""tools/setup reads its arguments before it waits for anything: neither root nor the lock is needed for it."""
+"""tools/setup reads its arguments before it waits for anything: neither root nor the lock is needed."""
 
 from __future__ import annotations
 
