@@ -1,0 +1,5 @@
+"""Start the provider plugin."""
+
+from infra.aws.console.server import serve
+
+serve()
