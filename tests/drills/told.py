@@ -53,7 +53,7 @@ def changed_items(result: dict[str, Any]) -> Iterator[str]:
             label = one.get("_ansible_item_label", one.get("item", number))
             for file in changed_items(one):
                 yield f"{json.dumps(label, sort_keys=True, default=str)} {file}".strip()
-    elif result.get("changed"):
+    elif result.get("changed") and not result.get("skipped"):  # what is skipped, nobody is shown
         yield from files(result.get("diff")) or [""]
 
 
