@@ -71,6 +71,8 @@ def test_placements(declared: ContractHost, seen: Seen, check: Check) -> None:
         on = [name for name, number in numbers.items() if number == mount["number"]]
         check.fact(f"{key}.volume", on[0] if on else None, how=f"device {mount['number']} at {placed.path}")
         check.fact(f"{key}.source", volume.mount_point + mount["root"], how=f"what is bound at {placed.path}")
+        # By its name a role knows the data of one kind, on whichever volume it is.
+        check.equal(f"{key}: folder bound at {placed.path}", placed.purpose, mount["root"].rpartition("/")[2])
         for option in volume.mount_options:
             check.true(f"{key}: mounted with {option}", option in mount["options"], found=mount["options"])
         path = seen["paths"][placed.path]
