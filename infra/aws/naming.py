@@ -33,6 +33,8 @@ class Naming:
             )
         self.stack = stack
         self.environment = environment
+        #: Set by the platform: the provider with the environment's region and tags, for every component.
+        self.provider: pulumi.ProviderResource | None = None
 
     def resource(self, *parts: str) -> str:
         """The name of a resource in Pulumi and, where AWS wants one, on AWS: `flashtier-<stack>-<parts>`."""
@@ -59,6 +61,9 @@ class Component(pulumi.ComponentResource):
     """A part of an environment: its resources lie under it in the stack's tree."""
 
     def __init__(self, naming: Naming, kind: str, options: pulumi.ResourceOptions | None = None) -> None:
+        if naming.provider:
+            given = pulumi.ResourceOptions(providers=[naming.provider])
+            options = pulumi.ResourceOptions.merge(given, options)
         super().__init__(f"{PROJECT}:aws:{kind}", naming.resource(kind.lower()), None, options)
         self.naming = naming
 
