@@ -82,6 +82,8 @@ lint:
 	@ruff format --check .
 	@mypy
 	@uv run --frozen --directory app mypy
+	@uv sync --frozen --quiet --project policy
+	@mypy --python-executable policy/.venv/bin/python policy/engine.py policy/__main__.py policy/rules
 	@shellcheck -x $(SHELL_FILES)
 	@yamllint --strict .
 	@ansible-lint --offline -q

@@ -1,0 +1,1 @@
+"""The rules of the policy pack: pure functions of resources, one family a file."""

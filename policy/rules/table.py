@@ -1,0 +1,77 @@
+"""Every rule by its name: what it asks for, and the functions that judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import buckets, copies, encryption, iam, metadata, network, ports, protection, tags, waivers
+from .resource import OfResource, OfStack, Resource, Stack, Violation
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`of_resource` sees one resource before it is made, `of_stack` all of them as they will be."""
+
+    name: str
+    asks: str
+    of_resource: OfResource | None = None
+    of_stack: OfStack | None = None
+
+
+RULES = (
+    Rule(
+        "open-ports",
+        "The world reaches ports 80 and 443 of the load balancer, and nothing else.",
+        ports.ports,
+        ports.only_the_balancer,
+    ),
+    Rule("unencrypted", "What holds data is encrypted.", encryption.disks, encryption.buckets),
+    Rule("metadata-service", "IMDSv2 is required, and its answers go one hop.", metadata.metadata),
+    Rule("public-bucket", "No bucket is public, and none can become so.", buckets.public, buckets.blocked),
+    Rule(
+        "too-few-copies",
+        "Data on drives that a stop erases is on three members in three zones.",
+        of_stack=copies.copies,
+    ),
+    Rule("missing-tags", "A resource says whose it is, what it is for and who pays.", tags.missing),
+    Rule("unprotected", "What cannot be made again is protected.", protection.unprotected),
+    Rule("iam-wildcard", "A role may do what it needs, on what it needs.", iam.wildcards),
+    Rule("public-address", "No host has a public address.", network.addresses),
+    Rule("no-flow-logs", "All traffic of a VPC is recorded.", of_stack=network.flow_logs),
+    Rule("old-tls", "Listeners speak modern TLS, or redirect to it.", network.tls),
+)
+
+
+def lines(
+    rule: str, found: Sequence[Violation], declared: Sequence[waivers.Waiver]
+) -> list[tuple[str, str | None]]:
+    """(line, URN) of each violation that no waiver lets through."""
+    result: list[tuple[str, str | None]] = []
+    for violation in found:
+        resource = violation.resource
+        name = resource.name if resource else "stack"
+        waived, note = waivers.judge(declared, rule, name)
+        if not waived:
+            where = resource.short if resource else "stack"
+            result.append(
+                (
+                    f"{where}: {rule}: {violation.says}; {violation.fix}{note}",
+                    resource.urn if resource else None,
+                )
+            )
+    return result
+
+
+def judge_resource(
+    rule: Rule, resource: Resource, declared: Sequence[waivers.Waiver]
+) -> list[tuple[str, str | None]]:
+    """The lines of a rule about one resource."""
+    if rule.of_resource is None or not resource.type.startswith("aws:"):
+        return []
+    return lines(rule.name, list(rule.of_resource(resource)), declared)
+
+
+def judge_stack(rule: Rule, stack: Stack, declared: Sequence[waivers.Waiver]) -> list[tuple[str, str | None]]:
+    """The lines of a rule about the whole stack."""
+    return lines(rule.name, list(rule.of_stack(stack)), declared) if rule.of_stack else []

@@ -1,0 +1,275 @@
+"""The rules of the policy pack, without the engine: what each refuses, and what it lets through."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi_aws
+import pytest
+
+from infra import catalogue, cloud
+from policy.rules import copies, table, tags
+from policy.rules.catalogue import drives_of
+from policy.rules.resource import UNKNOWN, Resource, Stack
+
+RULES = {rule.name: rule for rule in table.RULES}
+TAGS = {"Environment": "e", "Owner": "o", "CostCenter": "c"}
+MEMBER = {"tags": {**TAGS, "Tier": "database"}, "instanceType": "i8g.large"}
+
+
+def resource(kind: str, name: str = "one", **props: Any) -> Resource:
+    return Resource(f"aws:{kind}", name, f"urn::{name}", props)
+
+
+def lines(rule: str, *resources: Resource) -> list[str]:
+    """All that a rule says of a stack."""
+    found = [line for one in resources for line in table.judge_resource(RULES[rule], one, [])]
+    return [line for line, _ in found + table.judge_stack(RULES[rule], Stack(resources), [])]
+
+
+def allows(**statement: Any) -> str:
+    return json.dumps({"Statement": {"Effect": "Allow", **statement}})
+
+
+INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+INSTANCE = "ec2/instance:Instance"
+TEMPLATE = "ec2/launchTemplate:LaunchTemplate"
+LISTENER = "lb/listener:Listener"
+POLICY = "iam/policy:Policy"
+BUCKET_POLICY = "s3/bucketPolicy:BucketPolicy"
+IMDS = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+ROOT = {"encrypted": True}
+
+WRONG = [
+    ("open-ports", resource(INGRESS, cidrIpv4="0.0.0.0/0", fromPort=22, toPort=22), "port 22, open to"),
+    (
+        "open-ports",
+        resource(INGRESS, cidrIpv6="::/0", fromPort=0, toPort=100),
+        "ports 0 to 100, SSH among them",
+    ),
+    ("open-ports", resource(INGRESS, cidrIpv4="0.0.0.0/0", ipProtocol="-1"), "ports 0 to 65535"),
+    ("open-ports", resource(INGRESS, cidrIpv4="0.0.0.0/1", fromPort=5432, toPort=5432), "port 5432"),
+    ("open-ports", resource(INGRESS, cidrIpv4="0.0.0.0/0", fromPort=443, toPort=443), "no load balancer's"),
+    (
+        "open-ports",
+        resource(
+            "ec2/securityGroup:SecurityGroup",
+            ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22, "toPort": 22, "protocol": "tcp"}],
+        ),
+        "port 22, open to 0.0.0.0/0",
+    ),
+    ("unencrypted", resource("ebs/volume:Volume"), "is not encrypted"),
+    ("unencrypted", resource(INSTANCE), "the root disk is as the image has it"),
+    (
+        "unencrypted",
+        resource(INSTANCE, rootBlockDevice=ROOT, ebsBlockDevices=[{"encrypted": False}]),
+        "a disk of ebsBlockDevices",
+    ),
+    ("unencrypted", resource(TEMPLATE), "the root disk is as the image has it"),
+    (
+        "unencrypted",
+        resource(TEMPLATE, blockDeviceMappings=[{"ebs": {"encrypted": "false"}}]),
+        "a mapped disk",
+    ),
+    ("unencrypted", resource("s3/bucket:Bucket"), "no encryption is chosen"),
+    ("metadata-service", resource(INSTANCE), "http_tokens is not set"),
+    (
+        "metadata-service",
+        resource(TEMPLATE, metadataOptions={**IMDS, "httpTokens": "optional"}),
+        "IMDSv1 answers",
+    ),
+    (
+        "metadata-service",
+        resource(TEMPLATE, metadataOptions={"httpTokens": "required"}),
+        "hop limit is not set",
+    ),
+    ("public-bucket", resource("s3/bucket:Bucket"), "nothing blocks public access"),
+    ("public-bucket", resource("s3/bucketAcl:BucketAcl", acl="public-read"), "the ACL is public-read"),
+    (
+        "public-bucket",
+        resource(
+            "s3/bucketPublicAccessBlock:BucketPublicAccessBlock", blockPublicAcls=True, ignorePublicAcls=False
+        ),
+        "blockPublicPolicy, restrictPublicBuckets, ignorePublicAcls not set",
+    ),
+    (
+        "public-bucket",
+        resource(BUCKET_POLICY, policy=allows(Principal={"AWS": ["*"]}, Action="s3:*")),
+        "everyone",
+    ),
+    ("missing-tags", resource("kms/key:Key", tags={**TAGS, "Owner": ""}), "tag Owner missing"),
+    ("missing-tags", resource("ebs/volume:Volume", tags=TAGS), "tag Tier missing"),
+    ("unprotected", resource("ebs/volume:Volume"), "the data volume can be deleted"),
+    ("unprotected", resource(INSTANCE, **MEMBER), "the database member can be deleted"),
+    ("unprotected", resource(INSTANCE, **MEMBER), "disableApiTermination is off"),
+    ("iam-wildcard", resource(POLICY, policy=allows(Action="*", Resource="arn:aws:s3:::b/*")), "action '*'"),
+    (
+        "iam-wildcard",
+        resource(POLICY, policy=allows(Action=["s3:GetObject"], Resource="*")),
+        "resource '*' for s3:G",
+    ),
+    (
+        "iam-wildcard",
+        resource(POLICY, policy=allows(Action="s3:GetObject", Resource="arn:aws:s3:::*")),
+        "resource",
+    ),
+    ("iam-wildcard", resource(POLICY, policy=allows(NotAction="iam:*", NotResource="b")), "NotAction"),
+    ("iam-wildcard", resource(BUCKET_POLICY, policy=allows(Action="s3:*", Resource="b")), "action 's3:*'"),
+    (
+        "iam-wildcard",
+        resource("iam/role:Role", inlinePolicies=[{"policy": allows(Action="kms:*", Resource="k")}]),
+        "action 'kms:*'",
+    ),
+    (
+        "iam-wildcard",
+        resource(
+            "iam/rolePolicyAttachment:RolePolicyAttachment",
+            policyArn="arn:aws:iam::aws:policy/AdministratorAccess",
+        ),
+        "is attached",
+    ),
+    ("public-address", resource(INSTANCE, associatePublicIpAddress=True), "the host gets a public address"),
+    ("public-address", resource("ec2/subnet:Subnet", mapPublicIpOnLaunch=True), "every host in the subnet"),
+    ("public-address", resource("ec2/eip:Eip", instance=UNKNOWN), "is a host's"),
+    (
+        "public-address",
+        resource(TEMPLATE, networkInterfaces=[{"associatePublicIpAddress": "true"}]),
+        "its hosts get",
+    ),
+    ("no-flow-logs", resource("ec2/vpc:Vpc"), "no flow log"),
+    ("old-tls", resource(LISTENER, protocol="HTTPS"), "not set"),
+    (
+        "old-tls",
+        resource(LISTENER, protocol="HTTPS", sslPolicy="ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06"),
+        "Ext2",
+    ),
+    (
+        "old-tls",
+        resource(LISTENER, protocol="HTTP", port=80, defaultActions=[{"type": "forward"}]),
+        "without TLS",
+    ),
+]
+
+RIGHT = [
+    ("open-ports", resource(INGRESS, cidrIpv4="10.0.0.0/8", fromPort=22, toPort=22)),
+    ("open-ports", resource(INGRESS, referencedSecurityGroupId=UNKNOWN, fromPort=22, toPort=22)),
+    ("unencrypted", resource("ebs/volume:Volume", encrypted=UNKNOWN)),
+    ("unencrypted", resource(INSTANCE, launchTemplate={"id": UNKNOWN})),
+    ("metadata-service", resource(INSTANCE, launchTemplate={"id": UNKNOWN})),
+    ("metadata-service", resource(INSTANCE, metadataOptions=IMDS)),
+    (
+        "public-bucket",
+        resource(BUCKET_POLICY, policy=json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*"}]})),
+    ),
+    ("missing-tags", resource("kms/key:Key", tagsAll=TAGS)),
+    ("missing-tags", resource("iam/rolePolicy:RolePolicy")),
+    ("unprotected", resource(INSTANCE, tags={"Tier": "web"}, instanceType="c8g.large")),
+    ("iam-wildcard", resource(POLICY, policy=UNKNOWN)),
+    ("iam-wildcard", resource(POLICY, policy=allows(Action="ec2:DescribeVolumes", Resource="*"))),
+    ("iam-wildcard", resource(POLICY, policy=json.dumps({"Statement": [{"Effect": "Deny", "Action": "*"}]}))),
+    ("iam-wildcard", resource("kms/key:Key", policy=allows(Action="kms:*", Resource="*"))),
+    ("public-address", resource("ec2/eip:Eip", domain="vpc")),
+    ("old-tls", resource(LISTENER, protocol="HTTPS", sslPolicy="ELBSecurityPolicy-TLS13-1-2-Res-2021-06")),
+    (
+        "old-tls",
+        resource(
+            LISTENER,
+            protocol="HTTP",
+            defaultActions=[{"type": "redirect", "redirect": {"protocol": "HTTPS"}}],
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "given", "says"), WRONG)
+def test_refuses(rule: str, given: Resource, says: str) -> None:
+    found = lines(rule, given)
+    assert any(says in line for line in found), found
+    for line in found:
+        assert line.startswith(f"{given.short}: {rule}: ")
+        assert "; " in line
+        assert "\n" not in line
+
+
+@pytest.mark.parametrize(("rule", "given"), RIGHT)
+def test_lets_through(rule: str, given: Resource) -> None:
+    assert lines(rule, given) == []
+
+
+def test_every_rule_has_a_wrong_resource() -> None:
+    assert {rule for rule, _, _ in WRONG} | {"too-few-copies"} == set(RULES)
+
+
+def members(count: int, zones: int, instance_type: str = "i8g.large") -> list[Resource]:
+    return [
+        resource(
+            INSTANCE, f"db{i}", **{**MEMBER, "instanceType": instance_type}, availabilityZone=f"z{i % zones}"
+        )
+        for i in range(count)
+    ]
+
+
+def test_copies_on_drives() -> None:
+    assert lines("too-few-copies", *members(3, 3)) == []
+    assert "3 zones" in lines("too-few-copies", *members(3, 2))[0]
+    assert "2 database members" in lines("too-few-copies", *members(2, 2))[0]
+    assert lines("too-few-copies", *members(1, 1, "t4g.medium")) == []
+    assert "not in the catalogue" in lines("too-few-copies", *members(1, 1, "i99.large"))[0]
+
+
+def test_the_zone_of_a_member_is_that_of_its_subnet_also_before_either_exists() -> None:
+    subnets = [resource("ec2/subnet:Subnet", f"s{i}", availabilityZone=f"z{i}") for i in range(3)]
+    hosts = [
+        Resource(
+            f"aws:{INSTANCE}",
+            f"db{i}",
+            f"urn::db{i}",
+            {**MEMBER, "subnetId": UNKNOWN},
+            True,
+            {},
+            {"subnetId": [one.urn]},
+        )
+        for i, one in enumerate(subnets)
+    ]
+    assert lines("too-few-copies", *subnets, *hosts) == []
+    assert "in no known zone" in lines("too-few-copies", *hosts)[0]
+
+
+def test_the_balancers_group_may_be_open_unless_a_host_is_in_it() -> None:
+    group = resource("ec2/securityGroup:SecurityGroup", "edge", id="sg-1")
+    rule = resource(
+        INGRESS,
+        "https",
+        securityGroupId="sg-1",
+        cidrIpv4="0.0.0.0/0",
+        ipProtocol="tcp",
+        fromPort=443,
+        toPort=443,
+    )
+    balancer = resource("lb/loadBalancer:LoadBalancer", "alb", securityGroups=["sg-1"])
+    host = resource(INSTANCE, "web1", vpcSecurityGroupIds=["sg-1"])
+    assert lines("open-ports", group, rule, balancer) == []
+    assert "which is an instance's" in lines("open-ports", group, rule, balancer, host)[0]
+
+
+def test_what_a_vpc_records() -> None:
+    vpc = resource("ec2/vpc:Vpc", id="vpc-1")
+    log = resource("ec2/flowLog:FlowLog", "log", vpcId="vpc-1", trafficType="REJECT")
+    assert "records REJECT only" in lines("no-flow-logs", vpc, log)[0]
+    assert lines("no-flow-logs", vpc, resource("ec2/flowLog:FlowLog", vpcId="vpc-1", trafficType="ALL")) == []
+
+
+def test_what_the_pack_repeats_of_the_kit_is_the_same() -> None:
+    """The pack has packages of its own, so it reads the catalogue's file and not its module."""
+    assert copies.LEAST_COPIES == cloud.LEAST_COPIES
+    for name, known in catalogue.instance_types().items():
+        assert drives_of(name) == known.drives
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pulumi-aws, at its import
+@pytest.mark.parametrize("kind", sorted(tags.TAGGED))
+def test_what_should_have_tags_takes_tags(kind: str) -> None:
+    """By pulumi-aws: each type of the list exists and has the argument."""
+    module, _, name = kind.removeprefix("aws:").rpartition(":")
+    assert "tags" in vars(getattr(getattr(pulumi_aws, module.split("/")[0]), f"{name}Args"))
