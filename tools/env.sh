@@ -34,9 +34,11 @@ if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}" ]; then
     PULUMI_CONFIG_PASSPHRASE_FILE=${PULUMI_CONFIG_PASSPHRASE_FILE:-$FLASHTIER_STATE/passphrase}
     export PULUMI_CONFIG_PASSPHRASE_FILE
 fi
+# The rules of policy/ judge every preview and up: the CLI takes the default of its flag --policy-pack from here.
+PULUMI_OPTION_POLICY_PACK=${PULUMI_OPTION_POLICY_PACK-$FLASHTIER_TREE/policy}
 PULUMI_SKIP_UPDATE_CHECK=true
 ANSIBLE_CONFIG=$FLASHTIER_TREE/ansible/ansible.cfg
-export PULUMI_BACKEND_URL PULUMI_SKIP_UPDATE_CHECK ANSIBLE_CONFIG
+export PULUMI_BACKEND_URL PULUMI_OPTION_POLICY_PACK PULUMI_SKIP_UPDATE_CHECK ANSIBLE_CONFIG
 # Container images set it. A `pulumi up` starts four Pythons: half of its CPU time would go into compiling the SDK anew.
 unset PYTHONDONTWRITEBYTECODE
 

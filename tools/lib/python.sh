@@ -1,4 +1,4 @@
-# uv, and the Python packages of the lock. Sourced by tools/setup.
+# uv, and the Python packages of the locks. Sourced by tools/setup.
 # shellcheck shell=bash
 
 UV_REQUIREMENTS=$FLASHTIER_TREE/tools/uv.txt
@@ -44,18 +44,21 @@ link_uv() { # at a path that is on PATH for what runs later: the app's wheels ar
 # environment is there while it works: whoever finds it has all of them installed anew.
 UNFINISHED=.venv.unfinished
 
-synced_python() { # whether both environments are what the locks say, to their last file
+# The tree's own, the app's, and the policy pack's, whose SDK takes an older protobuf than the tree's.
+PYTHON_PROJECTS=("$FLASHTIER_TREE" "$FLASHTIER_TREE/app" "$FLASHTIER_TREE/policy")
+
+synced_python() { # whether all environments are what the locks say, to their last file
     local project
-    for project in "$FLASHTIER_TREE" "$FLASHTIER_TREE/app"; do
+    for project in "${PYTHON_PROJECTS[@]}"; do
         [ ! -e "$project/$UNFINISHED" ] || return 1
         UV_PYTHON_DOWNLOADS=never timeout --foreground -k 10 60 \
             "$UV" sync --check --offline --quiet --frozen --project "$project" >/dev/null 2>&1 || return 1
     done
 }
 
-sync_python() { # exactly what the locks of the tree and of the app say, with the machine's own Python
+sync_python() { # exactly what the locks say, with the machine's own Python
     local project again
-    for project in "$FLASHTIER_TREE" "$FLASHTIER_TREE/app"; do
+    for project in "${PYTHON_PROJECTS[@]}"; do
         again=()
         [ ! -e "$project/$UNFINISHED" ] || again=(--reinstall)
         : >"$project/$UNFINISHED"
