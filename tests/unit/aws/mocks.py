@@ -51,7 +51,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """A resource as the program registered it. `options` is the request to the engine: protect, ignoreChanges."""
+    """A resource as the program registered it. `options` is the request to the engine, such as protect."""
 
     type: str
     name: str

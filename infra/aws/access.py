@@ -1,0 +1,48 @@
+"""How an operator reaches a host that has no public address: through an EC2 Instance Connect Endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.groups import Groups
+from infra.aws.naming import Component, Naming
+from infra.aws.network import Network
+from infra.cloud import Aws
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """What the inventory's ProxyCommand needs."""
+
+    region: str
+    endpoint_id: pulumi.Output[str]
+
+
+class Access(Component):
+    """Who may open a tunnel is IAM's to say (ec2-instance-connect:OpenTunnel); who may log in, SSH's."""
+
+    def __init__(
+        self,
+        naming: Naming,
+        network: Network,
+        groups: Groups,
+        options: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(naming, "Access", options)
+        [subnet] = network.of_tier("access")
+        endpoint = aws.ec2transitgateway.InstanceConnectEndpoint(
+            naming.resource("access"),
+            subnet_id=subnet,
+            security_group_ids=[groups.id_of("access")],
+            # Hosts then see the endpoint's address, and their firewalls let in nothing else. With the
+            # client's own, they would have to let in the world.
+            preserve_client_ip=False,
+            tags=naming.tags(Name=naming.label("access"), Tier="access"),
+            opts=self.of(),
+        )
+        self.proxy = Proxy(region=cast(Aws, naming.environment.aws).region, endpoint_id=endpoint.id)
+        self.register_outputs({"endpointId": endpoint.id})

@@ -1,0 +1,76 @@
+"""An optional web application firewall at the load balancer: AWS's common rules, a rate an address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi_aws as aws
+
+if TYPE_CHECKING:
+    from infra.aws.edge import Edge
+
+#: Requests that one address may send in 5 minutes: 10 a second, far above a person, and below a flood.
+RATE_LIMIT = 3000
+
+#: AWS's rules, in their order. Source: AWS WAF, "AWS Managed Rules rule groups list".
+MANAGED = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
+
+
+def web_acl(edge: Edge, balancer: aws.lb.LoadBalancer) -> None:
+    """Put the rules before the load balancer. A photo is larger than what the common rules let through."""
+    acl = aws.wafv2.WebAcl(
+        edge.naming.resource("edge"),
+        name=edge.naming.resource("edge"),
+        description="The world's requests to the load balancer",
+        scope="REGIONAL",
+        default_action={"allow": {}},
+        rules=[_rate(), *(_managed(name, priority) for priority, name in enumerate(MANAGED, start=1))],
+        visibility_config=_seen("edge"),
+        tags=edge.tags("edge"),
+        opts=edge.of(),
+    )
+    aws.wafv2.WebAclAssociation(
+        edge.naming.resource("edge"),
+        resource_arn=balancer.arn,
+        web_acl_arn=acl.arn,
+        opts=edge.of(),
+    )
+
+
+def _rate() -> aws.wafv2.WebAclRuleArgsDict:
+    return {
+        "name": "rate",
+        "priority": 0,
+        "action": {"block": {"custom_response": {"response_code": 429}}},
+        "statement": {
+            "rate_based_statement": {
+                "limit": RATE_LIMIT,
+                "evaluation_window_sec": 300,
+                "aggregate_key_type": "IP",
+            }
+        },
+        "visibility_config": _seen("rate"),
+    }
+
+
+def _managed(name: str, priority: int) -> aws.wafv2.WebAclRuleArgsDict:
+    statement: aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementArgsDict = {
+        "vendor_name": "AWS",
+        "name": name,
+    }
+    if name == "AWSManagedRulesCommonRuleSet":
+        # It refuses bodies over 8 KiB. A photo is one; nginx refuses what is larger than a photo may be.
+        statement["rule_action_overrides"] = [
+            {"name": "SizeRestrictions_BODY", "action_to_use": {"count": {}}}
+        ]
+    return {
+        "name": name,
+        "priority": priority,
+        "override_action": {"none": {}},
+        "statement": {"managed_rule_group_statement": statement},
+        "visibility_config": _seen(name),
+    }
+
+
+def _seen(metric: str) -> aws.wafv2.WebAclVisibilityConfigArgsDict:
+    return {"cloudwatch_metrics_enabled": True, "sampled_requests_enabled": True, "metric_name": metric}
