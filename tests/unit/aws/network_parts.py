@@ -77,7 +77,7 @@ def topology(declared: Environment) -> Topology:
 
 def everything(declared: Environment) -> Recording:
     """Network, groups, access and edge; `.result` has what other parts take from them."""
-    key = repr(declared)
+    key = repr((declared, vars(declared.aws)))
     if key not in _KNOWN:
         _KNOWN[key] = _everything(declared)
     return _KNOWN[key]
