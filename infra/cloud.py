@@ -42,6 +42,8 @@ class Aws(Model):
     zones: tuple[str, ...] = Field(min_length=2, max_length=6)
     nat_gateways: int = Field(ge=1, le=6)
     root_gib: int = Field(ge=8, le=1024)
+    images: dict[str, str] = Field(default_factory=dict)
+    deletion_protection: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Aws:

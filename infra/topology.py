@@ -51,6 +51,8 @@ class HostVolume(Model):
     size_gib: int
     uuid: str
     mount_point: str
+    iops: int | None = None
+    throughput_mib_s: int | None = None
     #: Losing it loses data: the platform refuses to delete or replace it outside `make down`.
     protected: bool = True
     #: A person accepts that its data is lost and that a blank one takes its place, in this run.
@@ -66,6 +68,9 @@ class Host(Model):
     services: tuple[str, ...]
     volumes: tuple[HostVolume, ...]
     placements: tuple[Placed, ...]
+    zone: str | None = None
+    instance_type: str | None = None
+    gateway: str | None = None
 
 
 class Service(Model):
