@@ -47,10 +47,13 @@ def erased_by_stop(host: Host) -> bool:
 
 
 def guards(host: Host, deletion_protection: bool) -> Guards:
-    """All for drives that a stop erases; other hosts' volumes outlive them, so only what is chosen."""
+    """All for drives that a stop erases. Other hosts' volumes outlive them, so only what is chosen; but no
+    member of the database goes by an update of something else (policy/rules/protection.py)."""
     if erased_by_stop(host):
         return Guards(True, True, True, True)
-    return Guards(disable_api_termination=deletion_protection and bool(host.volumes))
+    return Guards(
+        protect=host.tier == "database", disable_api_termination=deletion_protection and bool(host.volumes)
+    )
 
 
 class KeepData(Component):

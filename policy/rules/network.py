@@ -16,6 +16,8 @@ VPC = "aws:ec2/vpc:Vpc"
 FLOW_LOG = "aws:ec2/flowLog:FlowLog"
 LISTENERS = ("aws:lb/listener:Listener", "aws:alb/listener:Listener")
 
+RECORDING = ("ALL", "REJECT")
+
 #: TLS 1.2 or newer, and only ciphers with forward secrecy; the policies named Ext1 and Ext2 add others.
 #: Source: "Security policies for your Application Load Balancer", AWS.
 MODERN = re.compile(r"ELBSecurityPolicy-TLS13-1-[23](-Res)?(-FIPS)?(-PQ)?-\d{4}-\d{2}")
@@ -44,15 +46,17 @@ def addresses(resource: Resource) -> Iterator[Violation]:
 
 
 def flow_logs(stack: Stack) -> Iterator[Violation]:
-    """Of every VPC all traffic is recorded, also what was refused."""
+    """Of every VPC at least the refused traffic is recorded; all of it is a matter of cost."""
     logs = stack.of(FLOW_LOG)
     for vpc in stack.of(VPC):
         own = [one for one in logs if stack.means(one, "vpcId", vpc)]
         if not own:
-            yield Violation(vpc, "there is no flow log of the VPC", "add a FlowLog of it, traffic_type ALL")
-        elif all(one.get("trafficType") != "ALL" for one in own):
+            yield Violation(
+                vpc, "there is no flow log of the VPC", "add a FlowLog of it, traffic_type REJECT or ALL"
+            )
+        elif all(one.get("trafficType") not in RECORDING for one in own):
             kinds = ", ".join(sorted({str(one.get("trafficType")) for one in own}))
-            yield Violation(own[0], f"the flow log records {kinds} only", "set traffic_type='ALL'")
+            yield Violation(own[0], f"the flow log records {kinds} only", "set traffic_type to REJECT or ALL")
 
 
 def tls(resource: Resource) -> Iterator[Violation]:

@@ -40,5 +40,7 @@ def unprotected(resource: Resource) -> Iterator[Violation]:
         ):
             if resource.get(name) is not True and not isinstance(resource.get(name), Unknown):
                 yield Violation(
-                    resource, f"{name} is off, and a stop erases its drives", f"set {option}=True"
+                    resource,
+                    f"{name} is off, and a stop erases its drives",
+                    f"set {option}=True, or take a type without drives",
                 )

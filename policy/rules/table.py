@@ -38,7 +38,7 @@ RULES = (
     Rule("unprotected", "What cannot be made again is protected.", protection.unprotected),
     Rule("iam-wildcard", "A role may do what it needs, on what it needs.", iam.wildcards),
     Rule("public-address", "No host has a public address.", network.addresses),
-    Rule("no-flow-logs", "All traffic of a VPC is recorded.", of_stack=network.flow_logs),
+    Rule("no-flow-logs", "What a VPC refuses is recorded.", of_stack=network.flow_logs),
     Rule("old-tls", "Listeners speak modern TLS, or redirect to it.", network.tls),
 )
 

@@ -48,7 +48,7 @@ def test_a_member_on_drives_has_every_guard():
 
 def test_a_member_on_ebs_may_stop_since_its_volumes_stay():
     found = member(IO2)
-    assert not found.options.protect
+    assert found.options.protect
     assert found.inputs["disableApiStop"] is False
     assert found.inputs["maintenanceOptions"] == {"autoRecovery": "default"}
     assert member(IO2, deletion_protection=True).inputs["disableApiTermination"] is True

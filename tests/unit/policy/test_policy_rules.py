@@ -255,9 +255,11 @@ def test_the_balancers_group_may_be_open_unless_a_host_is_in_it() -> None:
 
 def test_what_a_vpc_records() -> None:
     vpc = resource("ec2/vpc:Vpc", id="vpc-1")
-    log = resource("ec2/flowLog:FlowLog", "log", vpcId="vpc-1", trafficType="REJECT")
-    assert "records REJECT only" in lines("no-flow-logs", vpc, log)[0]
-    assert lines("no-flow-logs", vpc, resource("ec2/flowLog:FlowLog", vpcId="vpc-1", trafficType="ALL")) == []
+    log = resource("ec2/flowLog:FlowLog", "log", vpcId="vpc-1", trafficType="ACCEPT")
+    assert "records ACCEPT only" in lines("no-flow-logs", vpc, log)[0]
+    assert (
+        lines("no-flow-logs", vpc, resource("ec2/flowLog:FlowLog", vpcId="vpc-1", trafficType="REJECT")) == []
+    )
 
 
 def test_what_the_pack_repeats_of_the_kit_is_the_same() -> None:
