@@ -25,7 +25,8 @@ def zone_of(stack: Stack, instance: Resource) -> str:
 
 def copies(stack: Stack) -> Iterator[Violation]:
     """Of the database's members, if one has drives: their number, and the zones they are in."""
-    members = [resource for resource in stack.resources if is_member(resource)]
+    # The engine has them in the order in which they were ready, another one each time.
+    members = sorted(filter(is_member, stack.resources), key=lambda resource: resource.name)
     for member in members:
         if drives_of(member.get("instanceType")) is None:
             yield Violation(

@@ -218,6 +218,11 @@ def test_copies_on_drives() -> None:
     assert "not in the catalogue" in lines("too-few-copies", *members(1, 1, "i99.large"))[0]
 
 
+def test_the_line_is_the_same_in_whatever_order_the_engine_has_the_members() -> None:
+    some = members(2, 2)
+    assert lines("too-few-copies", *some) == lines("too-few-copies", *reversed(some))
+
+
 def test_the_zone_of_a_member_is_that_of_its_subnet_also_before_either_exists() -> None:
     subnets = [resource("ec2/subnet:Subnet", f"s{i}", availabilityZone=f"z{i}") for i in range(3)]
     hosts = [
