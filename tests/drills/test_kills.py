@@ -20,11 +20,13 @@ import pytest
 
 from infra.local import loops, names, processes
 from infra.paths import state_dir
-from tests.drills.runs import END, Process, complete, down, nothing_left, running, until
+from tests.drills.runs import END, Process, Run, complete, down, nothing_left, running, until
 
 KINDS = ("make", "pulumi", "provider", "language host", "ansible-playbook", "pytest")
 #: Kills before a run is let through.
 KILLS = 3
+#: Runs for one kill, each with half the time: the last is soon enough for a run that has nothing to do.
+TRIES = 5
 #: From whatever a run prints: no secret's value is near it.
 FINISHED = re.compile(r"^== (\w+): done in", re.MULTILINE)
 
@@ -68,7 +70,7 @@ def test_a_killed_run_is_finished_by_the_next(
         # A later run of the cycle finds work done and comes to the same point sooner.
         moment = draw.uniform(0, min(until_, longest) - since)
         whole_group = draw.random() < 0.5
-        hit += kill(stack, number, kind, since, moment, whole_group, figure)
+        hit += kill(stack, number, kind, moment, whole_group, figure)
         if number % KILLS == 0 or number == len(kinds):
             run = complete(stack, f"kills-{number}-finished")
             figure(f"finished in {run.seconds:.0f} s by the run after {(number - 1) % KILLS + 1} kills")
@@ -82,32 +84,43 @@ def kill(
     stack: str,
     number: int,
     kind: str,
-    since: float,
     moment: float,
     whole_group: bool,
     figure: Callable[[str], None],
 ) -> bool:
-    """Start a run and kill the victim `moment` seconds into its life; whether that stopped the run."""
-    with running(stack, f"kills-{number}") as run:
-        victim: Process | None = None
-        while run.running() and victim is None:
-            victim = run.of_kind(kind)
-            time.sleep(0.05)
-        born = run.seconds
-        while run.running() and victim is not None and run.seconds < born + moment:
-            time.sleep(0.02)
-        # Where that one has done its work sooner than in the measured run, what is at work now is killed.
-        alive = [process for process in run.tree() if process.kind in KINDS]
-        victim = next((process for process in alive if process.kind == kind), alive[-1] if alive else None)
-        assert victim is not None, f"the run ended by itself before its {kind}; {run.tail()}"
-        scope = f"{victim.kind} and its group" if whole_group else victim.kind
-        what = f"kill {number}: {scope}, {run.seconds:.1f} s after the start"
-        doing = last_task(run.text())
-        send_kill(victim, whole_group)
-        # A killed make leaves its children to the lock's watcher, and the next run waits for that one.
-        code = run.make.wait(10) if victim.kind == "make" else run.wait()
-        figure(f"{what}: exit code {code}, at `{doing}`")
-        return code != 0
+    """Start a run and kill the victim `moment` seconds into its life; whether that stopped the run.
+
+    A run that finds work done may end before: it has come through then, and the next try comes sooner.
+    """
+    for attempt in range(TRIES):
+        with running(stack, f"kills-{number}") as run:
+            victim = victim_of(run, kind, moment / 2**attempt)
+            if victim is None:
+                assert run.wait() == 0, f"the run failed by itself before its {kind}; {run.tail()}"
+                continue
+            scope = f"{victim.kind} and its group" if whole_group else victim.kind
+            what = f"kill {number}: {scope}, {run.seconds:.1f} s after the start"
+            doing = last_task(run.text())
+            send_kill(victim, whole_group)
+            # A killed make leaves its children to the lock's watcher, and the next run waits for that one.
+            code = run.make.wait(10) if victim.kind == "make" else run.wait()
+            figure(f"{what}: exit code {code}, at `{doing}`")
+            return code != 0
+    raise AssertionError(
+        f"{TRIES} runs ended by themselves before a kill, the last one after {run.seconds:.0f} s"
+    )
+
+
+def victim_of(run: Run, kind: str, moment: float) -> Process | None:
+    """What to kill, `moment` seconds after a process of the kind is there; None where the run has ended."""
+    while run.running() and run.of_kind(kind) is None:
+        time.sleep(0.05)
+    born = run.seconds
+    while run.running() and run.seconds < born + moment:
+        time.sleep(0.02)
+    # Where that one has done its work sooner than in the measured run, what is at work now is killed.
+    alive = [process for process in run.tree() if process.kind in KINDS]
+    return next((process for process in alive if process.kind == kind), alive[-1] if alive else None)
 
 
 def send_kill(victim: Process, whole_group: bool) -> None:
