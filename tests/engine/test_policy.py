@@ -164,6 +164,23 @@ def test_a_waiver_without_reason_or_past_its_end_has_no_effect_and_says_so(progr
     assert "its waiver has no effect: it ended on 2026-01-31" in done.stdout
 
 
+def test_what_only_the_update_knows_is_judged_before_it_is_made(program: Program) -> None:
+    """A policy with the id of what is not there yet: unknown at the preview, and refused by the update."""
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": {"$id": "bucket"}}
+    parts = ("bucket", "bucket-block", "bucket-key")
+    found = {name: declared for name, declared in right().items() if name in parts}
+    found["late"] = {
+        "type": "aws:iam/rolePolicy:RolePolicy",
+        "props": {"role": "db", "policy": {"$json": {"Statement": [statement]}}},
+    }
+    done = program.preview(found)
+    assert done.returncode == 0, done.stdout
+    done = program.run("up", "--yes", "--skip-preview")
+    assert done.returncode != 0, done.stdout
+    assert "late: iam-wildcard: action 's3:*' is allowed" in done.stdout
+    assert "::late" not in program.run("stack", "export").stdout
+
+
 def test_what_is_protected_is_neither_replaced_nor_deleted_until_it_is_named(program: Program) -> None:
     """The engine's part: the pack sees neither deletions nor what was. Its part is that protect stays on."""
     program.declare(right())

@@ -1,6 +1,7 @@
 """Declares the resources of the file that DECLARED names: {name: {type, props, protect}}.
 
-A property {"$id": NAME} is the id of the resource NAME, known after the update.
+A property {"$id": NAME} is the id of the resource NAME, known after the update;
+{"$json": VALUE} is the text of VALUE, which is as unknown as what is in it.
 """
 
 import json
@@ -14,6 +15,8 @@ def value_of(given, made):
     if isinstance(given, dict):
         if "$id" in given:
             return made[given["$id"]].id
+        if "$json" in given:
+            return pulumi.Output.json_dumps(value_of(given["$json"], made))
         return {key: value_of(one, made) for key, one in given.items()}
     return [value_of(one, made) for one in given] if isinstance(given, list) else given
 
