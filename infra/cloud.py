@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from infra import catalogue
+from infra import catalogue, subnets
 from infra.errors import FlashtierError
 from infra.model import KeyedError, Model
 from infra.sizing import GB_PER_GIB
@@ -31,19 +31,70 @@ def _region(value: str) -> str:
     return value
 
 
-class Aws(Model):
-    """Where on AWS. `zones` are names, so that no host moves when AWS offers
-    one more; a load balancer takes at least two.
+def _tag(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9 _.:/=+@-]{1,128}", value):
+        raise ValueError("is no tag that every service of AWS takes; take letters, digits, ' _.:/=+@-'")
+    return value
 
-    `nat_gateways`: one, or one a zone. `root_gib`: the encrypted gp3 root of every host.
+
+def _image(value: str) -> str:
+    if not re.fullmatch(r"ami-[0-9a-f]{8,17}", value):
+        raise ValueError("is no id of an image; `flashtier image -s <stack>` looks one up")
+    return value
+
+
+def _host_name(value: str) -> str:
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    if len(value) > 253 or not re.fullmatch(rf"{label}(\.{label})+", value):
+        raise ValueError("is no domain name; write one such as photos.example.com")
+    return value
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value):
+        raise ValueError("is no address of electronic mail")
+    return value
+
+
+Tag = Annotated[str, AfterValidator(_tag)]
+Image = Annotated[str, AfterValidator(_image)]
+
+
+class Domain(Model):
+    """`name` is what clients ask for; `zone` the public hosted zone in Route 53 that it lies in."""
+
+    name: Annotated[str, AfterValidator(_host_name)]
+    zone: Annotated[str, AfterValidator(_host_name)]
+
+    @model_validator(mode="after")
+    def _inside(self) -> Domain:
+        if self.name != self.zone and not self.name.endswith(f".{self.zone}"):
+            raise KeyedError("name", f"{self.name!r} is not in the zone {self.zone!r}; mend one of the two")
+        return self
+
+
+class Aws(Model):
+    """Where on AWS, whose it is, and what stands around the hosts.
+
+    `zones` are names, so that no host moves when AWS offers one more; a load balancer takes at least two.
+    `nat_gateways`: one, or one a zone. `root_gib`: the encrypted gp3 root of every host. `images`: by
+    architecture, pinned by `flashtier image`; hosts that exist keep theirs. `owner`, `cost_center`: tags.
+    `alarm_email` gets the alarms and the budget's, `budget_usd` is a month's. `waf`: AWS's managed rules
+    before the load balancer. `deletion_protection`: of the load balancer and of every host.
     """
 
     region: Annotated[str, AfterValidator(_region)]
     zones: tuple[str, ...] = Field(min_length=2, max_length=6)
     nat_gateways: int = Field(ge=1, le=6)
     root_gib: int = Field(ge=8, le=1024)
-    images: dict[str, str] = Field(default_factory=dict)
-    deletion_protection: bool = False
+    images: dict[Literal["arm64", "x86_64"], Image]
+    domain: Domain
+    owner: Tag
+    cost_center: Tag
+    alarm_email: Annotated[str, AfterValidator(_email)]
+    budget_usd: int = Field(ge=1, le=10_000_000)
+    waf: bool
+    deletion_protection: bool
 
     @model_validator(mode="after")
     def _consistent(self) -> Aws:
@@ -63,10 +114,24 @@ class Aws(Model):
 
 
 class Archive(Model):
-    """Point-in-time recovery. `timeout_s` (archive_timeout) bounds what is lost if all copies go."""
+    """Point-in-time recovery. `timeout_s` (archive_timeout) bounds what is lost if all copies go.
+
+    `object_lock_days`: nobody, not even the account's root, takes a backup away before.
+    """
 
     timeout_s: int = Field(ge=10, le=3600)
     retention_days: int = Field(ge=1, le=3650)
+    object_lock_days: int | None = Field(default=None, ge=1, le=3650)
+
+    @model_validator(mode="after")
+    def _expires(self) -> Archive:
+        if self.object_lock_days is not None and self.object_lock_days > self.retention_days:
+            raise KeyedError(
+                "object_lock_days",
+                f"{self.object_lock_days}: is longer than retention_days ({self.retention_days}): nothing "
+                "could be removed when it is due; lower it",
+            )
+        return self
 
 
 class Durability(Model):
@@ -162,6 +227,45 @@ def platform_fault(environment: Environment) -> KeyedError | None:
         for index, volume in enumerate(volumes):
             if fault := _class_fault(environment.platform, tier, index, volume):
                 return fault
+    return _control_volumes_fault(environment) or (_range_fault(environment) if aws else None)
+
+
+#: What each platform's control hosts keep, a volume each. On AWS the repository is S3 itself.
+CONTROL_VOLUMES: dict[str, frozenset[str]] = {
+    "local": frozenset({"etcd", "metrics", "repository"}),
+    "aws": frozenset({"etcd", "metrics"}),
+}
+
+
+def _control_volumes_fault(environment: Environment) -> KeyedError | None:
+    declared = {volume.name for volume in environment.control.volumes}
+    wanted = CONTROL_VOLUMES[environment.platform]
+    if declared == wanted:
+        return None
+    missing, extra = sorted(wanted - declared), sorted(declared - wanted)
+    found = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(extra)}"
+    return KeyedError("control.volumes", f"{found}; declare exactly {', '.join(sorted(wanted))}")
+
+
+def _range_fault(environment: Environment) -> KeyedError | None:
+    """A range of addresses that the subnets or the hosts do not fit into."""
+    assert environment.aws is not None  # noqa: S101 - the caller's
+    cidr, zones = environment.network.cidr, environment.aws.zones
+    prefix = int(cidr.partition("/")[2])
+    if prefix > subnets.LONGEST_PREFIX:
+        return KeyedError(
+            "network.cidr",
+            f"{cidr} is too small to be cut into the subnets of {len(zones)} zones; "
+            f"take a /16 to /{subnets.LONGEST_PREFIX}",
+        )
+    counts = {"web.count": environment.web.count, "database.members": environment.database.members}
+    for key, count in counts.items():
+        room = subnets.room(cidr, zones, key.partition(".")[0])
+        if count > room:
+            return KeyedError(
+                key,
+                f"{count}: network.cidr {cidr} has addresses for {room} in {len(zones)} zones; take a larger",
+            )
     return None
 
 

@@ -11,12 +11,26 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from infra import kernel
+from infra.cloud import Durability
 from infra.environment import App, Model, Size, VolumeClass
 from infra.errors import FlashtierError
 from infra.setting import Setting as Setting
 from infra.topology import MOUNT_OPTIONS, Flow, Placed, Tier
 
 VERSION: Final = 1
+
+
+class Nvme(Model):
+    """How a volume shows on AWS: NVMe devices of `model`.
+
+    EBS: one device whose serial is the volume's id without its dash. Instance store: `count` drives, whose
+    serials nobody knows before the host runs; a partition of `partition_bytes` on each, the rest stays free.
+    """
+
+    model: Literal["Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"]
+    serials: tuple[str, ...]
+    count: int = Field(ge=1)
+    partition_bytes: int | None
 
 
 class ContractVolume(Model):
@@ -31,6 +45,7 @@ class ContractVolume(Model):
     device: str
     uuid: str
     mount_point: str
+    nvme: Nvme | None
     mount_options: tuple[str, ...] = MOUNT_OPTIONS
 
 
@@ -38,6 +53,11 @@ class ContractHost(Model):
     name: str
     tier: Tier
     address: str
+    #: Its default router; on `local` also the controller's address on the bridge.
+    gateway: str
+    #: On AWS only.
+    zone: str | None
+    instance_id: str | None
     size: Size
     services: tuple[str, ...]
     volumes: tuple[ContractVolume, ...]
@@ -48,12 +68,38 @@ class ContractHost(Model):
     kernel: tuple[Setting, ...] = Field(default_factory=lambda host: kernel.settings(host["tier"]))
 
 
+class Ec2InstanceConnect(Model):
+    """The EC2 Instance Connect Endpoint through which SSH goes: the world reaches no host."""
+
+    region: str
+    endpoint_id: str
+
+
 class Access(Model):
     """`private_key_file` is a path on the controller, mode 0600, outside the tree."""
 
     user: str
     authorized_keys: tuple[str, ...]
     private_key_file: str
+    proxy: Ec2InstanceConnect | None
+
+
+class ObjectStore(Model):
+    """Where photos lie. `credentials`: keys from the secrets, or the instance's role."""
+
+    endpoint: str
+    region: str
+    bucket: str
+    credentials: Literal["keys", "instance-profile"]
+    ca: Literal["project", "system"]
+
+
+class Backups(Model):
+    """The bucket that the database's members alone may write to."""
+
+    bucket: str
+    region: str
+    kms_key_arn: str
 
 
 class ContractDatabase(Model):
@@ -76,10 +122,12 @@ class Contract(Model):
     platform: Literal["local", "aws"]
     domain: str
     cidr: str
-    #: The hosts' default gateway; on `local` also the controller's address on the bridge.
-    gateway: str
-    #: The only address that may reach what `clients=("controller",)` names in the table of services.
+    #: The only address or range that may reach what `clients=("controller",)` names in the table of services.
     controller: str
+    #: Where the load balancer is, on AWS; its flows have the source "edge".
+    edge_networks: tuple[str, ...]
+    #: Where the world finds the API.
+    url: str
     #: PEM of the project's own authority. Its key is a secret.
     ca_certificate: str
     access: Access
@@ -87,6 +135,9 @@ class Contract(Model):
     flows: tuple[Flow, ...]
     database: ContractDatabase
     app: App
+    object_store: ObjectStore
+    backups: Backups | None
+    durability: Durability | None
     unsupported: tuple[Unsupported, ...]
 
     @field_validator("hosts")

@@ -141,7 +141,7 @@ class Database(Model):
 
 
 class Control(Model):
-    """Small hosts for etcd, Prometheus and the S3 gateway, each kind of data on a volume of its own."""
+    """Small hosts for etcd, Prometheus and, on local, the S3 gateway; each kind of data on its own volume."""
 
     count: int = Field(ge=1, le=5)
     size: Size
@@ -153,22 +153,11 @@ class Control(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         unique_names(self.volumes)
-        names = {v.name for v in self.volumes}
-        if names != CONTROL_VOLUMES:
-            missing, extra = sorted(CONTROL_VOLUMES - names), sorted(names - CONTROL_VOLUMES)
-            raise KeyedError(
-                "volumes",
-                f"{'missing ' + ', '.join(missing) if missing else 'unknown ' + ', '.join(extra)}; "
-                f"declare exactly {', '.join(sorted(CONTROL_VOLUMES))}",
-            )
         if self.count % 2 == 0:
             raise KeyedError(
                 "count", f"{self.count} hosts give etcd no majority in a split; take an odd number"
             )
         return self
-
-
-CONTROL_VOLUMES = frozenset({"etcd", "metrics", "repository"})
 
 
 class App(Model):

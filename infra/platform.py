@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pulumi
 
-from infra.contract import Access, ContractHost, Unsupported
+from infra.contract import Access, Backups, ContractHost, ObjectStore, Unsupported
 from infra.environment import Environment, Model
 from infra.topology import Topology
 
@@ -15,8 +15,12 @@ class Deployed(Model):
     """What a platform knows of the living infrastructure after `deploy`."""
 
     controller: str
+    edge_networks: tuple[str, ...]
+    url: str
     access: Access
     hosts: tuple[ContractHost, ...]
+    object_store: ObjectStore
+    backups: Backups | None
     unsupported: tuple[Unsupported, ...]
 
 

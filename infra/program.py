@@ -107,8 +107,9 @@ def _contract(
         platform=environment.platform,
         domain=hosts.domain,
         cidr=hosts.cidr,
-        gateway=hosts.gateway,
         controller=deployed.controller,
+        edge_networks=deployed.edge_networks,
+        url=deployed.url,
         ca_certificate=certificate,
         access=deployed.access,
         hosts=deployed.hosts,
@@ -117,6 +118,9 @@ def _contract(
             version=environment.database.version, primary=hosts.primary, settings=settings
         ),
         app=environment.app,
+        object_store=deployed.object_store,
+        backups=deployed.backups,
+        durability=environment.durability,
         unsupported=deployed.unsupported,
     )
     return contract.model_dump(mode="json")

@@ -10,12 +10,14 @@ import ipaddress
 import uuid
 from typing import Literal
 
+from infra import subnets
 from infra.environment import Environment, Model, Size, Volume, VolumeClass
 from infra.errors import EnvironmentInvalid
 
 Tier = Literal["edge", "web", "database", "control"]
 
-#: Offset of the first address of each tier, and how many it may take. Adding a host never moves another.
+#: Platform local: offset of the first address of each tier, and how many it may take. On AWS a host lies in
+#: its zone's subnet (infra/subnets.py). On both, adding a host never moves another.
 #: .1 is the gateway; on `local` it is also the controller's own address on the bridge.
 ADDRESS_BLOCKS: dict[Tier, tuple[int, int]] = {
     "edge": (10, 10),
@@ -51,6 +53,7 @@ class HostVolume(Model):
     size_gib: int
     uuid: str
     mount_point: str
+    #: What EBS is asked for; None where the class leaves no choice.
     iops: int | None = None
     throughput_mib_s: int | None = None
     #: Losing it loses data: the platform refuses to delete or replace it outside `make down`.
@@ -63,14 +66,16 @@ class Host(Model):
     name: str
     tier: Tier
     address: str
+    #: Its default router.
+    gateway: str
     size: Size
+    #: On AWS only: where it lies and what it is.
+    zone: str | None = None
+    instance_type: str | None = None
     #: Services this host runs, by the names in `SERVICES`; they become inventory groups.
     services: tuple[str, ...]
     volumes: tuple[HostVolume, ...]
     placements: tuple[Placed, ...]
-    zone: str | None = None
-    instance_type: str | None = None
-    gateway: str | None = None
 
 
 class Service(Model):
@@ -108,7 +113,7 @@ _CONTROL_PATHS = {
 
 
 class Flow(Model):
-    """Who may reach a port. `source` is a host's name, "controller" or "world"."""
+    """Who may reach a port. `source` is a host's name, "controller", "world", or "edge": a load balancer."""
 
     source: str
     destination: str
@@ -121,6 +126,7 @@ class Topology(Model):
     stack: str
     domain: str
     cidr: str
+    #: The first address of the range. On `local` that is the bridge: every host's router, and the controller.
     gateway: str
     hosts: tuple[Host, ...]
     flows: tuple[Flow, ...]
@@ -138,35 +144,44 @@ def build(stack: str, environment: Environment, accept_blank: frozenset[str] = f
     for one that is not declared.
     """
     network = ipaddress.ip_network(environment.network.cidr)
+    local = environment.platform == "local"
     hosts: list[Host] = []
 
-    def add(tier: Tier, count: int, prefix: str, size: Size, volumes: tuple[Volume, ...]) -> None:
-        offset, room = ADDRESS_BLOCKS[tier]
-        assert count <= room  # noqa: S101 - the models' bounds are the check a user sees
+    def add(
+        tier: Tier,
+        count: int,
+        prefix: str,
+        size: Size,
+        volumes: tuple[Volume, ...],
+        instance_type: str | None = None,
+    ) -> None:
         for index in range(count):
             name = f"{prefix}{index + 1}"
+            seat = _seat(environment, tier, index)
             hosts.append(
                 Host(
                     name=name,
                     tier=tier,
-                    address=str(network[offset + index]),
+                    address=seat.address,
+                    gateway=seat.gateway,
                     size=size,
-                    services=(*_EVERYWHERE, *_tier_services(tier, index)),
+                    zone=seat.zone or None,
+                    instance_type=instance_type,
+                    services=(*_EVERYWHERE, *_tier_services(tier, index, local)),
                     volumes=tuple(
                         _host_volume(stack, name, volume, f"{name}-{volume.name}" in accept_blank)
                         for volume in volumes
                     ),
-                    placements=_placements(tier, environment),
+                    placements=_placements(tier, environment, volumes),
                 )
             )
 
     if environment.edge:
         add("edge", environment.edge.count, "edge", environment.edge.size, ())
-    add("web", environment.web.count, "web", environment.web.size, ())
-    database = environment.database
-    add("database", database.members, "db", database.size, database.volumes)
-    control = environment.control
-    add("control", control.count, "control", control.size, control.volumes)
+    web, database, control = environment.web, environment.database, environment.control
+    add("web", web.count, "web", web.size, (), web.instance_type)
+    add("database", database.members, "db", database.size, database.volumes, database.instance_type)
+    add("control", control.count, "control", control.size, control.volumes, control.instance_type)
     _refuse_unknown(accept_blank, hosts)
     return Topology(
         stack=stack,
@@ -174,9 +189,19 @@ def build(stack: str, environment: Environment, accept_blank: frozenset[str] = f
         cidr=environment.network.cidr,
         gateway=str(network[1]),
         hosts=tuple(hosts),
-        flows=_flows(tuple(hosts)),
+        flows=_flows(tuple(hosts), balancer=environment.edge is None),
         primary="db1",
     )
+
+
+def _seat(environment: Environment, tier: Tier, index: int) -> subnets.Seat:
+    """Where host number `index` (from 0) of a tier lies; its zone is empty on platform local."""
+    if environment.aws is not None:
+        return subnets.seat(environment.network.cidr, environment.aws.zones, tier, index)
+    network = ipaddress.ip_network(environment.network.cidr)
+    offset, room = ADDRESS_BLOCKS[tier]
+    assert index < room  # noqa: S101 - the models' bounds are the check a user sees
+    return subnets.Seat(zone="", address=str(network[offset + index]), gateway=str(network[1]))
 
 
 def volume_uuid(stack: str, host: str, volume: str) -> str:
@@ -202,11 +227,13 @@ def _host_volume(stack: str, host: str, volume: Volume, accept_blank: bool) -> H
         size_gib=volume.size_gib,
         uuid=volume_uuid(stack, host, volume.name),
         mount_point=f"/vol/{volume.name}",
+        iops=volume.iops,
+        throughput_mib_s=volume.throughput_mib_s,
         accept_blank=accept_blank,
     )
 
 
-def _tier_services(tier: Tier, index: int) -> tuple[str, ...]:
+def _tier_services(tier: Tier, index: int, local: bool) -> tuple[str, ...]:
     match tier:
         case "edge":
             return ("https", "http")
@@ -216,10 +243,11 @@ def _tier_services(tier: Tier, index: int) -> tuple[str, ...]:
             # One primary for now: the other members have everything but a running server.
             return ("postgresql",) if index == 0 else ()
         case "control":
-            return ("prometheus", "s3") if index == 0 else ()
+            # On AWS the object store is S3 itself.
+            return () if index else ("prometheus", "s3") if local else ("prometheus",)
 
 
-def _placements(tier: Tier, environment: Environment) -> tuple[Placed, ...]:
+def _placements(tier: Tier, environment: Environment, volumes: tuple[Volume, ...]) -> tuple[Placed, ...]:
     if tier == "database":
         return tuple(
             Placed(
@@ -245,19 +273,20 @@ def _placements(tier: Tier, environment: Environment) -> tuple[Placed, ...]:
                 mode="0700",
             )
             for volume, (path, owner) in _CONTROL_PATHS.items()
+            if volume in {declared.name for declared in volumes}
         )
     return ()
 
 
-def _flows(hosts: tuple[Host, ...]) -> tuple[Flow, ...]:
+def _flows(hosts: tuple[Host, ...], balancer: bool) -> tuple[Flow, ...]:
+    """Every flow between hosts and from outside. `balancer`: the edge is no host but one source."""
+    outside = {"controller", "world"} | ({"edge"} if balancer else set())
     flows: list[Flow] = []
     for destination in hosts:
         for service in (SERVICES[name] for name in destination.services):
             for client in service.clients:
                 sources = (
-                    [client]
-                    if client in ("controller", "world")
-                    else [host.name for host in hosts if host.tier == client]
+                    [client] if client in outside else [host.name for host in hosts if host.tier == client]
                 )
                 flows.extend(
                     Flow(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from infra.contract import Access, ContractHost, ContractVolume, Unsupported
+from infra.contract import Access, ContractHost, ContractVolume, ObjectStore, Unsupported
 from infra.environment import Environment
 from infra.local import machine, names, resources
 from infra.local.image import METADATA, ROOTFS, image_path
@@ -15,6 +15,10 @@ from infra.platform import Deployed
 from infra.topology import Host, HostVolume, Topology
 
 _SHARED_KERNEL = "the hosts are containers and share the machine's kernel"
+#: What the gateway calls itself and holds.
+S3_REGION = "us-east-1"
+S3_BUCKET = "photos"
+
 UNSUPPORTED: tuple[tuple[Any, str], ...] = (
     ("vm_sysctl", f"{_SHARED_KERNEL}: vm.* settings exist once, for the whole machine"),
     ("io_scheduler", f"{_SHARED_KERNEL}: /sys/block is read-only in a host"),
@@ -35,13 +39,18 @@ class LocalPlatform:
             user=environment.access.user,
             authorized_keys=(public_key(topology.stack).read_text().strip(),),
             private_key_file=str(private_key(topology.stack)),
+            proxy=None,
         )
         base = _Base(topology)
         keys = {host.name: base.host(host, access) for host in topology.hosts}
         return pulumi.Output.all(**keys).apply(
             lambda known: Deployed(
                 controller=topology.gateway,
+                edge_networks=(),
+                url=f"https://{topology.tier('edge')[0].address}",
                 access=access,
+                object_store=object_store(topology),
+                backups=None,
                 hosts=tuple(_contract_host(host, known[host.name]) for host in topology.hosts),
                 unsupported=tuple(
                     Unsupported(host=host.name, what=what, why=why)
@@ -50,6 +59,18 @@ class LocalPlatform:
                 ),
             )
         )
+
+
+def object_store(topology: Topology) -> ObjectStore:
+    """The S3 gateway of the stack, under the name that its certificate has."""
+    flow = next(flow for flow in topology.flows if flow.service == "s3")
+    return ObjectStore(
+        endpoint=f"https://{flow.destination}.{topology.domain}:{flow.port}",
+        region=S3_REGION,
+        bucket=S3_BUCKET,
+        credentials="keys",
+        ca="project",
+    )
 
 
 class _Base:
@@ -162,6 +183,9 @@ def _contract_host(host: Host, ssh_host_key: str) -> ContractHost:
         name=host.name,
         tier=host.tier,
         address=host.address,
+        gateway=host.gateway,
+        zone=None,
+        instance_id=None,
         size=host.size,
         services=host.services,
         volumes=tuple(
@@ -172,6 +196,7 @@ def _contract_host(host: Host, ssh_host_key: str) -> ContractHost:
                 device=str(names.HOST_DEVICES / volume.name),
                 uuid=volume.uuid,
                 mount_point=volume.mount_point,
+                nvme=None,
             )
             for volume in host.volumes
         ),

@@ -142,7 +142,7 @@ def lab(stack: str) -> Iterator[Lab]:
             exits.callback(_link_local, hosts[host.name], "delete", link_local[host.name])
             _link_local(hosts[host.name], "add", link_local[host.name])
             exits.enter_context(listening(hosts[host.name], ["0.0.0.0", "::"], declared, LONGEST))  # noqa: S104
-        exits.enter_context(listening([], [contract.gateway, machine], declared, LONGEST))
+        exits.enter_context(listening([], [contract.controller, machine], declared, LONGEST))
         for place in (WORLD, NEIGHBOUR):
             exits.enter_context(listening(places[place], ["0.0.0.0"], declared, LONGEST))  # noqa: S104
         lab = Lab(contract, places, filters, link_local)
@@ -168,7 +168,7 @@ def _link_local(place: list[str], what: str, address: str) -> None:
 def _tries(lab: Lab, machine: str, declared: dict[str, list[int]]) -> Iterator[Try]:
     addresses = {host.name: host.address for host in lab.contract.hosts}
     elsewhere = {
-        CONTROLLER: lab.contract.gateway,
+        CONTROLLER: lab.contract.controller,
         MACHINE: machine,
         WORLD: OUTSIDE.address,
         NEIGHBOUR: OTHER.address,
@@ -251,8 +251,8 @@ def test_names_come_from_the_bridge_only(lab: Lab) -> None:
     for host, answer in asked.items():
         assert name.address in answer, f"{host}: {answer}"
     listeners = run(["ss", "-Hlnup", "sport", "=", "53"]) + run(["ss", "-Hlntp", "sport", "=", "53"])
-    own = [line.split()[3] for line in listeners.splitlines() if lab.contract.gateway in line]
-    assert own, f"nothing answers names at {lab.contract.gateway}"
+    own = [line.split()[3] for line in listeners.splitlines() if lab.contract.controller in line]
+    assert own, f"nothing answers names at {lab.contract.controller}"
 
 
 def test_the_machine_offers_hosts_nothing_else(lab: Lab) -> None:

@@ -40,6 +40,8 @@ def _walk(value: Any, path: tuple[str, ...], kind: str) -> Iterator[tuple[str, A
     for key, item in value.items():
         if (f"{kind}.{key}" if kind else key) in ANNOTATIONS:
             continue
+        if item is None or item == []:  # the platform has no such thing, or there is none
+            continue
         if key in NAMED and isinstance(item, list):
             word, names = NAMED[key]
             for entry in item:

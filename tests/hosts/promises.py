@@ -81,12 +81,12 @@ def loopback(host: ContractHost) -> set[tuple[str, int]]:
     return set()
 
 
-def outward(contract: Contract, clock: bool) -> dict[tuple[str, int], set[str]]:
+def outward(contract: Contract, host: ContractHost, clock: bool) -> dict[tuple[str, int], set[str]]:
     """What a host may open beside the contract's flows: names, package registries, time where it keeps it."""
     outside = {f"not {contract.cidr}"}
     return {
-        ("tcp", 53): {contract.gateway},
-        ("udp", 53): {contract.gateway},
+        ("tcp", 53): {host.gateway},
+        ("udp", 53): {host.gateway},
         ("udp", 67): {"any"},
         ("tcp", 80): outside,
         ("tcp", 443): outside,

@@ -52,7 +52,7 @@ def test_address_and_route(declared: ContractHost, contract: Contract, seen: See
         network = ipaddress.ip_interface(f"{address}/{prefix}").network
         check.fact("cidr", str(network), how=f"address of {declared.name}")
     gateways = [route.get("gateway") for route in seen["network"]["routes"] if route["dst"] == "default"]
-    check.fact("gateway", gateways[0] if len(gateways) == 1 else gateways, how=f"routes of {declared.name}")
+    check.fact(f"host.{declared.name}.gateway", gateways[0] if len(gateways) == 1 else gateways, how="routes")
 
 
 def test_size(declared: ContractHost, seen: Seen, check: Check) -> None:

@@ -59,13 +59,13 @@ def test_packets_take_the_declared_ways_only(
     check.equal(f"{name}: interfaces and their MTU", {"lo": 65536, "eth0": 1500}, ways["interfaces"])
     check.equal(
         f"{name}: routes",
-        sorted([f"default {contract.gateway}", contract.cidr, contract.gateway]),
+        sorted([f"default {declared.gateway}", contract.cidr, declared.gateway]),
         ways["routes"],
     )
     rules = [[0, "all", "local"], [32766, "all", "main"], [32767, "all", "default"]]
     check.equal(f"{name}: rules of routing", rules, ways["rules"])
     check.equal(f"{name}: queues", ["noqueue"], ways["queues"])
-    check.equal(f"{name}: resolvers", [contract.gateway], ways["resolvers"])
+    check.equal(f"{name}: resolvers", [declared.gateway], ways["resolvers"])
 
 
 def test_the_ruleset_in_effect_is_that_of_the_file(declared: ContractHost, seen: Seen, check: Check) -> None:
@@ -92,7 +92,7 @@ def test_firewall_rules(declared: ContractHost, contract: Contract, seen: Seen, 
     drop = {name: (name, "drop") for name in ("input", "forward", "output")}
     check.equal(f"{declared.name}: chains and their policies", drop, policies)
     addresses = {host.name: host.address for host in contract.hosts} | {"controller": contract.controller}
-    inward: dict[Any, set[str]] = {("udp", 68): {contract.gateway}}
+    inward: dict[Any, set[str]] = {("udp", 68): {declared.gateway}}
     outward: dict[Any, set[str]] = {}
     for flow in contract.flows:
         if flow.destination == declared.name:
@@ -101,7 +101,7 @@ def test_firewall_rules(declared: ContractHost, contract: Contract, seen: Seen, 
         if flow.source == declared.name:
             outward.setdefault((flow.protocol, flow.port), set()).add(addresses[flow.destination])
     clock = "set_clock" not in {entry.what for entry in contract.unsupported if entry.host == declared.name}
-    outward |= promises.outward(contract, clock)
+    outward |= promises.outward(contract, declared, clock)
     check.equal(f"{declared.name}: ports accepted, and from where", inward, accepted(rules, "input", "saddr"))
     check.equal(f"{declared.name}: ports allowed, and to where", outward, accepted(rules, "output", "daddr"))
 

@@ -14,8 +14,11 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from infra import subnets
+from infra.cloud import CONTROL_VOLUMES
 from infra.contract import Contract
-from infra.environment import CONTROL_VOLUMES, USABLE_SHARE, Environment
+from infra.environment import USABLE_SHARE, Environment
+from infra.local.platform import object_store
 from infra.topology import build
 
 Tree = Any  # nested dicts, lists and scalars, as YAML or JSON gives them
@@ -73,10 +76,27 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
         "control": {
             "count": draw(st.sampled_from([1, 3, 5])),
             "size": draw(sizes),
-            "volumes": [draw(volumes(st.just(name))) for name in sorted(CONTROL_VOLUMES)],
+            "volumes": [draw(volumes(st.just(name))) for name in sorted(CONTROL_VOLUMES["local"])],
         },
         "app": {"pool_size": draw(st.integers(1, 200)), "max_upload_mib": draw(st.integers(1, 100))},
     }
+
+
+#: What a contract on AWS says of S3.
+S3 = {
+    "endpoint": "https://s3.us-east-1.amazonaws.com",
+    "region": "us-east-1",
+    "bucket": "unit-photos",
+    "credentials": "instance-profile",
+    "ca": "system",
+}
+
+
+def edge_networks(environment: Environment) -> tuple[str, ...]:
+    if environment.aws is None:
+        return ()
+    public = subnets.of_tier(environment.network.cidr, environment.aws.zones, "public")
+    return tuple(subnet.cidr for subnet in public)
 
 
 def contract_of(stack: str, environment: Environment) -> Contract:
@@ -89,19 +109,27 @@ def contract_of(stack: str, environment: Environment) -> Contract:
             "platform": environment.platform,
             "domain": topology.domain,
             "cidr": topology.cidr,
-            "gateway": topology.gateway,
             "controller": topology.gateway,
+            "edge_networks": edge_networks(environment),
+            "backups": None,
+            "durability": environment.durability,
+            "url": "https://photos.example.com",
+            "object_store": object_store(topology) if environment.edge else S3,
             "ca_certificate": "-----BEGIN CERTIFICATE-----\nunit test\n-----END CERTIFICATE-----\n",
             "access": {
                 "user": environment.access.user,
                 "authorized_keys": ("ssh-ed25519 AAAAunit controller",),
                 "private_key_file": "/nowhere/id_ed25519",
+                "proxy": None,
             },
             "hosts": tuple(
                 {
                     "name": host.name,
                     "tier": host.tier,
                     "address": host.address,
+                    "gateway": host.gateway,
+                    "zone": host.zone,
+                    "instance_id": None,
                     "size": host.size,
                     "services": host.services,
                     "volumes": tuple(
@@ -112,6 +140,7 @@ def contract_of(stack: str, environment: Environment) -> Contract:
                             "device": f"/dev/flashtier/{volume.name}",
                             "uuid": volume.uuid,
                             "mount_point": volume.mount_point,
+                            "nvme": None,
                         }
                         for volume in host.volumes
                     ),

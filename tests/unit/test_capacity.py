@@ -358,7 +358,7 @@ def test_the_bill_of_prod() -> None:
     assert items["database hosts"] == pytest.approx(3 * 2.7456 * 730)
     assert items["control hosts"] == pytest.approx(3 * 0.08976 * 730)
     assert items["database volumes"] == pytest.approx(3 * 8)
-    assert items["control volumes"] == pytest.approx(3 * (1.6 + 16 + 1.6))
+    assert items["control volumes"] == pytest.approx(3 * (1.6 + 16))
     assert items["root volumes"] == pytest.approx(15 * 1.6)
     assert items["NAT gateways"] == pytest.approx(166.987575)
     assert items["to the internet"] == pytest.approx(1602.4517)

@@ -70,6 +70,8 @@ LEAVES = first_of_each_kind([path for path, _ in leaves(TREE)])
 @pytest.mark.parametrize("path", LEAVES, ids=dotted)
 def test_no_value_is_converted_from_another_type(path: Path_) -> None:
     value = dict(leaves(TREE))[path]
+    if value is None:  # what platform local lacks, and AWS has
+        return
     for wrong in wrong_types(value):
         if wrong == value:  # `true` for version 1: equal in Python, and no program writes it
             continue

@@ -34,7 +34,11 @@ def test_every_scalar_of_the_contract_is_a_fact(declared: Any) -> None:
     contract = contract_of("unit", Environment.parse(declared))
     facts = declared_facts(contract)
     for host in contract.hosts:
-        scalars = sum(isinstance(path[-1], str) for path, _ in leaves(host.model_dump(mode="json")))
+        # What a platform lacks is no fact.
+        scalars = sum(
+            isinstance(path[-1], str) and value is not None
+            for path, value in leaves(host.model_dump(mode="json"))
+        )
         names = 1 + len(host.volumes) + len(host.placements)  # they are in the keys
         annotated = 3 * len(host.kernel)  # of a setting's four fields, only its value is a fact
         lists = len(host.services) + len(host.volumes)  # a fact a service; a volume's mount options are one

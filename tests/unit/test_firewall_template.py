@@ -55,7 +55,7 @@ def declared(contract: Contract, host: str, side: str) -> Accepted:
 @pytest.mark.parametrize("host", [host.name for host in CONTRACT.hosts])
 def test_a_host_accepts_the_flows_and_nothing_else(host: str) -> None:
     rules = loaded(CONTRACT, host)
-    lease = {("udp", 68): {CONTRACT.gateway}}
+    lease = {("udp", 68): {CONTRACT.host(host).gateway}}
     assert accepted(rules, "input", "saddr") == declared(CONTRACT, host, "source") | lease
 
 
@@ -64,7 +64,11 @@ def test_a_host_reaches_the_flows_and_what_every_host_needs(host: str) -> None:
     rules = loaded(CONTRACT, host)
     outside = {f"not {CONTRACT.cidr}"}
     expected = declared(CONTRACT, host, "destination")
-    expected |= {("udp", 67): {"any"}, ("tcp", 53): {CONTRACT.gateway}, ("udp", 53): {CONTRACT.gateway}}
+    expected |= {
+        ("udp", 67): {"any"},
+        ("tcp", 53): {CONTRACT.host(host).gateway},
+        ("udp", 53): {CONTRACT.host(host).gateway},
+    }
     expected |= {("tcp", 80): outside, ("tcp", 443): outside, ("udp", 123): outside}
     assert accepted(rules, "output", "daddr") == expected
 

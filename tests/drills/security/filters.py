@@ -37,11 +37,11 @@ class Filters:
             yield
         finally:
             if machine:
-                guard.load(self._contract.stack, self._contract.gateway)
+                guard.load(self._contract.stack, self._contract.controller)
             if some := {name: self._hosts[name] for name in chains}:
                 everywhere(some, "nft", "--file", "/etc/nftables.conf")
 
     def restored(self) -> bool:
         return self._listed() == self._before and guard.is_loaded(
-            self._contract.stack, self._contract.gateway
+            self._contract.stack, self._contract.controller
         )

@@ -16,7 +16,10 @@ STACK = "unit"
 ZONES = ("us-gov-west-1a", "us-gov-west-1b", "us-gov-west-1c")
 IMAGES = {"arm64": "ami-0a0a0a0a0a0a0a0a0", "x86_64": "ami-0b0b0b0b0b0b0b0b0"}
 ACCESS = Access(
-    user="operator", authorized_keys=("ssh-ed25519 AAAA me",), private_key_file="/nowhere/id_ed25519"
+    user="operator",
+    authorized_keys=("ssh-ed25519 AAAA me",),
+    private_key_file="/nowhere/id_ed25519",
+    proxy=None,
 )
 DRIVES = ("flash", "instance-store", 6000, None, None)
 LOG = ("log", "gp3", 100, 3000, 125)
