@@ -1,0 +1,71 @@
+"""Pure: how a host on AWS sees the volumes that Pulumi made or its instance type brings.
+
+A path proves nothing but leads to the right device as far as a name can; the storage role looks at model and
+serial before it formats, and at the file system's UUID before it mounts.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from infra import catalogue
+from infra.contract import ContractVolume, Nvme
+from infra.topology import Host, HostVolume
+
+_MIB = 1 << 20
+
+
+def contract_volumes(host: Host, ebs_ids: dict[str, str]) -> tuple[ContractVolume, ...]:
+    """The host's volumes for the contract; `ebs_ids` are the ids of those on EBS, by the volume's name."""
+    return tuple(_volume(host, volume, ebs_ids.get(volume.name)) for volume in host.volumes)
+
+
+def _volume(host: Host, volume: HostVolume, ebs_id: str | None) -> ContractVolume:
+    device, nvme = _on_ebs(ebs_id) if ebs_id else _on_drives(host, volume)
+    return ContractVolume(
+        name=volume.name,
+        volume_class=volume.volume_class,
+        size_bytes=volume.size_gib << 30,
+        device=device,
+        uuid=volume.uuid,
+        mount_point=volume.mount_point,
+        nvme=nvme,
+    )
+
+
+def _on_ebs(ebs_id: str) -> tuple[str, Nvme]:
+    """EBS tells its volume's id as the NVMe serial, without the dash.
+
+    Source: EC2 user guide, "Map Amazon EBS volumes to NVMe device names".
+    """
+    serial = ebs_id.replace("-", "")
+    return (
+        f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}",
+        Nvme(model="Amazon Elastic Block Store", serials=(serial,), count=1),
+    )
+
+
+def _on_drives(host: Host, volume: HostVolume) -> tuple[str, Nvme]:
+    """Drives have serials that nobody knows before the host runs, so what is made on them has the names."""
+    assert host.instance_type is not None  # noqa: S101 - every host of platform aws has one
+    kind = catalogue.find(host.instance_type)
+    partitioned = (kind.drive_gb or 0) * 10**9 * (1 - catalogue.unpartitioned_share())
+    nvme = Nvme(
+        model="Amazon EC2 NVMe Instance Storage",
+        count=kind.drives,
+        partition_bytes=int(partitioned) // _MIB * _MIB,
+    )
+    if kind.drives == 1:
+        return f"/dev/disk/by-partuuid/{drive_uuid(volume.uuid, 0)}", nvme
+    return f"/dev/disk/by-id/md-uuid-{_md(volume.uuid)}", nvme
+
+
+def drive_uuid(volume_uuid: str, drive: int) -> str:
+    """PARTUUID of the partition on drive number `drive`, in the order of serials."""
+    return str(uuid.uuid5(uuid.UUID(volume_uuid), f"drive-{drive}"))
+
+
+def _md(volume_uuid: str) -> str:
+    """A UUID as mdadm writes it: four groups of eight digits."""
+    digits = uuid.UUID(volume_uuid).hex
+    return ":".join(digits[start : start + 8] for start in range(0, 32, 8))
