@@ -22,6 +22,7 @@ from infra.aws.naming import Component, Naming
 from infra.aws.volumes import attach_volumes, make_volumes
 from infra.cloud import Aws
 from infra.errors import EnvironmentInvalid
+from infra.subnets import HOST_TIERS, SubnetTier
 from infra.topology import Host, Tier
 
 #: What Pulumi must not change on a living host; the reason is above. Another version of the template is both.
@@ -30,9 +31,6 @@ BORN_WITH = ["ami", "userData", "launchTemplate"]
 #: Instances of a spread group in one zone, and partitions of a partition group in one zone.
 #: Source: EC2 user guide, "Placement strategies for your placement groups".
 SPREAD_A_ZONE = PARTITIONS = 7
-
-#: The subnets of a tier, by the names of infra.subnets.
-SUBNET_OF: dict[Tier, str] = {"web": "private", "control": "private", "database": "data"}
 
 #: Only with a session's token (IMDSv2), and one hop: no answer gets through a router, such as a container's.
 _ENDPOINT, _TOKENS, _HOPS, _TAGS = "enabled", "required", 1, "disabled"
@@ -45,7 +43,7 @@ class Ground:
     naming: Naming
     settings: Aws
     user_data: str
-    subnet_ids: Mapping[tuple[str, str], pulumi.Input[str]]
+    subnet_ids: Mapping[tuple[SubnetTier, str], pulumi.Input[str]]
     security_group: Callable[[Tier], pulumi.Input[str]]
     instance_profile: Callable[[Tier], pulumi.Input[str]]
     kms_key_arn: pulumi.Input[str]
@@ -152,7 +150,7 @@ class Hosts(Component):
             user_data=ground.user_data,
             instance_type=host.instance_type,
             availability_zone=host.zone,
-            subnet_id=ground.subnet_ids[SUBNET_OF[host.tier], host.zone],
+            subnet_id=ground.subnet_ids[HOST_TIERS[host.tier][0], host.zone],
             private_ip=host.address,
             associate_public_ip_address=False,
             vpc_security_group_ids=[ground.security_group(host.tier)],

@@ -22,10 +22,10 @@ from infra.plugin.serving import Say, answer
 TOKEN = "ec2console:index:SshHostKey"  # noqa: S105 - Pulumi's word for the name of a type
 VERSION = "0.1.0"
 OUTPUT = "sshHostKey"
-#: Inputs, what they mean, and what they look like. A change of any is another key.
-INPUTS: dict[str, tuple[str, re.Pattern[str]]] = {
-    "instanceId": ("The EC2 instance.", re.compile(r"i-[0-9a-f]{8,17}")),
-    "region": ("The region it is in.", re.compile(r"[a-z]{2}(-[a-z]+)+-\d")),
+#: Inputs: what each is, what it looks like, and an example. A change of any is another key.
+INPUTS: dict[str, tuple[str, re.Pattern[str], str]] = {
+    "instanceId": ("id of an EC2 instance", re.compile(r"i-[0-9a-f]{8,17}"), "i-0123456789abcdef0"),
+    "region": ("region of AWS", re.compile(r"[a-z]{2}(-[a-z]+)+-\d"), "eu-central-1"),
 }
 Context: TypeAlias = grpc.ServicerContext
 
@@ -119,15 +119,15 @@ def faults(inputs: dict[str, object]) -> dict[str, str]:
         elif value is None:
             found[name] = f"{name}: is missing; add it"
         elif value != UNKNOWN and not (isinstance(value, str) and INPUTS[name][1].fullmatch(value)):
-            found[name] = f"{name} = {value!r}: does not look like one; {INPUTS[name][0]}"
+            found[name] = f"{name} = {value!r}: is no {INPUTS[name][0]}; give one such as {INPUTS[name][2]}"
     return found
 
 
 def schema() -> dict[str, object]:
     """The package's schema as `pulumi package get-schema` shows it."""
     inputs = {
-        name: {"type": "string", "description": text, "willReplaceOnChanges": True}
-        for name, (text, _) in INPUTS.items()
+        name: {"type": "string", "description": f"The {what}.", "willReplaceOnChanges": True}
+        for name, (what, _, _) in INPUTS.items()
     }
     output = {OUTPUT: {"type": "string", "description": 'The public host key, "ssh-ed25519 AAAA...".'}}
     return {
