@@ -1,0 +1,146 @@
+"""The buckets of an environment: photos, which web hosts serve, and backups, which members write.
+
+Both: encrypted with the environment's key, versioned, closed to the public, and TLS only.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.keys import Keys
+from infra.aws.naming import Component, Naming
+from infra.environment import Environment
+
+#: A photo that was deleted or written over can be had back for as long, in days.
+PHOTO_VERSIONS_DAYS = 30
+#: Parts of an upload that never ended cost money unseen, in days.
+UNFINISHED_DAYS = 7
+
+
+class Buckets(Component):
+    """`photos` and `backups` are names; `*_arn` for policies."""
+
+    def __init__(
+        self,
+        naming: Naming,
+        keys: Keys,
+        environment: Environment,
+        options: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(naming, "Buckets", options)
+        assert environment.aws is not None  # noqa: S101 - the environment's model wants it for platform aws
+        self._key = keys.data_key_arn
+        self._keep = environment.aws.deletion_protection
+        archive = environment.durability.archive if environment.durability else None
+        photos = self._bucket("photos", PHOTO_VERSIONS_DAYS)
+        backups = self._bucket(
+            "backups",
+            archive.retention_days if archive else PHOTO_VERSIONS_DAYS,
+            archive.object_lock_days if archive else None,
+        )
+        self.photos, self.photos_arn = photos.bucket, photos.arn
+        self.backups, self.backups_arn = backups.bucket, backups.arn
+        self.register_outputs({"photos": self.photos, "backups": self.backups})
+
+    def _bucket(self, what: str, versions_days: int, lock_days: int | None = None) -> aws.s3.Bucket:
+        name = self.naming.resource(what)
+        bucket = aws.s3.Bucket(
+            name,
+            force_destroy=not self._keep,
+            # Can be had at birth only.
+            object_lock_enabled=lock_days is not None,
+            tags=self.naming.tags(Name=self.naming.label(what), Tier="data"),
+            opts=self.of(protect=self._keep),
+        )
+        aws.s3.BucketPublicAccessBlock(
+            name,
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=self.of(),
+        )
+        aws.s3.BucketOwnershipControls(
+            name,
+            bucket=bucket.id,
+            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=self.of(),
+        )
+        encryption = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+            sse_algorithm="aws:kms", kms_master_key_id=self._key
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[
+                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=encryption, bucket_key_enabled=True
+                )
+            ],
+            opts=self.of(),
+        )
+        versioning = aws.s3.BucketVersioning(
+            name,
+            bucket=bucket.id,
+            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            opts=self.of(),
+        )
+        aws.s3.BucketPolicy(name, bucket=bucket.id, policy=bucket.arn.apply(tls_only), opts=self.of())
+        self._lifecycle(name, bucket, versions_days, versioning)
+        if lock_days is not None:
+            retention = aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
+                mode="COMPLIANCE", days=lock_days
+            )
+            aws.s3.BucketObjectLockConfiguration(
+                name,
+                bucket=bucket.id,
+                rule=aws.s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
+                opts=self.of(depends_on=[versioning]),
+            )
+        return bucket
+
+    def _lifecycle(
+        self, name: str, bucket: aws.s3.Bucket, versions_days: int, versioning: pulumi.Resource
+    ) -> None:
+        """What was deleted stays as a version for a time, and no longer."""
+        aws.s3.BucketLifecycleConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[
+                aws.s3.BucketLifecycleConfigurationRuleArgs(
+                    id="versions",
+                    status="Enabled",
+                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                    noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                        noncurrent_days=versions_days
+                    ),
+                    abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                        days_after_initiation=UNFINISHED_DAYS
+                    ),
+                )
+            ],
+            opts=self.of(depends_on=[versioning]),
+        )
+
+
+def tls_only(arn: str) -> str:
+    """A bucket's policy: without TLS nobody gets anything."""
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "TlsOnly",
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": [arn, f"{arn}/*"],
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
+        }
+    )
