@@ -1,0 +1,108 @@
+"""The whole of an environment on AWS, from its declaration to what the contract gets to know."""
+
+from __future__ import annotations
+
+import time
+
+import mocks
+import pulumi
+import pytest
+from aws_environments import STACKS, parsed
+from network_parts import OUTPUTS
+
+from infra import topology
+from infra.aws import platform
+from infra.aws.platform import AwsPlatform
+
+IMAGES = {"arm64": "ami-0a0a0a0a0a0a0a0a0", "x86_64": "ami-0b0b0b0b0b0b0b0b0"}
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """By stack: its topology, what was recorded, what was deployed, and how long that took (s)."""
+    state = tmp_path_factory.mktemp("state")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("FLASHTIER_STATE", str(state))
+    found = {}
+    for stack in STACKS:
+        environment = parsed(stack, aws__images=IMAGES)
+        hosts = topology.build(stack, environment)
+        public = platform.public_key(stack)
+        public.parent.mkdir(parents=True)
+        public.write_text("ssh-ed25519 AAAA operator\n")
+        start = time.process_time()
+        recorded = mocks.run(
+            lambda hosts=hosts, environment=environment: AwsPlatform().deploy(hosts, environment),
+            stack=stack,
+            answers=mocks.ANSWERS,
+            outputs={
+                **OUTPUTS,
+                "ec2console:index:SshHostKey": lambda name, inputs: {"sshHostKey": KEY},
+                "aws:ec2/launchTemplate:LaunchTemplate": lambda name, inputs: {"latestVersion": 1},
+            },
+        )
+        found[stack] = (hosts, recorded, recorded.result, time.process_time() - start)
+    patch.undo()
+    return found
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_host_is_in_the_contract_with_what_only_the_cloud_knows(made, stack):
+    hosts, _, deployed, _ = made[stack]
+    assert [host.name for host in deployed.hosts] == [host.name for host in hosts.hosts]
+    for declared, host in zip(hosts.hosts, deployed.hosts, strict=True):
+        assert host.instance_id == f"flashtier-{stack}-{host.name}-id"
+        assert (host.address, host.gateway, host.zone) == (declared.address, declared.gateway, declared.zone)
+        assert host.ssh_host_key == KEY
+        assert [volume.name for volume in host.volumes] == [volume.name for volume in declared.volumes]
+        assert all(volume.nvme for volume in host.volumes)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_host_has_an_instance_and_its_ssh_key_is_read_from_it(made, stack):
+    hosts, recorded, _, _ = made[stack]
+    names = {f"flashtier-{stack}-{host.name}" for host in hosts.hosts}
+    assert {one.name for one in recorded.of("aws:ec2/instance:Instance")} == names
+    keys = recorded.of("ec2console:index:SshHostKey")
+    assert {key.inputs["instanceId"] for key in keys} == {f"{name}-id" for name in names}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_operators_come_through_the_endpoint_and_clients_through_the_load_balancer(made, stack):
+    _, recorded, deployed, _ = made[stack]
+    access = [
+        one for one in recorded.of("aws:ec2/subnet:Subnet") if one.inputs["cidrBlock"] == deployed.controller
+    ]
+    assert len(access) == 1
+    [endpoint] = recorded.of("InstanceConnectEndpoint")
+    assert deployed.access.proxy.endpoint_id == endpoint.id
+    balancer = recorded.one("LoadBalancer")
+    assert len(deployed.edge_networks) == len(balancer.inputs["subnets"])
+    assert deployed.url.startswith("https://")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_photos_and_backups_lie_in_buckets_of_the_partition(made, stack):
+    _, _, deployed, _ = made[stack]
+    assert deployed.object_store.bucket == f"flashtier-{stack}-photos-1"
+    assert (deployed.object_store.credentials, deployed.object_store.ca) == ("instance-profile", "system")
+    assert deployed.object_store.endpoint.endswith(".amazonaws.com")
+    assert deployed.backups.bucket == f"flashtier-{stack}-backups-1"
+
+
+def test_everything_goes_through_the_provider_with_the_environments_region(made):
+    _, recorded, _, _ = made["prod"]
+    for one in recorded.resources:
+        if one.type.startswith("aws:"):
+            assert one.options.provider, one.name
+
+
+def test_prod_is_declared_in_seconds(made):
+    """The program's share of a preview, in seconds of processor time, once the SDK is imported."""
+    assert made["prod"][3] < 5
+    assert len(made["prod"][1].resources) > 150
+
+
+def test_nothing_is_an_output_that_a_preview_would_not_wait_for(made):
+    assert not isinstance(made["dev"][2].url, pulumi.Output)
