@@ -27,7 +27,7 @@ class Deployed(Model):
 class Platform(Protocol):
     """A platform turns a topology into resources. It reads no configuration of its own."""
 
-    def preflight(self, topology: Topology) -> list[str]:
+    def preflight(self, topology: Topology, environment: Environment) -> list[str]:
         """Faults of the environment on this machine or account, one line each; no side effects."""
         ...
 

@@ -6,6 +6,7 @@ A fault ends it as lines, not as a trace.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -22,7 +23,15 @@ from infra.topology import Topology
 #: Exit code that tells Pulumi's Python language host that the program has said what is wrong.
 ACTIONABLE = 32
 
-PLATFORMS: dict[str, type[Platform]] = {"local": LocalPlatform}
+
+def _aws() -> Platform:
+    # pulumi-aws takes seconds to import, and platform local needs none of it.
+    from infra.aws.platform import AwsPlatform
+
+    return AwsPlatform()
+
+
+PLATFORMS: dict[str, Callable[[], Platform]] = {"local": LocalPlatform, "aws": _aws}
 
 
 def run(stack: str, config: pulumi.Config) -> None:
@@ -42,18 +51,11 @@ def _run(stack: str, config: pulumi.Config) -> None:
     environment = Environment.parse(config.get_object("environment"))
     if faults := check_capacity(environment):
         raise EnvironmentInvalid(faults)
-    if environment.platform not in PLATFORMS:
-        raise EnvironmentInvalid(
-            [
-                f"flashtier:environment.platform = {environment.platform}: this kit cannot deploy to it "
-                f"yet, only plan: run `flashtier plan -s {stack}`, or take platform {', '.join(PLATFORMS)}"
-            ]
-        )
     settings = postgresql.settings(environment)
     hosts = topology.build(stack, environment, accepted(config.get("acceptBlank")))
     platform = PLATFORMS[environment.platform]()
     secrets, certificate = _secrets(stack, config)
-    if faults := platform.preflight(hosts):
+    if faults := platform.preflight(hosts, environment):
         raise EnvironmentInvalid(faults)
     deployed = platform.deploy(hosts, environment)
     pulumi.export(

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import subnets
+from infra import account, subnets
 from infra.aws.access import Access as Way
 from infra.aws.control import Control
 from infra.aws.database import Database
@@ -36,7 +36,7 @@ class AwsPlatform:
     """Implements `infra.platform.Platform` with pulumi-aws and, for SSH host keys, infra/aws/console."""
 
     def preflight(self, topology: Topology, environment: Environment) -> list[str]:
-        return []
+        return account.faults(topology, environment)
 
     def deploy(self, topology: Topology, environment: Environment) -> pulumi.Output[Deployed]:
         settings = _settings(environment)

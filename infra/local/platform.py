@@ -31,7 +31,7 @@ UNSUPPORTED: tuple[tuple[Any, str], ...] = (
 class LocalPlatform:
     """Implements `infra.platform.Platform` with the provider in infra/local/provider."""
 
-    def preflight(self, topology: Topology) -> list[str]:
+    def preflight(self, topology: Topology, environment: Environment) -> list[str]:
         return machine.faults(topology)
 
     def deploy(self, topology: Topology, environment: Environment) -> pulumi.Output[Deployed]:

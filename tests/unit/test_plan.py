@@ -291,15 +291,6 @@ def refused(environment: Any) -> tuple[str, ...]:
     return caught.value.faults
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_a_preview_of_aws_ends_with_one_line_while_it_is_not_built(stack: str) -> None:
-    (line,) = refused(aws_environment(stack))
-    assert line.startswith(
-        "flashtier:environment.platform = aws: this kit cannot deploy to it yet, only plan"
-    )
-    assert "`flashtier plan -s unit`" in line
-
-
 def test_a_preview_ends_with_what_the_declared_tier_cannot_carry() -> None:
     declared = changed(on_ebs("gp3", throughput_mib_s=125), web__count=3)
     faults = refused(declared)

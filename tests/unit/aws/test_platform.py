@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import mocks
@@ -10,9 +12,10 @@ import pytest
 from aws_environments import STACKS, parsed
 from network_parts import OUTPUTS
 
-from infra import topology
+from infra import program, topology
 from infra.aws import platform
 from infra.aws.platform import AwsPlatform
+from infra.paths import ROOT
 
 IMAGES = {"arm64": "ami-0a0a0a0a0a0a0a0a0", "x86_64": "ami-0b0b0b0b0b0b0b0b0"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -102,6 +105,13 @@ def test_prod_is_declared_in_seconds(made):
     """The program's share of a preview, in seconds of processor time, once the SDK is imported."""
     assert made["prod"][3] < 5
     assert len(made["prod"][1].resources) > 150
+
+
+def test_the_program_makes_this_platform_and_local_pays_nothing_for_it():
+    assert isinstance(program.PLATFORMS["aws"](), AwsPlatform)
+    said = "import sys, infra.program; print('pulumi_aws' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert ran.stdout == "False\n", ran.stderr
 
 
 def test_nothing_is_an_output_that_a_preview_would_not_wait_for(made):
