@@ -6,7 +6,7 @@ profile and AWS_ENDPOINT_URL are the environment's, as for pulumi-aws.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
@@ -38,7 +38,7 @@ def faults(topology: Topology, environment: Environment) -> list[str]:
         ]
     ec2, quotas = (session.client(name, config=_CONFIG) for name in ("ec2", "service-quotas"))
     found: list[str] = []
-    for what, look in (
+    looks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
         (f"{_KEY}.zones", lambda: zone_faults(ec2, settings)),
         ("the instance types", lambda: type_faults(ec2, topology, settings)),
         (f"{_KEY}.images", lambda: image_faults(ec2, topology, settings)),
@@ -46,7 +46,8 @@ def faults(topology: Topology, environment: Environment) -> list[str]:
             "the quota of vCPUs",
             lambda: quota_faults(quotas, topology),
         ),
-    ):
+    )
+    for what, look in looks:
         try:
             found.extend(look())
         except (BotoCoreError, ClientError) as error:
