@@ -41,7 +41,7 @@ def _on_ebs(ebs_id: str) -> tuple[str, Nvme]:
     serial = ebs_id.replace("-", "")
     return (
         f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}",
-        Nvme(model="Amazon Elastic Block Store", serials=(serial,), count=1),
+        Nvme(model="Amazon Elastic Block Store", serials=(serial,), count=1, partition_bytes=None),
     )
 
 
@@ -52,6 +52,7 @@ def _on_drives(host: Host, volume: HostVolume) -> tuple[str, Nvme]:
     partitioned = (kind.drive_gb or 0) * 10**9 * (1 - catalogue.unpartitioned_share())
     nvme = Nvme(
         model="Amazon EC2 NVMe Instance Storage",
+        serials=(),
         count=kind.drives,
         partition_bytes=int(partitioned) // _MIB * _MIB,
     )

@@ -50,6 +50,7 @@ class AwsPlatform:
             user=environment.access.user,
             authorized_keys=(public_key(topology.stack).read_text().strip(),),
             private_key_file=str(private_key(topology.stack)),
+            proxy=None,
         )
         network = Network(naming, topology, environment)
         groups = Groups(naming, network, topology)
