@@ -36,11 +36,14 @@ up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 	@tools/phase setup tools/setup
 	@tools/hold $(STACK) $(MAKE) --no-print-directory --jobs=1 provision configure verify summary
 
+# On AWS the whole preview comes first: rules about the stack as a whole end it before anything is made.
+UNSEEN = $(shell grep -qs 'platform: aws' '$(or $(FLASHTIER_CONFIG_FILE),Pulumi.$(STACK).yaml)' || echo --skip-preview)
+
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)
 	@python -m infra.local.dangling $(STACK)
 	@flashtier secrets -s $(STACK)
-	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes --skip-preview --non-interactive
+	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes $(UNSEEN) --non-interactive
 
 configure: ## Ansible: the hosts as their roles and the contract say
 	@tools/phase configure ansible-playbook -i ansible/inventory.pulumi_stack.yml ansible/site.yml

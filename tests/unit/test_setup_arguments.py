@@ -38,8 +38,8 @@ def setup(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--image"], "unknown argument --image; take --no-image, --tests or --help"),
-        (["--tests", "--no-image"], "takes one argument at most, not 2: --no-image, --tests or --help"),
+        (["--image"], "unknown argument --image; take --no-image, --aws, --tests or --help"),
+        (["--tests", "--no-image"], "takes one argument at most, not 2: --no-image, --aws, --tests or --help"),
     ],
 )
 def test_a_wrong_argument_is_refused_at_once(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -53,7 +53,7 @@ def test_help_teaches_and_does_nothing(tmp_path: Path, argument: str) -> None:
     done = setup(tmp_path, argument)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Installs and starts what the kit needs")
-    for taught in ("sudo tools/setup", "--no-image", "--tests", "--help", "FLASHTIER_CACHE"):
+    for taught in ("sudo tools/setup", "--no-image", "--aws", "--tests", "--help", "FLASHTIER_CACHE"):
         assert taught in done.stdout
     assert "set -euo" not in done.stdout
     assert "#" not in done.stdout

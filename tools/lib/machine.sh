@@ -52,7 +52,7 @@ raise_inotify() {
     echo "$INOTIFY_INSTANCES" >"$INOTIFY_LIMIT"
 }
 
-PACKAGE_LISTS=("$FLASHTIER_TREE/tools/packages.txt")
+PACKAGE_LISTS=("$FLASHTIER_TREE/tools/packages.txt" "$FLASHTIER_TREE/tools/packages-local.txt")
 
 wanted_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "${PACKAGE_LISTS[@]}"; }
 
