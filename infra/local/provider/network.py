@@ -8,10 +8,12 @@ host that is not there is refused by the machine instead of following the defaul
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from infra.errors import FlashtierError
 from infra.local import guard, names, processes, routes
 from infra.local.lxd import Lxd, marked, refuse_foreign
 from infra.local.provider.resource import Found, Resource
@@ -48,12 +50,13 @@ class Network(Resource[NetworkInputs]):
         routes.add_unreachable(inputs.cidr)
         guard.load(inputs.stack, inputs.gateway)
         config = _config(inputs)
-        if found is None:
-            lxd.post("networks", body={"name": inputs.name, "type": "bridge", "config": config})
-        else:
-            _revive(lxd, inputs)
-            if _differs(found, config):
-                lxd.put("networks", inputs.name, body={"config": config})
+        with _port_told(inputs):
+            if found is None:
+                lxd.post("networks", body={"name": inputs.name, "type": "bridge", "config": config})
+            else:
+                _revive(lxd, inputs)
+                if _differs(found, config):
+                    lxd.put("networks", inputs.name, body={"config": config})
         return {}
 
     def read(self, inputs: NetworkInputs) -> Found | None:
@@ -100,6 +103,21 @@ class Network(Resource[NetworkInputs]):
         record = names.network_record(inputs.stack)
         record.unlink(missing_ok=True)
         names.remove_empty(record.parent)
+
+
+@contextmanager
+def _port_told(inputs: NetworkInputs) -> Iterator[None]:
+    """Say which port it is where LXD's dnsmasq, which serves the hosts' names, finds it taken."""
+    try:
+        yield
+    except FlashtierError as error:
+        if f"listening socket for {inputs.gateway}: Address already in use" not in str(error):
+            raise
+        raise FlashtierError(
+            f"network {inputs.name}: port 53 of {inputs.gateway}, which serves the hosts' names, is taken on "
+            "this machine; see who has it (ss -lnptu 'sport = 53'), let that one leave the address alone, "
+            "then run it again"
+        ) from error
 
 
 def range_conflicts(lxd: Lxd, bridge: str, cidr: str, stack: str) -> str:
