@@ -244,6 +244,21 @@ def mount_unit(place: str) -> str:
     return place.strip("/").replace("-", "\\x2d").replace("/", "-") + ".mount"
 
 
+def of_drives(host: ContractHost) -> dict[str, Expected]:
+    """Files for the NVMe drives of `host`; none where its platform has others."""
+    drives = [volume for volume in host.volumes if volume.nvme]
+    arrays = [volume for volume in drives if volume.nvme and volume.nvme.count > 1]
+    found = {}
+    for volumes, path, template in (
+        (drives, "/etc/udev/rules.d/70-flashtier-storage.rules", "storage/udev.rules.j2"),
+        (arrays, "/etc/mdadm/mdadm.conf", "storage/mdadm.conf.j2"),
+    ):
+        if volumes:
+            dumped = [volume.model_dump(mode="json") for volume in volumes]
+            found[path] = _template(template, volumes=dumped)
+    return found
+
+
 def expected(host: ContractHost, contract: Contract) -> dict[str, Expected]:
     """Every file of `host` that is not as a package brought it."""
     found = dict(EVERYWHERE)
@@ -262,6 +277,7 @@ def expected(host: ContractHost, contract: Contract) -> dict[str, Expected]:
             "storage/volume.mount.j2", volume=volume.model_dump(mode="json")
         )
         found["/usr/local/lib/flashtier/check-volume"] = _template("storage/check-volume.j2", PROGRAM)
+    found |= of_drives(host)
     for placed in host.placements:
         found[f"{units}/{mount_unit(placed.path)}"] = _template(
             "placement/placement.mount.j2", placement=placed.model_dump(mode="json")

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from declared import TREE, contract_of, local_environment
 
+from infra.contract import Nvme
 from infra.environment import Environment
 from tests.hosts.content import Contents
 from tests.hosts.own_files import Like, Lines, Template, Tree, expected, mount_unit
@@ -25,7 +26,18 @@ def test_every_template_is_some_hosts_file() -> None:
         if isinstance(content, Template) and not content.expression
     }
     there = {str(path.relative_to(TREE / "templates")) for path in (TREE / "templates").glob("*/*.j2")}
-    assert declared == there
+    of_drives = {"storage/udev.rules.j2", "storage/mdadm.conf.j2"}
+    assert declared == there - of_drives, "platform local has no NVMe drives"
+
+
+def test_nvme_drives_have_files_of_their_own() -> None:
+    drives = {"model": "Amazon EC2 NVMe Instance Storage", "count": 2, "partition_bytes": 1 << 30}
+    host = next(host for host in CONTRACT.hosts if host.volumes)
+    volumes = tuple(
+        volume.model_copy(update={"nvme": Nvme.model_validate(drives)}) for volume in host.volumes
+    )
+    files = expected(host.model_copy(update={"volumes": volumes}), CONTRACT)
+    assert {"/etc/udev/rules.d/70-flashtier-storage.rules", "/etc/mdadm/mdadm.conf"} <= set(files)
 
 
 def test_files_of_the_image_are_in_the_tree() -> None:

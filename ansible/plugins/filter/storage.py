@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 DOCUMENTATION = r"""
 name: storage
@@ -47,6 +47,8 @@ _value:
 """
 
 UNITS = "/etc/systemd/system"
+UDEV_RULES = "/etc/udev/rules.d/70-flashtier-storage.rules"
+DRIVE_COLUMNS = "PATH,TYPE,MODEL,SERIAL,SIZE,MAJ:MIN,SCHED,RA,PARTUUID"
 #: Blocks. XFS cannot use less than this more (community.general.filesystem thinks so, too).
 LEAST_GROWTH = 64
 GEOMETRY = re.compile(r"^data\s*=\s*bsize=(\d+)\s+blocks=(\d+)", re.MULTILINE)
@@ -63,6 +65,8 @@ class Volume(TypedDict):
     uuid: str
     mount_point: str
     mount_options: list[str]
+    #: What the NVMe drives under the device are, None where the platform has others.
+    nvme: NotRequired[dict[str, Any] | None]
 
 
 def mount_unit(path: str) -> str:
@@ -93,6 +97,8 @@ def commands(volumes: Iterable[Volume]) -> dict[str, list[str]]:
         asked[f"signatures {volume['name']}"] = ["wipefs", "--no-act", "--json", volume["device"]]
         asked[f"size {volume['name']}"] = ["blockdev", "--getsize64", volume["device"]]
         asked[f"geometry {volume['name']}"] = ["xfs_info", volume["mount_point"]]
+        if volume.get("nvme"):
+            asked["drives"] = ["lsblk", "--json", "--bytes", "--output", DRIVE_COLUMNS]
     return asked
 
 
@@ -104,13 +110,38 @@ def signatures(volume: Volume, look: Look) -> list[dict[str, Any]]:
 
 
 def new(volumes: Iterable[Volume], look: Look) -> list[str]:
-    """Names of volumes that this host has never mounted: the first success leaves the unit's file."""
-    return [volume["name"] for volume in volumes if not look["paths"][unit_file(volume)]["exists"]]
+    """Names of volumes that this host has never mounted: the first success leaves the unit's file.
+
+    One whose loss a person accepts is as if it were new.
+    """
+    return [
+        volume["name"]
+        for volume in volumes
+        if not look["paths"][unit_file(volume)]["exists"] or (volume.get("nvme") or {}).get("accept_blank")
+    ]
+
+
+def device_of(volume: Volume, look: Look) -> dict[str, Any]:
+    """What the volume's device is, behind the link that udev may have made."""
+    seen: dict[str, Any] = look["paths"][volume["device"]]
+    end: dict[str, Any] = seen.get("leads_to", seen)
+    return end
+
+
+def unmade(volumes: Iterable[Volume], look: Look) -> list[Volume]:
+    """Volumes of drives in the host that no device shows: the drives are new, or a stop erased them."""
+    return [
+        volume
+        for volume in volumes
+        if (volume.get("nvme") or {}).get("partition_bytes") and not device_of(volume, look)["exists"]
+    ]
 
 
 def blank(volumes: Iterable[Volume], look: Look) -> list[Volume]:
     """Volumes whose device bears no signature."""
-    return [volume for volume in volumes if not signatures(volume, look)]
+    volumes = list(volumes)
+    absent = unmade(volumes, look)
+    return [volume for volume in volumes if volume not in absent and not signatures(volume, look)]
 
 
 def problems(volumes: Iterable[Volume], look: Look, host: str) -> list[str]:
@@ -121,7 +152,9 @@ def problems(volumes: Iterable[Volume], look: Look, host: str) -> list[str]:
 
 def problem(volume: Volume, look: Look, host: str) -> str | None:
     """Why the volume may not be touched; None where it may."""
-    device = look["paths"][volume["device"]]
+    if unmade([volume], look):
+        return None  # storage_drives.py tells
+    device = device_of(volume, look)
     read = look["commands"][f"signatures {volume['name']}"]
     where = f"{host}: volume {volume['name']}: {volume['device']}"
     if device.get("type") != "block":
@@ -183,6 +216,26 @@ def files(volumes: list[Volume], check: str) -> list[dict[str, Any]]:
             kept.append(
                 {"path": path, "template": f"storage/volume.{template}.j2", "variables": {"volume": volume}}
             )
+    return [*kept, *drive_files(volumes)]
+
+
+def drive_files(volumes: list[Volume]) -> list[dict[str, Any]]:
+    """What `host_files` keeps for NVMe drives; nothing where there are none."""
+    drives = [volume for volume in volumes if volume.get("nvme")]
+    arrays = [volume for volume in drives if (volume["nvme"] or {})["count"] > 1]
+    kept: list[dict[str, Any]] = []
+    if drives:
+        kept.append(
+            {"path": UDEV_RULES, "template": "storage/udev.rules.j2", "variables": {"volumes": drives}}
+        )
+    if arrays:
+        kept.append(
+            {
+                "path": "/etc/mdadm/mdadm.conf",
+                "template": "storage/mdadm.conf.j2",
+                "variables": {"volumes": arrays},
+            }
+        )
     return kept
 
 
@@ -234,6 +287,7 @@ class FilterModule:
             "mounted": mounted,
             "storage_commands": commands,
             "storage_new": new,
+            "storage_unmade": unmade,
             "storage_blank": blank,
             "storage_problems": problems,
             "storage_unknown": unknown,

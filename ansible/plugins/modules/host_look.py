@@ -56,7 +56,7 @@ paths:
   description: >-
     For each name exists and, where it does, type (file, directory, link, block, other), mode, owner,
     group, uid, gid, size, mtime, target (of a link), device (the number of its file system) and rdev (of
-    a device).
+    a device). Of a link, leads_to has exists, type and rdev of what it leads to in the end.
   returned: always
   type: dict
 contents:
@@ -140,7 +140,18 @@ def look_at(path: str) -> dict[str, Any]:
         "device": found.st_dev,
         "rdev": found.st_rdev,
         "target": os.readlink(path) if kind == "link" else "",
+        **({"leads_to": end_of(path)} if kind == "link" else {}),
     }
+
+
+def end_of(link: str) -> dict[str, Any]:
+    """What a link leads to in the end, if anything."""
+    try:
+        found = os.stat(link)
+    except OSError:
+        return {"exists": False}
+    kind = TYPES.get(stat.S_IFMT(found.st_mode), "other")
+    return {"exists": True, "type": kind, "rdev": found.st_rdev}
 
 
 def name_of(lookup: Callable[[int], tuple[Any, ...]], number: int) -> str:
