@@ -31,7 +31,12 @@ def test_every_template_is_some_hosts_file() -> None:
 
 
 def test_nvme_drives_have_files_of_their_own() -> None:
-    drives = {"model": "Amazon EC2 NVMe Instance Storage", "count": 2, "partition_bytes": 1 << 30}
+    drives = {
+        "model": "Amazon EC2 NVMe Instance Storage",
+        "serials": (),
+        "count": 2,
+        "partition_bytes": 1 << 30,
+    }
     host = next(host for host in CONTRACT.hosts if host.volumes)
     volumes = tuple(
         volume.model_copy(update={"nvme": Nvme.model_validate(drives)}) for volume in host.volumes
