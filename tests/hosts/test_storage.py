@@ -38,6 +38,30 @@ def test_devices(declared: ContractHost, seen: Seen, check: Check) -> None:
         )
 
 
+@pytest.mark.where(lambda host: any(volume.nvme for volume in host.volumes))
+def test_drives(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Which NVMe drives lie under a volume, and how the kernel reads them."""
+    for volume in declared.volumes:
+        if volume.nvme is None:
+            continue
+        key, found = f"host.{declared.name}.volume.{volume.name}.nvme", seen["drives"][volume.device]
+        under = found.get("drives", [])
+        check.fact(f"{key}.count", len(under), how=f"what lies under {volume.device}")
+        for field, wanted in (
+            ("model", volume.nvme.model),
+            ("scheduler", volume.nvme.scheduler),
+            ("partition_bytes", volume.nvme.partition_bytes),
+            ("read_ahead_kib", volume.nvme.read_ahead_kib),
+        ):
+            values = {drive[field] for drive in under}
+            if field == "read_ahead_kib":
+                values.add(found.get(field))
+            check.fact(f"{key}.{field}", wanted if values == {wanted} else sorted(map(str, values)))
+        serials = sorted(drive["serial"] for drive in under) if volume.nvme.serials else []
+        check.fact(f"{key}.serials", serials)
+        check.fact(f"{key}.accept_blank", False, how="an acceptance is for one loss: config rm")
+
+
 @with_volumes
 def test_volumes_are_mounted_as_declared(declared: ContractHost, seen: Seen, check: Check) -> None:
     for volume in declared.volumes:

@@ -39,7 +39,10 @@ def setup(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "said"),
     [
         (["--image"], "unknown argument --image; take --no-image, --aws, --tests or --help"),
-        (["--tests", "--no-image"], "takes one argument at most, not 2: --no-image, --aws, --tests or --help"),
+        (
+            ["--tests", "--no-image"],
+            "takes one argument at most, not 2: --no-image, --aws, --tests or --help",
+        ),
     ],
 )
 def test_a_wrong_argument_is_refused_at_once(tmp_path: Path, arguments: list[str], said: str) -> None:

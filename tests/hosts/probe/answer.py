@@ -13,6 +13,7 @@ PARTS = (
     system.journal,
     system.packages,
     storage.devices,
+    storage.drives,
     storage.mounts,
     storage.paths,
     storage.beneath,

@@ -35,6 +35,47 @@ def carried(path):
     }
 
 
+def drives(question):
+    """Drives under each device: model, serial, scheduler, read-ahead (KiB), bytes of the partition."""
+    found = {}
+    for path in question["devices"]:
+        try:
+            top = Path("/sys/dev/block", numbers(Path(path).stat().st_rdev)).resolve()
+        except OSError as error:
+            found[path] = {"error": str(error)}
+            continue
+        slaves = sorted((top / "slaves").glob("*")) if (top / "slaves").is_dir() else []
+        found[path] = {
+            "read_ahead_kib": ahead(disk(top)),
+            "drives": [drive(one.resolve()) for one in slaves or [top]],
+        }
+    return found
+
+
+def disk(device):
+    """The disk of a partition; a disk itself."""
+    return device.parent if (device / "partition").exists() else device
+
+
+def ahead(device):
+    return int(read(device / "queue/read_ahead_kb"))
+
+
+def drive(device):
+    whole = disk(device)
+    told = {
+        name: read(whole / "device" / name).strip() if (whole / "device" / name).is_file() else None
+        for name in ("model", "serial")
+    }
+    chosen = read(whole / "queue/scheduler").strip()
+    return {
+        **told,
+        "scheduler": chosen.partition("[")[2].partition("]")[0] or chosen,
+        "read_ahead_kib": ahead(whole),
+        "partition_bytes": int(read(device / "size")) * 512 if device != whole else None,
+    }
+
+
 def measured(path):
     """Size in bytes, and the quickest in ms of 31 reads that no cache answers: what the device adds."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECT)

@@ -1,0 +1,125 @@
+"""The made-up contract of the drill, and the playbook that runs real roles with it: no stack and no AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+from infra.paths import ROOT
+from tests.drills.nvme.machine import DRIVE_BYTES, Machine
+
+IDENTITY = uuid.UUID("5d1f0c9e-52a1-5b8e-9f0d-0f6f6c1d7a01")
+LOG_IDENTITY = uuid.UUID("5d1f0c9e-52a1-5b8e-9f0d-0f6f6c1d7a02")
+EBS_SERIAL = "vol0a1b2c3d4e5f67890"
+MIB = 1 << 20
+#: A tenth of each drive stays free.
+PARTITION_BYTES = DRIVE_BYTES * 9 // 10 // MIB * MIB
+#: Seconds for a run of the playbook.
+PLAYBOOK = 1500
+
+PLAY = [
+    {
+        "name": "Database host",
+        "hosts": "database",
+        "tasks": [
+            {
+                "name": "Install PostgreSQL",
+                "ansible.builtin.import_role": {"name": "postgresql", "tasks_from": "install"},
+            },
+            {"name": "Volumes", "ansible.builtin.import_role": {"name": "storage"}},
+            {"name": "Data", "ansible.builtin.import_role": {"name": "placement"}},
+        ],
+    }
+]
+
+
+def array_device(identity: uuid.UUID) -> str:
+    digits = identity.hex
+    return "/dev/disk/by-id/md-uuid-" + ":".join(digits[at : at + 8] for at in range(0, 32, 8))
+
+
+def volumes(count: int, *, accept_blank: bool = False) -> list[dict[str, Any]]:
+    """A flash volume over `count` drives in the host, and one of EBS for logs."""
+    one = f"/dev/disk/by-partuuid/{uuid.uuid5(IDENTITY, 'drive-0')}"
+    drives = {"scheduler": "none", "read_ahead_kib": 128, "accept_blank": False}
+    flash = drives | {"model": "Amazon EC2 NVMe Instance Storage", "serials": [], "count": count}
+    flash |= {"partition_bytes": PARTITION_BYTES, "accept_blank": accept_blank}
+    ebs = drives | {"model": "Amazon Elastic Block Store", "serials": [EBS_SERIAL], "count": 1}
+    return [
+        _volume("flash", "instance-store", IDENTITY, array_device(IDENTITY) if count > 1 else one, flash),
+        _volume(
+            "log",
+            "gp3",
+            LOG_IDENTITY,
+            f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{EBS_SERIAL}",
+            ebs | {"partition_bytes": None},
+        ),
+    ]
+
+
+def _volume(name: str, kind: str, identity: uuid.UUID, device: str, nvme: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "volume_class": kind,
+        "size_bytes": DRIVE_BYTES,
+        "device": device,
+        "uuid": str(identity),
+        "mount_point": f"/vol/{name}",
+        "mount_options": ["noatime"],
+        "nvme": nvme,
+    }
+
+
+def play(machine: Machine, declared: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+    """Run storage and placement, after PostgreSQL's packages, on the machine."""
+    on = {"data": "flash", "wal": "flash", "temp": "flash", "log": "log"}
+    placements = [
+        {
+            "purpose": purpose,
+            "volume": volume,
+            "path": f"/pg/{purpose}",
+            "source": f"/vol/{volume}/{purpose}",
+            "owner": "postgres",
+            "group": "postgres",
+            "mode": "0700",
+        }
+        for purpose, volume in on.items()
+    ]
+    variables = {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": machine.port,
+        "ansible_user": "operator",
+        "ansible_ssh_private_key_file": str(machine.key),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={machine.known_hosts} -o StrictHostKeyChecking=yes"
+        " -o IdentitiesOnly=yes -o ConnectTimeout=60",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "storage_volumes": declared,
+        "placement_placements": placements,
+        "placement_volumes": declared,
+        "postgresql_version": 17,
+    }
+    inventory = Path(machine.folder, "inventory.json")
+    inventory.write_text(json.dumps({"database": {"hosts": {"db1": variables}}}))
+    templates = Path(machine.folder, "templates")
+    if not templates.is_symlink():
+        templates.symlink_to(ROOT / "templates")  # where roles find them: beside the playbook
+    playbook = Path(machine.folder, "play.json")
+    playbook.write_text(json.dumps(PLAY))
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(inventory), str(playbook)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PLAYBOOK,
+        check=False,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"),
+            "ANSIBLE_INVENTORY_ENABLED": "yaml",
+            "ANSIBLE_TIMEOUT": "120",
+        },
+    )

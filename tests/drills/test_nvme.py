@@ -1,0 +1,123 @@
+"""The storage role on NVMe semantics: drives named as on EC2, in a QEMU machine. Nothing here is about speed.
+
+No AWS: files behind the kernel's NVMe target play the drives (tests/drills/nvme). The roles are real.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.drills.living import Timer
+from tests.drills.nvme import hosts
+from tests.drills.nvme.image import image
+from tests.drills.nvme.machine import Machine
+
+SERIALS = ("AWS1F1E2D3C4B5A6979", "AWS1F1E2D3C4B5A6978", "AWS1F1E2D3C4B5A6977", "AWS1F1E2D3C4B5A6976")
+OTHERS = ("AWS2F1E2D3C4B5A6979", "AWS2F1E2D3C4B5A6978", "AWS2F1E2D3C4B5A6977", "AWS2F1E2D3C4B5A6976")
+TUNED = ("none", "128")
+
+
+@pytest.fixture(scope="module")
+def installed(figure: Callable[[str], None]) -> None:
+    """QEMU, from the machine's own archive."""
+    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "qemu-system-x86", "qemu-utils"]
+    figure("nvme: packages of QEMU")
+    subprocess.run(command, stdin=subprocess.DEVNULL, timeout=900, check=True)
+
+
+@pytest.fixture(params=[2, 4])
+def machine(
+    request: pytest.FixtureRequest, installed: None, tmp_path: Path, figure: Callable[[str], None]
+) -> Iterator[Machine]:
+    made = Machine(image(figure), tmp_path, figure)
+    made.plug("store", *SERIALS[: request.param])
+    made.plug("ebs", hosts.EBS_SERIAL, "vol0ffffffffffffffff")
+    made.plug("other", "FREE0001")
+    try:
+        figure(f"nvme: {request.param} drives: booted in {made.start():.0f} s")
+        yield made
+    finally:
+        made.kill()
+
+
+def test_drives_in_the_host(machine: Machine, figure: Callable[[str], None]) -> None:
+    count = len(list((machine.folder / "store.drives").iterdir()))
+    timer = Timer()
+    refused(machine, hosts.volumes(count + 1), f"has {count} drives of model", "pulumi up --refresh")
+    went(machine, hosts.volumes(count))
+    figure(f"nvme: {count} drives made one volume; {timer}")
+    assert_as_declared(machine, count)
+    machine.told("sh -c 'echo kept >/pg/data/kept && sync'")
+    again = went(machine, hosts.volumes(count))
+    assert "changed=0 " in again, again[-600:]
+
+    figure(f"nvme: rebooted in {machine.reboot():.0f} s")
+    assert machine.told("cat /pg/data/kept") == "kept"
+    assert_as_declared(machine, count)
+
+    machine.stop()
+    machine.plug("store", *OTHERS[:count])
+    figure(f"nvme: stopped, other drives, booted in {machine.start():.0f} s")
+    assert machine.ssh("mountpoint -q /vol/flash", check=False).returncode != 0
+    assert machine.ssh("mountpoint -q /vol/log", check=False).returncode == 0
+    assert_no_server_on_the_root_disk(machine)
+    refused(machine, hosts.volumes(count), f"{count} of {count} drives are blank", "acceptBlank db1-flash")
+    went(machine, hosts.volumes(count, accept_blank=True))
+    assert_as_declared(machine, count)
+    assert machine.ssh("sudo test -e /pg/data/kept", check=False).returncode != 0
+    refused(machine, hosts.volumes(count, accept_blank=True), "nothing is lost")
+
+
+def went(machine: Machine, volumes: list[dict[str, Any]]) -> str:
+    done = hosts.play(machine, volumes)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    return done.stdout
+
+
+def refused(machine: Machine, volumes: list[dict[str, Any]], *parts: str) -> None:
+    """The role ends with a message that names all `parts`."""
+    done = hosts.play(machine, volumes)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert [part for part in parts if part not in said] == [], said[-3000:]
+
+
+def assert_as_declared(machine: Machine, count: int) -> None:
+    told = json.loads(
+        machine.told("lsblk --json --bytes --output NAME,PATH,TYPE,MODEL,SERIAL,SIZE,SCHED,RA,MOUNTPOINT")
+    )
+    disks = {disk["serial"]: disk for disk in told["blockdevices"]}
+    drives = [disk for disk in disks.values() if disk["model"] == "Amazon EC2 NVMe Instance Storage"]
+    assert len(drives) == count
+    for drive in drives:
+        (part,) = drive["children"]
+        (array,) = part["children"]
+        assert part["size"] == hosts.PARTITION_BYTES
+        assert (array["type"], array["mountpoint"]) == ("raid0", "/vol/flash")
+        assert (drive["sched"], str(drive["ra"])) == TUNED
+        assert str(array["ra"]) == TUNED[1]
+    assert disks[hosts.EBS_SERIAL]["mountpoint"] == "/vol/log"
+    assert disks[hosts.EBS_SERIAL]["sched"] == TUNED[0]
+    for serial in ("FREE0001", "vol0ffffffffffffffff"):
+        assert not disks[serial].get("children"), "a drive that nobody declared was taken"
+    level = machine.told(f"mdadm --detail --export {hosts.array_device(hosts.IDENTITY)}")
+    assert f"MD_DEVICES={count}" in level
+    for mount, identity in (("/vol/flash", hosts.IDENTITY), ("/vol/log", hosts.LOG_IDENTITY)):
+        assert machine.told(f"findmnt --noheadings --output FSTYPE,UUID {mount}").split() == [
+            "xfs",
+            str(identity),
+        ]
+
+
+def assert_no_server_on_the_root_disk(machine: Machine) -> None:
+    """The data's path is closed to root itself, so that no server can begin there."""
+    for path in ("/vol/flash", "/pg/data"):
+        assert machine.ssh(f"sudo touch {path}/x", check=False).returncode != 0, path
+    begun = "sudo -u postgres /usr/lib/postgresql/17/bin/initdb -D /pg/data/17"
+    assert machine.ssh(begun, check=False).returncode != 0
