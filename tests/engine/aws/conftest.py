@@ -1,0 +1,48 @@
+"""One moto server a session, with the stand-in found as a plugin, and the small program's stack for a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from cloud import HERE, Stack, fresh, install, moto
+
+from infra.paths import ROOT
+
+#: A fixed name, so that the next run removes what a killed one left.
+BASE = Path("/var/tmp/flashtier-engine-tests/aws")  # noqa: S108
+
+
+@pytest.fixture(scope="session")
+def home() -> Path:
+    """Pulumi's home with the stand-in as its plugin."""
+    folder = fresh(BASE) / "home"
+    install(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def endpoint(home: Path) -> Iterator[str]:
+    """URL of the session's moto server."""
+    with moto(BASE / "moto.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def program(home: Path) -> Path:
+    """The small program's folder, with a Pulumi.yaml as a user has it."""
+    folder = BASE / "program"
+    folder.mkdir()
+    runtime = {"name": "python", "options": {"virtualenv": str(ROOT / ".venv")}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "small", "runtime": runtime}))
+    (folder / "__main__.py").symlink_to(HERE / "programs" / "small.py")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(request: pytest.FixtureRequest, program: Path, endpoint: str, home: Path) -> Stack:
+    """A stack of the small program, not up yet; the module's last test destroys it."""
+    name = request.module.__name__.removeprefix("test_aws_")
+    return Stack(BASE / name, program, name, endpoint, home)

@@ -1,0 +1,93 @@
+"""The AWS account behind the stand-in: clients of boto3, each call validated, each change held against the laws."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from standin import convert, laws
+from standin.row import Values
+
+#: Error codes that say that an object is not there.
+_GONE = ("NotFound", "NoSuch", "Unknown", "404", "InvalidAllocationID", "WAFNonexistentItem")
+_LOOKS = ("describe_", "get_", "list_", "head_")
+
+
+def is_gone(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    code = error.response["Error"]["Code"]
+    return any(word in code for word in _GONE)
+
+
+class Account:
+    def __init__(self, records: Path) -> None:
+        self.region = ""
+        self.number = ""
+        self.default_tags: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        #: Where the resources are recorded that moto does not have.
+        self._records = records
+
+    def client(self, service: str) -> Any:
+        with self._lock:  # the session of boto3 is not for several threads at a time
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    region_name=self.region,
+                    config=Config(
+                        connect_timeout=5,
+                        read_timeout=60,
+                        retries={"total_max_attempts": 2},
+                        max_pool_connections=32,
+                        s3={"addressing_style": "path"},
+                    ),
+                )
+            return self._clients[service]
+
+    def call(self, service: str, operation: str, **request: Any) -> Values:
+        """Raises `Bad`, `Refused` and boto3's errors."""
+        convert.validate(service, operation, request)
+        if not operation.startswith(_LOOKS):
+            laws.uphold(self, service, operation, request)
+        return getattr(self.client(service), operation)(**request)
+
+    def look(self, service: str, operation: str, **request: Any) -> Values | None:
+        """As `call`, and None where the object is not there."""
+        try:
+            return self.call(service, operation, **request)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+
+    def arn(self, service: str, rest: str, *, region: bool = True) -> str:
+        return f"arn:aws:{service}:{self.region if region else ''}:{self.number}:{rest}"
+
+    # What moto does not have.
+
+    def record(self, identity: str, values: Values) -> None:
+        self._records.mkdir(parents=True, exist_ok=True)
+        self._file(identity).write_text(json.dumps(values))
+
+    def recorded(self, identity: str) -> Values | None:
+        file = self._file(identity)
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def records(self, create: str) -> dict[str, Values]:
+        """The recorded objects that operation `create` made, by identity."""
+        every = {file.stem: json.loads(file.read_text()) for file in sorted(self._records.glob("*.json"))}
+        return {identity: values for identity, values in every.items() if values["Create"] == create}
+
+    def forget(self, identity: str) -> None:
+        self._file(identity).unlink(missing_ok=True)
+
+    def _file(self, identity: str) -> Path:
+        return self._records / f"{identity}.json"

@@ -1,0 +1,137 @@
+"""A resource's inputs to the input of an AWS operation, by the model that botocore has of it.
+
+Names are matched without case and plural, as pulumi-aws makes plurals of lists. What the model does not have is
+refused, and so is a value that is not in its list: botocore itself does not look at enumerations.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.model import OperationModel, Shape
+from botocore.validate import ParamValidator
+
+from infra.local.provider.marshalling import UNKNOWN, has_unknown
+from standin.row import Bad
+
+#: Members that boto3 fills in itself.
+_FILLED = {"ClientToken", "CreatorRequestId", "IdempotencyToken"}
+
+
+@functools.cache
+def _operations(service: str) -> dict[str, OperationModel]:
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): model.operation_model(name) for name in model.operation_names}
+
+
+def shape_of(service: str, operation: str) -> Shape:
+    return _operations(service)[operation].input_shape
+
+
+def request(service: str, operation: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The operation's input. Raises `Bad`; a value that is not known yet is let through."""
+    shape = shape_of(service, operation)
+    made = _structure(shape, values, "")
+    if not has_unknown(made):
+        validate(service, operation, made)
+    return made
+
+
+def validate(service: str, operation: str, made: dict[str, Any]) -> None:
+    """Raises `Bad` for an input that the model does not allow."""
+    shape = shape_of(service, operation)
+    report = ParamValidator().validate(made, shape)
+    if report.has_errors():
+        raise Bad(shape.name, report.generate_report().replace("\n", "; "))
+    for path, leaf, value in _leaves(shape, made, ""):
+        _enumeration(leaf, value, path)
+
+
+def plain_name(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def _member(shape: Shape, name: str) -> str | None:
+    known = {plain_name(member): member for member in shape.members}
+    plain = plain_name(name)
+    return known.get(plain) or known.get(plain + "s") or known.get(plain.removesuffix("s"))
+
+
+def _value(shape: Shape, value: Any, path: str) -> Any:
+    if value == UNKNOWN:
+        return UNKNOWN
+    kind = shape.type_name
+    if kind == "structure":
+        return _structure(shape, value, path)
+    if kind == "list":
+        items = value if isinstance(value, list) else [value]
+        return [_value(shape.member, item, f"{path}[{i}]") for i, item in enumerate(items)]
+    if kind == "map":
+        return {key: _value(shape.value, item, f"{path}.{key}") for key, item in value.items()}
+    return _scalar(shape, value, path)
+
+
+def _structure(shape: Shape, value: Any, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Bad(path, f"{value!r} is no object, and {shape.name} is one")
+    made: dict[str, Any] = {}
+    for name, item in value.items():
+        if item is None or name == "__defaults":
+            continue
+        at = f"{path}.{name}".strip(".")
+        member = _member(shape, name)
+        if member is None:
+            raise Bad(at, f"AWS's {shape.name} has no such member; it has {', '.join(sorted(shape.members))}")
+        made[member] = _value(shape.members[member], item, at)
+    missing = [name for name in shape.required_members if name not in made and name not in _FILLED]
+    if missing:
+        raise Bad(path or shape.name, f"is without {', '.join(missing)}, which AWS requires")
+    return made
+
+
+def _scalar(shape: Shape, value: Any, path: str) -> Any:
+    kind = shape.type_name
+    if isinstance(value, dict | list):
+        raise Bad(path, f"{value!r} is no {kind}")
+    if kind in ("integer", "long", "float", "double"):
+        try:
+            return float(value) if kind in ("float", "double") else int(value)
+        except (TypeError, ValueError):
+            raise Bad(path, f"{value!r} is no number") from None
+    if kind == "boolean":
+        return value if isinstance(value, bool) else str(value).lower() == "true"
+    if kind == "blob":
+        return value.encode() if isinstance(value, str) else value
+    if kind == "timestamp":
+        return value
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    _enumeration(shape, text, path)
+    return text
+
+
+def _enumeration(shape: Shape, value: Any, path: str) -> None:
+    allowed = getattr(shape, "enum", None)
+    if not allowed or not isinstance(value, str) or value in allowed or value == UNKNOWN:
+        return
+    near = difflib.get_close_matches(value, allowed, 3) or allowed[:8]
+    raise Bad(path, f"{value!r} is none of the {len(allowed)} values of {shape.name}: {', '.join(near)} ...")
+
+
+def _leaves(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, Shape, Any]]:
+    if shape.type_name == "structure":
+        for name, item in value.items():
+            yield from _leaves(shape.members[name], item, f"{path}.{name}".strip("."))
+    elif shape.type_name == "list":
+        for index, item in enumerate(value):
+            yield from _leaves(shape.member, item, f"{path}[{index}]")
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from _leaves(shape.value, item, f"{path}.{key}")
+    else:
+        yield path, shape, value
