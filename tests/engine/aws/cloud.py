@@ -43,7 +43,9 @@ def moto(log: Path) -> Iterator[str]:
         timer = time.monotonic()
         assert server.stdout is not None
         line = server.stdout.readline()  # the server prints it once it listens, or ends
-        assert line.strip().isdigit(), f"moto did not start in {time.monotonic() - timer:.0f} s: {log.read_text()}"
+        assert line.strip().isdigit(), (
+            f"moto did not start in {time.monotonic() - timer:.0f} s: {log.read_text()}"
+        )
         yield f"http://127.0.0.1:{line.strip()}"
     finally:
         server.send_signal(signal.SIGTERM)
@@ -139,11 +141,15 @@ class Stack:
 
     def resources(self) -> list[dict[str, Any]]:
         deployment = json.loads(self.must("stack", "export"))["deployment"]
-        return [one for one in deployment.get("resources", []) if one.get("custom") and "::pulumi:" not in one["urn"]]
+        return [
+            one
+            for one in deployment.get("resources", [])
+            if one.get("custom") and "::pulumi:" not in one["urn"]
+        ]
 
     def outputs(self, name: str) -> dict[str, Any]:
         """The recorded outputs of the resource with that name (the URN's last part, or TYPE::NAME)."""
-        found = [one for one in self.resources() if one["urn"].endswith(f"::{name}")]
+        found = [one for one in self.resources() if one["urn"].endswith(f":{name}")]
         assert len(found) == 1, [one["urn"] for one in found]
         return {**found[0]["outputs"], "id": found[0]["id"]}
 
@@ -208,7 +214,11 @@ def account(endpoint: str, region: str = REGION) -> set[str]:
                 found.add(f"{where} {one[name]}")
     ec2 = client(endpoint, "ec2", region)
     for reservation in ec2.describe_instances()["Reservations"]:
-        found |= {f"Instances {i['InstanceId']}" for i in reservation["Instances"] if i["State"]["Name"] != "terminated"}
+        found |= {
+            f"Instances {i['InstanceId']}"
+            for i in reservation["Instances"]
+            if i["State"]["Name"] != "terminated"
+        }
     kms = client(endpoint, "kms", region)
     for key in kms.list_keys()["Keys"]:
         if kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cloud import HERE, Stack, fresh, install, moto
+from cloud import HERE, Stack, account, client, fresh, install, moto
 
 from infra.paths import ROOT
 
@@ -28,6 +28,19 @@ def endpoint(home: Path) -> Iterator[str]:
     """URL of the session's moto server."""
     with moto(BASE / "moto.log") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def image(endpoint: str) -> str:
+    """An image for arm64 that moto has."""
+    images = client(endpoint, "ec2").describe_images(Owners=["amazon"])["Images"]
+    return next(one["ImageId"] for one in images if one["Architecture"] == "arm64")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing(endpoint: str) -> set[str]:
+    """What the account holds before anything was made: moto's own network."""
+    return account(endpoint)
 
 
 @pytest.fixture(scope="session")

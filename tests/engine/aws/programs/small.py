@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 config = pulumi.Config()
-VARIANT = config.get("variant") or ""
+VARIANTS = set((config.get("variant") or "").split(","))
 STACK = pulumi.get_stack()
 REGION = pulumi.Config("aws").require("region")
 ZONES = [REGION + letter for letter in "abc"]
@@ -22,11 +22,13 @@ def on(**more):
 
 
 def when(variant, value, otherwise):
-    return value if variant == VARIANT else otherwise
+    return value if variant in VARIANTS else otherwise
 
 
 image = config.require("image")
-vpc = aws.ec2.Vpc("vpc", cidr_block="10.20.0.0/16", enable_dns_hostnames=True, tags={"Name": STACK}, opts=on())
+vpc = aws.ec2.Vpc(
+    "vpc", cidr_block="10.20.0.0/16", enable_dns_hostnames=True, tags={"Name": STACK}, opts=on()
+)
 aws.ec2.DefaultSecurityGroup("closed", vpc_id=vpc.id, opts=on())
 gateway = aws.ec2.InternetGateway("gateway", vpc_id=vpc.id, opts=on())
 public, private = [], []
@@ -40,19 +42,21 @@ for i, zone in enumerate(ZONES):
             opts=on(),
         )
     )
-    block = f"10.20.{16 * (i + 1) + (VARIANT == 'renumbered' and i == 2)}.0/24"
+    block = f"10.20.{16 * (i + 1) + ('renumbered' in VARIANTS and i == 2)}.0/24"
     private.append(
         aws.ec2.Subnet(f"private{i}", vpc_id=vpc.id, cidr_block=block, availability_zone=zone, opts=on())
     )
-address = aws.ec2.Eip("nat", domain="vpc", opts=on(depends_on=[gateway]))
+address = aws.ec2.Eip("nat", domain="vpc", opts=on(depends_on=when("no-dependency", None, [gateway])))
 nat = aws.ec2.NatGateway(
     "nat",
     allocation_id=address.allocation_id,
     subnet_id=public[0].id,
-    opts=on(depends_on=None if VARIANT == "no-dependency" else [gateway], delete_before_replace=True),
+    opts=on(depends_on=when("no-dependency", None, [gateway]), delete_before_replace=True),
 )
 out = aws.ec2.RouteTable("private", vpc_id=vpc.id, opts=on())
-aws.ec2.Route("out", route_table_id=out.id, destination_cidr_block="0.0.0.0/0", nat_gateway_id=nat.id, opts=on())
+aws.ec2.Route(
+    "out", route_table_id=out.id, destination_cidr_block="0.0.0.0/0", nat_gateway_id=nat.id, opts=on()
+)
 for i, subnet in enumerate(private):
     aws.ec2.RouteTableAssociation(f"private{i}", route_table_id=out.id, subnet_id=subnet.id, opts=on())
 aws.ec2.VpcEndpoint(
@@ -62,7 +66,11 @@ groups = {
     tier: aws.ec2.SecurityGroup(
         tier,
         vpc_id=vpc.id,
-        description=when("letters", "the tier’s", f"tier {tier}"),
+        description=when("letters", "the tier’s", f"tier {tier}")
+        if tier == "access"
+        else when("renamed", "renamed", f"tier {tier}")
+        if tier == "web"
+        else f"tier {tier}",
         opts=on(),
     )
     for tier in ("edge", "web", "database", "access")
@@ -73,7 +81,13 @@ def rule(name, to, source, port):
     kind = "cidr_ipv4" if isinstance(source, str) else "referenced_security_group_id"
     value = source if isinstance(source, str) else source.id
     aws.vpc.SecurityGroupIngressRule(
-        name, security_group_id=to.id, ip_protocol="tcp", from_port=port, to_port=port, **{kind: value}, opts=on()
+        name,
+        security_group_id=to.id,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        **{kind: value},
+        opts=on(),
     )
 
 
@@ -86,10 +100,16 @@ for tier, group in groups.items():
         tier, security_group_id=group.id, ip_protocol="-1", cidr_ipv4="0.0.0.0/0", opts=on()
     )
 access = aws.ec2transitgateway.InstanceConnectEndpoint(
-    "access", subnet_id=private[0].id, security_group_ids=[groups["access"].id], preserve_client_ip=False, opts=on()
+    "access",
+    subnet_id=private[0].id,
+    security_group_ids=[groups["access"].id],
+    preserve_client_ip=False,
+    opts=on(),
 )
 
-key = aws.kms.Key("data", description="volumes", enable_key_rotation=True, deletion_window_in_days=7, opts=on())
+key = aws.kms.Key(
+    "data", description="volumes", enable_key_rotation=True, deletion_window_in_days=7, opts=on()
+)
 aws.kms.Alias("data", name=f"alias/{STACK}-data", target_key_id=key.key_id, opts=on())
 trust = {
     "Version": "2012-10-17",
@@ -107,7 +127,10 @@ aws.s3.BucketServerSideEncryptionConfiguration(
     bucket=archive.bucket,
     rules=[
         {
-            "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn},
+            "apply_server_side_encryption_by_default": {
+                "sse_algorithm": "aws:kms",
+                "kms_master_key_id": key.arn,
+            },
             "bucket_key_enabled": True,
         }
     ],
@@ -142,7 +165,11 @@ policy = aws.iam.Policy(
             {
                 "Version": "2012-10-17",
                 "Statement": [
-                    {"Effect": "Allow", "Action": [when("policy", "s3:GetObject", "s3:PutObject")], "Resource": arn + "/*"}
+                    {
+                        "Effect": "Allow",
+                        "Action": [when("policy", "s3:GetObject", "s3:PutObject")],
+                        "Resource": arn + "/*",
+                    }
                 ],
             }
         )
@@ -163,7 +190,11 @@ template = aws.ec2.LaunchTemplate(
     instance_type="c7g.large",
     user_data=base64.b64encode(b"#cloud-config\n").decode(),
     vpc_security_group_ids=[groups["web"].id],
-    metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
+    metadata_options={
+        "http_endpoint": "enabled",
+        "http_tokens": "required",
+        "http_put_response_hop_limit": 1,
+    },
     iam_instance_profile={"arn": profile.arn},
     block_device_mappings=[
         {"device_name": "/dev/xvda", "ebs": {"volume_type": "gp3", "volume_size": 20, "encrypted": "true"}}
@@ -174,26 +205,28 @@ template = aws.ec2.LaunchTemplate(
 spread = aws.ec2.PlacementGroup("database", strategy="spread", opts=on())
 members = []
 for i, zone in enumerate(ZONES):
-    mine = {"Name": f"{STACK}-db{i}", **({"wave": "2"} if VARIANT == "retag" else {})}
+    mine = {"Name": f"{STACK}-db{i}", **({"wave": "2"} if "retag" in VARIANTS else {})}
     member = aws.ec2.Instance(
         f"db{i}",
         ami=image,
         instance_type=when("type", "r7g.xlrage", when("resize", "r7g.2xlarge", "r7g.xlarge")),
         subnet_id=private[i].id,
-        availability_zone=when("zone", ZONES[(i + 1) % 3], zone),
-        private_ip=when("taken", "10.20.16.10", None) if i == 0 else None,
+        availability_zone=when("zone", ZONES[0], zone) if i == 2 else zone,
+        private_ip=when("reserved", "10.20.16.3", None) if i == 0 else None,
         placement_group=spread.id,
         vpc_security_group_ids=[groups["database"].id],
         iam_instance_profile=profile.name,
         metadata_options=metadata,
-        ephemeral_block_devices=when("drives", [{"device_name": "/dev/sdb", "virtual_name": "ephemeral0"}], None),
+        ephemeral_block_devices=when(
+            "drives", [{"device_name": "/dev/sdb", "virtual_name": "ephemeral0"}], None
+        ),
         root_block_device={
             "volume_type": "gp3",
             "volume_size": when("root", 30, 20),
             "encrypted": True,
             "kms_key_id": key.arn,
         },
-        disable_api_termination=VARIANT == "protected",
+        disable_api_termination="protected" in VARIANTS,
         tags=mine,
         opts=on(),
     )
@@ -211,14 +244,16 @@ for i, zone in enumerate(ZONES):
         tags={"Name": f"{STACK}-db{i}-data"},
         opts=on(),
     )
-    aws.ec2.VolumeAttachment("data", device_name="/dev/sdf", instance_id=member.id, volume_id=volume.id, opts=on())
+    aws.ec2.VolumeAttachment(
+        "data", device_name="/dev/sdf", instance_id=member.id, volume_id=volume.id, opts=on()
+    )
 
 balancer = aws.lb.LoadBalancer(
     "edge",
     name=f"{STACK}-edge",
     load_balancer_type="application",
     security_groups=[groups["edge"].id],
-    subnets=[subnet.id for subnet in (public[:1] if VARIANT == "one-zone" else public)],
+    subnets=[subnet.id for subnet in (public[:1] if "one-zone" in VARIANTS else public)],
     drop_invalid_header_fields=True,
     idle_timeout=when("idle", 90, 60),
     opts=on(depends_on=[gateway]),
@@ -229,7 +264,12 @@ targets = aws.lb.TargetGroup(
     port=8080,
     protocol="HTTP",
     vpc_id=vpc.id,
-    health_check={"path": when("health", "/ready", "/healthz"), "interval": 10, "timeout": 5, "matcher": "200"},
+    health_check={
+        "path": when("health", "/ready", "/healthz"),
+        "interval": 10,
+        "timeout": 5,
+        "matcher": "200",
+    },
     deregistration_delay=30,
     opts=on(),
 )
@@ -241,7 +281,9 @@ aws.lb.Listener(
     default_actions=[{"type": "forward", "target_group_arn": targets.arn}],
     opts=on(),
 )
-aws.lb.TargetGroupAttachment("web", target_group_arn=targets.arn, target_id=members[0].id, port=8080, opts=on())
+aws.lb.TargetGroupAttachment(
+    "web", target_group_arn=targets.arn, target_id=members[0].id, port=8080, opts=on()
+)
 logs = aws.cloudwatch.LogGroup("logs", retention_in_days=30, opts=on())
 topic = aws.sns.Topic("alarms", display_name=f"alarms of {STACK}", opts=on())
 aws.sns.TopicSubscription("alarms", topic=topic.arn, protocol="email", endpoint="ops@example.com", opts=on())
@@ -279,9 +321,10 @@ aws.budgets.Budget(
     ],
     opts=on(),
 )
-if VARIANT == "unknown-type":
+if "unknown-type" in VARIANTS:
     aws.sqs.Queue("queue", opts=on())
-if VARIANT == "pasted":
-    # The network's identity as a plain string: the engine cannot know that this lives in it.
-    aws.ec2.SecurityGroup("stray", vpc_id=config.require("pasted"), description="stray", opts=on())
+if config.get("pasted"):
+    # A group's identity as a plain string: the engine cannot know that the rule is about the group.
+    rule_of = {"referenced_security_group_id": config.require("pasted"), "ip_protocol": "-1"}
+    aws.vpc.SecurityGroupIngressRule("pasted", security_group_id=groups["access"].id, **rule_of, opts=on())
 pulumi.export("vpc", vpc.id)

@@ -77,11 +77,8 @@ def _same(old: Any, new: Any) -> bool:
     # An empty list or false is what AWS has where nothing is said.
     if old in (None, [], {}, "", False) and new in (None, [], {}, "", False):
         return True
-    if (
-        (isinstance(old, bool | int | float)
-        and isinstance(new, str))
-        or (isinstance(old, str)
-        and isinstance(new, bool | int))
+    if (isinstance(old, bool | int | float) and isinstance(new, str)) or (
+        isinstance(old, str) and isinstance(new, bool | int)
     ):
         return str(old).lower() == str(new).lower()
     return isinstance(old, str) and isinstance(new, str) and _policy(old) == _policy(new) is not None

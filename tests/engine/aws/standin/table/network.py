@@ -80,7 +80,18 @@ _DESTINATIONS = {
     "destinationPrefixListId": "DestinationPrefixListId",
 }
 _TARGETS = tuple(
-    ["carrierGatewayId", "coreNetworkArn", "egressOnlyGatewayId", "gatewayId", "localGatewayId", "natGatewayId", "networkInterfaceId", "transitGatewayId", "vpcEndpointId", "vpcPeeringConnectionId"]
+    [
+        "carrierGatewayId",
+        "coreNetworkArn",
+        "egressOnlyGatewayId",
+        "gatewayId",
+        "localGatewayId",
+        "natGatewayId",
+        "networkInterfaceId",
+        "transitGatewayId",
+        "vpcEndpointId",
+        "vpcPeeringConnectionId",
+    ]
 )
 
 
@@ -285,6 +296,7 @@ ROWS = {
         _delete_endpoint,
         read=Look("describe_vpc_endpoints", lambda i, n: {"VpcEndpointIds": [i]}, _endpoint_found),
         new=names("vpcId serviceName vpcEndpointType serviceRegion"),
+        defaults={"vpcEndpointType": "Gateway"},
         rename={"policy": "policyDocument"},
         changes=dict.fromkeys(
             ("routeTableIds", "subnetIds", "securityGroupIds", "policy", "privateDnsEnabled"),
