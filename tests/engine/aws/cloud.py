@@ -57,7 +57,8 @@ def moto(log: Path) -> Iterator[str]:
 
 
 def install(home: Path) -> None:
-    """Put the stand-in where Pulumi looks for the plugin of the SDK's version, so that Pulumi.yaml is as a user has it."""
+    """Put the stand-in where Pulumi looks for the plugin of the SDK's version, so that Pulumi.yaml is as a
+    user has it."""
     folder = home / "plugins" / f"resource-aws-v{VERSION}"
     folder.mkdir(parents=True)
     paths = f"{ROOT}:{HERE}"

@@ -1,4 +1,5 @@
-"""One moto server a session, with the stand-in found as a plugin, and the small program's stack for a module."""
+"""One moto server a session, with the stand-in found as a plugin, and the small program's stack for a
+module."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""Start moto on a free port of the loopback: `python moto_server.py`; the first line of its output is the port.
+"""Start moto on a free port of the loopback: `python moto_server.py`; the first line of its output is the
+port.
 
-moto answers GetConsoleOutput with a fixed text. Here it answers, as a simulation of what cloud-init of Debian prints
-at the first boot, a block of SSH host keys of the instance's own, made from its identity and of no use for a login.
+moto answers GetConsoleOutput with a fixed text. Here it answers, as a simulation of what cloud-init of
+Debian prints
+at the first boot, a block of SSH host keys of the instance's own, made from its identity and of no use for
+a login.
 """
 
 from __future__ import annotations

@@ -26,10 +26,7 @@ def test_what_aws_changes_in_place_is_updated(small: Stack) -> None:
         ),
     }
     ec2 = client(small.endpoint, "ec2")
-    assert (
-        ec2.describe_volumes(VolumeIds=[small.outputs("Volume::data")["id"]])["Volumes"][0]["Size"]
-        == 200
-    )
+    assert ec2.describe_volumes(VolumeIds=[small.outputs("Volume::data")["id"]])["Volumes"][0]["Size"] == 200
     member = ec2.describe_instances(InstanceIds=[small.outputs("db0")["id"]])["Reservations"][0]["Instances"][
         0
     ]
@@ -43,9 +40,9 @@ def test_what_aws_changes_in_place_is_updated(small: Stack) -> None:
 
 
 def test_what_aws_cannot_change_is_replaced(small: Stack) -> None:
-    small.config["small:variant"] = "grow"  # a volume does not shrink
+    small.config["small:variant"] = "grow,root"  # volumes do not shrink
     assert changed(small.up())["db2"] == "updated"  # its protection is taken away before it is replaced
-    small.config["small:variant"] = "grow,renumbered"
+    small.config["small:variant"] = "grow,root,renumbered"
     found = changed(small.up())
     assert {name for name, what in found.items() if what == "replaced"} >= {"private2", "db2"}
     assert "db0" not in found

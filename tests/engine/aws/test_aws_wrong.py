@@ -1,6 +1,8 @@
-"""Wrong programs: each is ended by the stand-in, at the preview where the request says it, else by a law of AWS.
+"""Wrong programs: each is ended by the stand-in, at the preview where the request says it, else by a law
+of AWS.
 
-The machine's stack is one for all: what a preview refuses makes nothing, and what an up left half done the next, right
+The machine's stack is one for all: what a preview refuses makes nothing, and what an up left half done the
+next, right
 one completes.
 """
 

@@ -1,4 +1,5 @@
-"""The AWS account behind the stand-in: clients of boto3, each call validated, each change held against the laws."""
+"""The AWS account behind the stand-in: clients of boto3, each call validated, each change held against the
+laws."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A resource's inputs to the input of an AWS operation, by the model that botocore has of it.
 
-Names are matched without case and plural, as pulumi-aws makes plurals of lists. What the model does not have is
+Names are matched without case and plural, as pulumi-aws makes plurals of lists. What the model does not
+have is
 refused, and so is a value that is not in its list: botocore itself does not look at enumerations.
 """
 

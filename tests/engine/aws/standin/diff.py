@@ -1,4 +1,5 @@
-"""What a change of inputs does: an update in place, a new resource, or nothing the stand-in knows of, which is an error."""
+"""What a change of inputs does: an update in place, a new resource, or nothing the stand-in knows of,
+which is an error."""
 
 from __future__ import annotations
 

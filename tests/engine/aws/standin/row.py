@@ -53,7 +53,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Look:
-    """The call that shows a resource: `path` is jmespath, or takes the answer, the identity and the inputs."""
+    """The call that shows a resource: `path` is jmespath, or takes the answer, the identity and the
+    inputs."""
 
     operation: str
     request: Callable[[str, Values], Values]
@@ -78,10 +79,12 @@ class Row:
     read: Look | Callable[[Account, str, Values], Found] | None
     #: An operation and its input, or a function, or None where the object goes with another.
     delete: tuple[str, Callable[[str, Values], Values]] | Callable[[Account, str, Values], None] | None
-    #: A change of these makes a new resource: ForceNew in the schema of terraform-provider-aws, which pulumi-aws wraps.
+    #: A change of these makes a new resource: ForceNew in the schema of terraform-provider-aws, which
+    #: pulumi-aws wraps.
     #: `block.key` names a key of a block whose other keys change in place.
     new: frozenset[str] = frozenset()
-    #: A further rule for that: the changed properties, the old and the new inputs, to those that make a new one.
+    #: A further rule for that: the changed properties, the old and the new inputs, to those that make a
+    #: new one.
     new_if: Callable[[set[str], Values, Values], set[str]] | None = None
     #: The creation's input in camel case, of what steps and `own` leave of the inputs.
     body: Callable[[Values], Values] = _same

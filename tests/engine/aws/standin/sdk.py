@@ -1,6 +1,7 @@
 """What the SDK pulumi-aws says of each type of the table: its inputs, their nested keys, and its outputs.
 
-It is made once a session (`python -m standin.sdk FILE`), because importing the SDK takes seconds, and it lets the
+It is made once a session (`python -m standin.sdk FILE`), because importing the SDK takes seconds, and it
+lets the
 stand-in refuse a property as the real provider does: by its schema, at any depth.
 """
 
@@ -16,12 +17,14 @@ from typing import Any
 
 from pulumi import _types
 
-#: Types nested deeper are not looked into: WAF's statements contain each other without end. botocore still does.
+#: Types nested deeper are not looked into: WAF's statements contain each other without end. botocore still
+#: does.
 _DEPTH = 4
 
 
 def describe(token: str) -> dict[str, Any]:
-    """{inputs: {name: nested or None}, required: [name], outputs: [name]} of a type such as aws:ec2/vpc:Vpc."""
+    """{inputs: {name: nested or None}, required: [name], outputs: [name]} of a type such as
+    aws:ec2/vpc:Vpc."""
     module = importlib.import_module("pulumi_aws." + token.split(":")[1].split("/")[0])
     name = token.rsplit(":", 1)[1]
     resource = getattr(module, name)

@@ -41,7 +41,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, home: Path) -> None:
         self._account = Account(Path(os.environ["AWS_STANDIN_RECORDS"]))
         self._schema = json.loads((home / "schema.json").read_text())
-        # Faults that a test asks for: {"urn's name": "Code: message"} and {"type": seconds that a creation takes}.
+        # Faults that a test asks for: {"urn's name": "Code: message"} and {"type": seconds that a creation
+        # takes}.
         self._fails: dict[str, str] = json.loads(os.environ.get("AWS_STANDIN_FAIL", "{}"))
         self._slow: dict[str, float] = json.loads(os.environ.get("AWS_STANDIN_SLOW", "{}"))
 

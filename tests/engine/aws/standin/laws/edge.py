@@ -39,12 +39,6 @@ def _listener(account: Any, request: Values) -> None:
             raise Refused("CertificateNotFound", f"certificate {one['CertificateArn']} not found")
 
 
-def _delete_group(account: Any, request: Values) -> None:
-    group = account.call("elbv2", "describe_target_groups", TargetGroupArns=[request["TargetGroupArn"]])
-    if users := group["TargetGroups"][0].get("LoadBalancerArns"):
-        raise Refused("ResourceInUse", f"target group is in use by {', '.join(users)}")
-
-
 def _delete_certificate(account: Any, request: Values) -> None:
     for balancer in look.balancers(account):
         listeners = account.call("elbv2", "describe_listeners", LoadBalancerArn=balancer["LoadBalancerArn"])[
@@ -70,7 +64,6 @@ LAWS = {
     "create_load_balancer": _create,
     "create_target_group": lambda account, request: _name(request),
     "create_listener": _listener,
-    "delete_target_group": _delete_group,
 }
 WAF = {"delete_web_acl": _delete_acl}
 ACM = {"delete_certificate": _delete_certificate}

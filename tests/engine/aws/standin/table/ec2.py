@@ -8,7 +8,8 @@ from standin.row import Look, Row
 
 
 def row(create: str, kind: str, member: str, many: str, key: str, delete: Any = "", **more: Any) -> Row:
-    """`create` answers with `member`, whose `key` is the identity; the plural `many` is what its description lists."""
+    """`create` answers with `member`, whose `key` is the identity; the plural `many` is what its
+    description lists."""
     described = "describe_" + create.split("_", 1)[1].replace("allocate_", "") + "s"
     return Row(
         service="ec2",

@@ -20,9 +20,9 @@ _PLACEMENT = {
     "hostId": "hostId",
 }
 _ELSEWHERE = names(
-    "ami vpcSecurityGroupIds iamInstanceProfile monitoring rootBlockDevice ebsBlockDevices ephemeralBlockDevices"
-    " userDataBase64 userData associatePublicIpAddress launchTemplate sourceDestCheck privateIp hibernation"
-    " networkInterfaces"
+    "ami vpcSecurityGroupIds iamInstanceProfile monitoring rootBlockDevice ebsBlockDevices"
+    " ephemeralBlockDevices userDataBase64 userData associatePublicIpAddress launchTemplate"
+    " sourceDestCheck privateIp hibernation networkInterfaces"
 )
 
 
@@ -81,7 +81,7 @@ def _body(inputs: Values) -> Values:
 
 
 def _for_moto(request: Values) -> Values:
-    """moto wants an Ebs part in every mapping; those of instance store are validated before, and left out."""
+    """moto wants an Ebs part in every mapping: those of instance store, validated before, are left out."""
     kept = [mapping for mapping in request.get("BlockDeviceMappings", []) if "Ebs" in mapping]
     return {
         **{k: v for k, v in request.items() if k != "BlockDeviceMappings"},
@@ -216,12 +216,13 @@ INSTANCE = Row(
     for_moto=_for_moto,
     check=_check,
     new=names(
-        "ami associatePublicIpAddress availabilityZone ebsOptimized ephemeralBlockDevices ebsBlockDevices"
-        " enclaveOptions hibernation hostId ipv6AddressCount ipv6Addresses keyName launchTemplate networkInterfaces"
-        " placementGroup placementGroupId placementPartitionNumber privateIp securityGroups subnetId tenancy cpuOptions"
-        " instanceMarketOptions rootBlockDevice.encrypted rootBlockDevice.kmsKeyId"
+        "ami associatePublicIpAddress availabilityZone ebsOptimized ephemeralBlockDevices"
+        " ebsBlockDevices enclaveOptions hibernation hostId ipv6AddressCount ipv6Addresses keyName"
+        " launchTemplate networkInterfaces placementGroup placementGroupId placementPartitionNumber"
+        " privateIp securityGroups subnetId tenancy cpuOptions instanceMarketOptions"
+        " rootBlockDevice.encrypted rootBlockDevice.kmsKeyId"
     ),
-    # userDataReplaceOnChange makes a change of the user data a new instance; without it, it is stopped and started.
+    # Without userDataReplaceOnChange, a change of the user data stops and starts the instance.
     new_if=lambda changed, olds, news: (
         changed & {"userData", "userDataBase64"} if news.get("userDataReplaceOnChange") else set()
     ),
@@ -296,9 +297,10 @@ def _template_check(account: Account, inputs: Values) -> None:
 
 
 _VERSIONED = names(
-    "blockDeviceMappings capacityReservationSpecification cpuOptions creditSpecification description disableApiStop"
-    " disableApiTermination ebsOptimized enclaveOptions iamInstanceProfile imageId instanceInitiatedShutdownBehavior"
-    " instanceType keyName maintenanceOptions metadataOptions monitoring networkInterfaces placement"
+    "blockDeviceMappings capacityReservationSpecification cpuOptions creditSpecification"
+    " description disableApiStop disableApiTermination ebsOptimized enclaveOptions"
+    " iamInstanceProfile imageId instanceInitiatedShutdownBehavior instanceType keyName"
+    " maintenanceOptions metadataOptions monitoring networkInterfaces placement"
     " privateDnsNameOptions tagSpecifications userData vpcSecurityGroupIds"
 )
 

@@ -79,19 +79,17 @@ _DESTINATIONS = {
     "destinationIpv6CidrBlock": "DestinationIpv6CidrBlock",
     "destinationPrefixListId": "DestinationPrefixListId",
 }
-_TARGETS = tuple(
-    [
-        "carrierGatewayId",
-        "coreNetworkArn",
-        "egressOnlyGatewayId",
-        "gatewayId",
-        "localGatewayId",
-        "natGatewayId",
-        "networkInterfaceId",
-        "transitGatewayId",
-        "vpcEndpointId",
-        "vpcPeeringConnectionId",
-    ]
+_TARGETS = (
+    "carrierGatewayId",
+    "coreNetworkArn",
+    "egressOnlyGatewayId",
+    "gatewayId",
+    "localGatewayId",
+    "natGatewayId",
+    "networkInterfaceId",
+    "transitGatewayId",
+    "vpcEndpointId",
+    "vpcPeeringConnectionId",
 )
 
 

@@ -125,7 +125,8 @@ def _default_found(account: Account, identity: str, inputs: Values) -> Values | 
 
 
 def _open_rules(account: Account, identity: str, inputs: Values, found: Values) -> Values:
-    """Rules of the default group that nothing declares: shown as inputs, so that the next up takes them away."""
+    """Rules of the default group that nothing declares: shown as inputs, so that the next up takes them
+    away."""
     return {
         name: [{"protocol": one["IpProtocol"], "fromPort": 0, "toPort": 0} for one in found.get(member, [])]
         or None

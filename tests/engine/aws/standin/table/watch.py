@@ -164,7 +164,8 @@ def _is_other(inputs: Values, found: Values) -> bool:
 
 
 def _change_budget(account: Account, identity: str, news: Values, olds: Values) -> None:
-    """moto has no UpdateBudget: the budget is made anew with the same name, its request validated by the model."""
+    """moto has no UpdateBudget: the budget is made anew with the same name, its request validated by the
+    model."""
     from standin import convert
 
     number, name = identity.split(":", 1)
