@@ -18,7 +18,7 @@ from botocore import xform_name
 from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
-from infra.local.provider.marshalling import UNKNOWN, has_unknown
+from infra.plugin.marshalling import UNKNOWN, has_unknown
 from standin.row import Bad
 
 #: Members that boto3 fills in itself.

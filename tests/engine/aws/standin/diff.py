@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi.runtime.proto import provider_pb2 as wire
 
-from infra.local.provider.marshalling import UNKNOWN, from_wire
+from infra.plugin.marshalling import UNKNOWN, from_wire
 from standin import tags
 from standin.account import Account
 from standin.row import Refused, Row, Values

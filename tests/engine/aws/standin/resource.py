@@ -7,7 +7,7 @@ from typing import Any
 
 import jmespath
 
-from infra.local.provider.marshalling import UNKNOWN
+from infra.plugin.marshalling import UNKNOWN
 from standin import convert, laws, tags
 from standin.account import Account
 from standin.row import Row, Step, Values

@@ -23,7 +23,7 @@ from google.rpc import status_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as wire
 
-from infra.local.provider.marshalling import UNKNOWN, from_wire, to_wire
+from infra.plugin.marshalling import UNKNOWN, from_wire, to_wire
 from standin import diff, resource
 from standin.account import Account, is_gone
 from standin.invokes import INVOKES

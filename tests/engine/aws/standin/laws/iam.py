@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from infra.local.provider.marshalling import UNKNOWN
+from infra.plugin.marshalling import UNKNOWN
 from standin.laws.look import Values
 from standin.row import Refused
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.provider.marshalling import UNKNOWN
+from infra.plugin.marshalling import UNKNOWN
 from standin import convert
 from standin.account import Account
 from standin.row import Look, Refused, Row, Values, names, only

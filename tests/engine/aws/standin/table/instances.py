@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from infra.local.provider.marshalling import UNKNOWN
+from infra.plugin.marshalling import UNKNOWN
 from standin.account import Account
 from standin.row import Bad, Found, Look, Row, Step, Values, names, pick
 from standin.table import ec2
@@ -102,7 +102,7 @@ def _check(account: Account, inputs: Values) -> None:
         Filters=[{"Name": "instance-type", "Values": [kind]}],
     )["InstanceTypeOfferings"]
     zones = sorted(offer["Location"] for offer in offers)
-    # moto's list is of some day and has not every type in every zone; none at all is a type that is not there.
+    # moto has not every type in every zone; a type that is in none is refused by its own validation.
     if zones and zone not in (None, UNKNOWN) and zone not in zones:
         raise Bad("availabilityZone", f"{kind} is not offered in {zone}; it is in {', '.join(zones)}")
     if inputs.get("ephemeralBlockDevices"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from infra.local.provider.marshalling import UNKNOWN
+from infra.plugin.marshalling import UNKNOWN
 from standin.account import Account
 from standin.row import Bad, Look, Row, Values, names, pick
 from standin.table import ec2

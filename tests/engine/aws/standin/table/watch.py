@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.provider.marshalling import UNKNOWN
+from infra.plugin.marshalling import UNKNOWN
 from standin.account import Account
 from standin.row import Bad, Look, Row, Step, Values, names, only, pick
 
