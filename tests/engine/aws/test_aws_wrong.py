@@ -15,7 +15,7 @@ from cloud import Stack, account, counts
 AT_PREVIEW = {
     "type": "'r7g.xlrage' is none of the",
     "enum": "'mandatory' is none of the",
-    "unknown-property": "metadataOptions.httpToken",
+    "unknown-property": "metadataOptions.http_token",
     "unknown-type": "aws:sqs/queue:Queue is not in the stand-in's table",
     "host-bits": "10.0.0.5/8 has host bits set",
     "not-json": "this policy contains invalid JSON",
