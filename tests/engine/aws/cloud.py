@@ -236,7 +236,8 @@ _LINE = r"^ *\S+ +(aws:\S+|ec2console:\S+) (\S+) (%s)\b"
 def changed(text: str) -> dict[str, str]:
     """What a run did, by the resource's name."""
     found = re.findall(_LINE % "created|updated|replaced|deleted", text, re.MULTILINE)
-    return {name: what for _, name, what in found}
+    replaced = {name for _, name, what in found if what == "replaced"}  # it is created and deleted as well
+    return {name: "replaced" if name in replaced else what for _, name, what in found}
 
 
 def counts(text: str) -> dict[str, int]:
