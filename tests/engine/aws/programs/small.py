@@ -39,7 +39,7 @@ for i, zone in enumerate(ZONES):
             vpc_id=vpc.id,
             cidr_block=when("overlap", "10.20.0.0/24", f"10.20.{i}.0/24") if i == 2 else f"10.20.{i}.0/24",
             availability_zone=zone,
-            opts=on(),
+            opts=on(depends_on=public[:1]),  # which of two overlapping ones is refused is not left to chance
         )
     )
     block = f"10.20.{16 * (i + 1) + ('renumbered' in VARIANTS and i == 2)}.0/24"
