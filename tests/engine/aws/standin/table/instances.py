@@ -281,6 +281,11 @@ INSTANCE = Row(
 def _template_body(inputs: Values) -> Values:
     data = {k: v for k, v in inputs.items() if k not in ("name", "description", "vpcSecurityGroupIds")}
     data |= pick(inputs, securityGroupIds="vpcSecurityGroupIds")
+    if data.get("tagSpecifications"):
+        data["tagSpecifications"] = [
+            {**one, "tags": [{"key": k, "value": v} for k, v in sorted(one["tags"].items())]}
+            for one in data["tagSpecifications"]
+        ]
     return {
         **pick(inputs, launchTemplateName="name", versionDescription="description"),
         "launchTemplateData": data,
