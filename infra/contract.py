@@ -31,11 +31,11 @@ class Nvme(Model):
     serials: tuple[str, ...]
     count: int = Field(ge=1)
     partition_bytes: int | None
-    scheduler: Literal["none"] = "none"
+    scheduler: Literal["none"]
     #: The kernel's own figure for a plain drive. An array's would be two stripes: 2 MiB for a page of 8 KiB.
-    read_ahead_kib: int = 128
+    read_ahead_kib: int
     #: A person accepts the loss of this volume on drives in the host (`flashtier:acceptBlank`).
-    accept_blank: bool = False
+    accept_blank: bool
 
 
 class ContractVolume(Model):

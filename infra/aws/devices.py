@@ -7,10 +7,15 @@ serial before it formats, and at the file system's UUID before it mounts.
 from __future__ import annotations
 
 import uuid
+from typing import Literal
 
 from infra import catalogue
 from infra.contract import ContractVolume, Nvme
 from infra.topology import Host, HostVolume
+
+#: A drive orders requests itself. The kernel's own read-ahead of a plain drive: an array's would be larger.
+SCHEDULER: Literal["none"] = "none"
+READ_AHEAD_KIB = 128
 
 _MIB = 1 << 20
 
@@ -21,7 +26,7 @@ def contract_volumes(host: Host, ebs_ids: dict[str, str]) -> tuple[ContractVolum
 
 
 def _volume(host: Host, volume: HostVolume, ebs_id: str | None) -> ContractVolume:
-    device, nvme = _on_ebs(ebs_id) if ebs_id else _on_drives(host, volume)
+    device, nvme = _on_ebs(volume, ebs_id) if ebs_id else _on_drives(host, volume)
     return ContractVolume(
         name=volume.name,
         volume_class=volume.volume_class,
@@ -33,7 +38,7 @@ def _volume(host: Host, volume: HostVolume, ebs_id: str | None) -> ContractVolum
     )
 
 
-def _on_ebs(ebs_id: str) -> tuple[str, Nvme]:
+def _on_ebs(volume: HostVolume, ebs_id: str) -> tuple[str, Nvme]:
     """EBS tells its volume's id as the NVMe serial, without the dash.
 
     Source: EC2 user guide, "Map Amazon EBS volumes to NVMe device names".
@@ -41,7 +46,15 @@ def _on_ebs(ebs_id: str) -> tuple[str, Nvme]:
     serial = ebs_id.replace("-", "")
     return (
         f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}",
-        Nvme(model="Amazon Elastic Block Store", serials=(serial,), count=1, partition_bytes=None),
+        Nvme(
+            model="Amazon Elastic Block Store",
+            serials=(serial,),
+            count=1,
+            partition_bytes=None,
+            scheduler=SCHEDULER,
+            read_ahead_kib=READ_AHEAD_KIB,
+            accept_blank=volume.accept_blank,
+        ),
     )
 
 
@@ -55,6 +68,9 @@ def _on_drives(host: Host, volume: HostVolume) -> tuple[str, Nvme]:
         serials=(),
         count=kind.drives,
         partition_bytes=int(partitioned) // _MIB * _MIB,
+        scheduler=SCHEDULER,
+        read_ahead_kib=READ_AHEAD_KIB,
+        accept_blank=volume.accept_blank,
     )
     if kind.drives == 1:
         return f"/dev/disk/by-partuuid/{drive_uuid(volume.uuid, 0)}", nvme

@@ -7,7 +7,7 @@ application firewall in infra/aws/waf.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -18,6 +18,7 @@ from infra.aws.groups import Groups
 from infra.aws.naming import Component, Naming
 from infra.aws.network import Network
 from infra.aws.waf import web_acl
+from infra.cloud import Aws
 from infra.environment import Environment
 from infra.topology import SERVICES
 
@@ -49,7 +50,7 @@ class Edge(Component):
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(naming, "Edge", options)
-        self._aws = cast(Any, environment.aws)
+        self._aws = cast(Aws, environment.aws)
         bucket, writable = edge_log(self, keep=self._aws.deletion_protection)
         balancer = aws.lb.LoadBalancer(
             naming.resource("edge"),

@@ -47,12 +47,13 @@ class Naming:
     def tags(self, **extra: str) -> dict[str, str]:
         """The tags of a resource. The provider has them as defaults, too, which no policy would see."""
         aws = self.environment.aws
+        assert aws is not None  # noqa: S101 - the environment's model wants it for platform aws
         return {
             "Project": PROJECT,
             "ManagedBy": PROJECT,
             "Environment": self.stack,
-            "Owner": str(getattr(aws, "owner", "")),
-            "CostCenter": str(getattr(aws, "cost_center", "")),
+            "Owner": aws.owner,
+            "CostCenter": aws.cost_center,
             **extra,
         }
 

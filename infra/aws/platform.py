@@ -9,6 +9,8 @@ import pulumi_aws as aws
 
 from infra import account, subnets
 from infra.aws.access import Access as Way
+from infra.aws.alarms import Alarms
+from infra.aws.budget import Budget
 from infra.aws.control import Control
 from infra.aws.database import Database
 from infra.aws.devices import contract_volumes
@@ -71,6 +73,16 @@ class AwsPlatform:
         KeepData(naming)
         web = {name: instance.id for name, instance in tiers[0].instances.items()}
         edge = Edge(naming, network, groups, environment, web)
+        Alarms(
+            naming,
+            settings,
+            network,
+            edge,
+            instances={name: instance for tier in tiers for name, instance in tier.instances.items()},
+            volumes={name: volumes for tier in tiers for name, volumes in tier.volumes.items()},
+            members=tuple(tiers[1].instances),
+        )
+        Budget(naming, settings)
         known = {
             "hosts": {host.name: _known(naming, settings, tiers, host) for host in topology.hosts},
             "endpoint": way.proxy.endpoint_id,

@@ -36,6 +36,9 @@ def test_nvme_drives_have_files_of_their_own() -> None:
         "serials": (),
         "count": 2,
         "partition_bytes": 1 << 30,
+        "scheduler": "none",
+        "read_ahead_kib": 128,
+        "accept_blank": False,
     }
     host = next(host for host in CONTRACT.hosts if host.volumes)
     volumes = tuple(

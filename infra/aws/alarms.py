@@ -1,0 +1,243 @@
+"""Alarms in CloudWatch: what Prometheus cannot see from inside, by mail to who is called.
+
+Hosts, volumes, load balancer and NAT gateways are seen from AWS's side; Prometheus sees what happens in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.edge import Edge
+from infra.aws.naming import Component, Naming
+from infra.aws.network import Network
+from infra.cloud import Aws
+
+Missing = Literal["breaching", "notBreaching", "missing"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One alarm. `minutes` of one-minute periods in a row must reach `threshold`."""
+
+    name: str
+    namespace: str
+    metric: str
+    statistic: str
+    threshold: float
+    minutes: int
+    why: str
+    #: What silence means: a metric that counts events is silent where there are none.
+    missing: Missing = "notBreaching"
+
+
+#: Each instance. Source: EC2 user guide, "CloudWatch metrics that are available for your instances".
+HOST = (
+    Rule("system", "AWS/EC2", "StatusCheckFailed_System", "Maximum", 1, 2, "its machine at AWS is at fault"),
+    Rule("instance", "AWS/EC2", "StatusCheckFailed_Instance", "Maximum", 1, 3, "it answers no ARP"),
+    Rule(
+        "attached-ebs",
+        "AWS/EC2",
+        "StatusCheckFailed_AttachedEBS",
+        "Maximum",
+        1,
+        2,
+        "a volume of it is unreachable",
+    ),
+)
+#: Each database host: its own limit to all of its volumes, which may be lower than the volumes'.
+MEMBER = (
+    Rule(
+        "ebs-iops",
+        "AWS/EC2",
+        "InstanceEBSIOPSExceededCheck",
+        "Maximum",
+        1,
+        3,
+        "its volumes get no more IOPS through it",
+    ),
+    Rule(
+        "ebs-throughput",
+        "AWS/EC2",
+        "InstanceEBSThroughputExceededCheck",
+        "Maximum",
+        1,
+        3,
+        "its volumes get no more MiB/s through it",
+    ),
+)
+#: Each EBS volume, under its host's and its own id. Source: Amazon EBS user guide, "CloudWatch metrics".
+VOLUME = (
+    Rule("stalled", "AWS/EBS", "VolumeStalledIOCheck", "Maximum", 1, 1, "it completes no request"),
+    Rule("iops", "AWS/EBS", "VolumeIOPSExceededCheck", "Maximum", 1, 3, "more IOPS are asked than it has"),
+    Rule(
+        "throughput",
+        "AWS/EBS",
+        "VolumeThroughputExceededCheck",
+        "Maximum",
+        1,
+        3,
+        "more MiB/s are asked than it has",
+    ),
+)
+#: The load balancer. Source: Application Load Balancers, "CloudWatch metrics".
+BALANCER = (
+    Rule("5xx", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", 10, 2, "it found nobody to answer"),
+    Rule("target-5xx", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", 50, 2, "web hosts fail"),
+    Rule("slow", "AWS/ApplicationELB", "TargetResponseTime", "p99", 2, 5, "one in a hundred waits over 2 s"),
+)
+TARGETS = (
+    Rule("unhealthy", "AWS/ApplicationELB", "UnHealthyHostCount", "Maximum", 1, 2, "a web host is out"),
+)
+#: Each NAT gateway. Source: Amazon VPC user guide, "NAT gateway metrics and dimensions".
+NAT = (
+    Rule("ports", "AWS/NATGateway", "ErrorPortAllocation", "Sum", 1, 1, "no port is left to one destination"),
+    Rule("drops", "AWS/NATGateway", "PacketsDropCount", "Sum", 100, 5, "it drops packets"),
+)
+
+
+class Alarms(Component):
+    """`topic_arn`: where everything is told. The address must confirm its subscription once, by mail."""
+
+    def __init__(
+        self,
+        naming: Naming,
+        settings: Aws,
+        network: Network,
+        edge: Edge,
+        instances: Mapping[str, aws.ec2.Instance],
+        volumes: Mapping[str, Mapping[str, aws.ebs.Volume]],
+        members: tuple[str, ...],
+        options: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(naming, "Alarms", options)
+        self.topic_arn = self._topic(settings)
+        for host, instance in instances.items():
+            rules = (*HOST, *MEMBER) if host in members else HOST
+            for rule in rules:
+                self._alarm(rule, (host,), {"InstanceId": instance.id})
+            for volume, block in volumes.get(host, {}).items():
+                for rule in VOLUME:
+                    self._alarm(rule, (host, volume), {"InstanceId": instance.id, "VolumeId": block.id})
+        balancer = {"LoadBalancer": edge.load_balancer_arn_suffix}
+        for rule in BALANCER:
+            self._alarm(rule, ("edge",), balancer)
+        for rule in TARGETS:
+            self._alarm(rule, ("edge",), {**balancer, "TargetGroup": edge.target_group_arn_suffix})
+        for zone, gateway in network.nat_gateways.items():
+            for rule in NAT:
+                self._alarm(rule, ("nat", zone), {"NatGatewayId": gateway.id})
+        self._events([instances[name].id for name in members])
+        self.register_outputs({"topicArn": self.topic_arn})
+
+    def _topic(self, settings: Aws) -> pulumi.Output[str]:
+        # Not encrypted with the environment's key: who may publish (alarms, events) would need rights to
+        # it, and a lost key would silence the alarms about it.
+        topic = aws.sns.Topic(
+            self.naming.resource("alarms"),
+            name=self.naming.resource("alarms"),
+            tags=self.naming.tags(Name=self.naming.label("alarms"), Tier="control"),
+            opts=self.of(),
+        )
+        identity = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self))
+        aws.sns.TopicPolicy(
+            self.naming.resource("alarms"),
+            arn=topic.arn,
+            policy=pulumi.Output.all(topic.arn, identity.account_id).apply(lambda known: _publishers(*known)),
+            opts=self.of(),
+        )
+        aws.sns.TopicSubscription(
+            self.naming.resource("alarms"),
+            topic=topic.arn,
+            protocol="email",
+            endpoint=settings.alarm_email,
+            opts=self.of(),
+        )
+        return topic.arn
+
+    def _alarm(self, rule: Rule, of: tuple[str, ...], dimensions: dict[str, pulumi.Input[str]]) -> None:
+        name = self.naming.resource(*of, rule.name)
+        # A percentile is given in another field than the plain statistics.
+        percentile = rule.statistic.startswith("p")
+        aws.cloudwatch.MetricAlarm(
+            name,
+            name=name,
+            alarm_description=f"{self.naming.label(*of)}: {rule.why}",
+            namespace=rule.namespace,
+            metric_name=rule.metric,
+            dimensions=dimensions,
+            statistic=None if percentile else rule.statistic,
+            extended_statistic=rule.statistic if percentile else None,
+            period=60,
+            evaluation_periods=rule.minutes,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=rule.threshold,
+            treat_missing_data=rule.missing,
+            alarm_actions=[self.topic_arn],
+            ok_actions=[self.topic_arn],
+            tags=self.naming.tags(Name=self.naming.label(*of, rule.name)),
+            opts=self.of(),
+        )
+
+    def _events(self, members: list[pulumi.Output[str]]) -> None:
+        """What AWS announces of database hosts, and that one is stopped: its drives are then erased."""
+        every = pulumi.Output.all(*members)
+        health = every.apply(
+            lambda ids: json.dumps(
+                {
+                    "source": ["aws.health"],
+                    "detail-type": ["AWS Health Event"],
+                    "detail": {"service": ["EC2"], "affectedEntities": {"entityValue": ids}},
+                }
+            )
+        )
+        stopped = every.apply(
+            lambda ids: json.dumps(
+                {
+                    "source": ["aws.ec2"],
+                    "detail-type": ["EC2 Instance State-change Notification"],
+                    "detail": {
+                        "state": ["shutting-down", "stopped", "stopping", "terminated"],
+                        "instance-id": ids,
+                    },
+                }
+            )
+        )
+        for name, pattern in (("scheduled", health), ("stopped", stopped)):
+            rule = aws.cloudwatch.EventRule(
+                self.naming.resource(name),
+                name=self.naming.resource(name),
+                description=f"{self.naming.label('database')}: {name}",
+                event_pattern=pattern,
+                tags=self.naming.tags(Name=self.naming.label(name), Tier="database"),
+                opts=self.of(),
+            )
+            aws.cloudwatch.EventTarget(
+                self.naming.resource(name), rule=rule.name, arn=self.topic_arn, opts=self.of()
+            )
+
+
+def _publishers(topic: str, account: str) -> str:
+    """CloudWatch and EventBridge may publish, for this account only."""
+    services = ("cloudwatch", "events")
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": service.capitalize(),
+                    "Effect": "Allow",
+                    "Principal": {"Service": f"{service}.amazonaws.com"},
+                    "Action": "sns:Publish",
+                    "Resource": topic,
+                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+                }
+                for service in services
+            ],
+        }
+    )
