@@ -35,8 +35,6 @@ GIVEN = {"contract", "flashtier_host"}
 #: Variables of group_vars that say nothing of the contract, each with its reason.
 NOT_OF_THE_CONTRACT = {
     "app_release": "which release to serve is said on the command line; empty is that of the checkout",
-    "s3_bucket": "the app's bucket has the same name everywhere",
-    "s3_region": "S3 clients want one, and a gateway has none",
     "s3_program": "where the controller has built it",
 }
 

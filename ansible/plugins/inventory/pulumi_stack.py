@@ -7,9 +7,11 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 
+from infra.awscli import open_tunnel, refuse_unfit_cli
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
 from infra.stack import read_contract, write_ca, write_known_hosts
+from infra.topology import ADDRESS_BLOCKS, SERVICES
 
 DOCUMENTATION = """
 name: pulumi_stack
@@ -18,8 +20,11 @@ description:
   - Reads the output C(contract) of one stack (see infra/contract.py) with the C(pulumi) command line.
   - Makes the group C(flashtier) of all hosts, one group a tier (C(edge), C(web), C(database), C(control))
     and one group a service that the host runs (C(postgresql), C(prometheus), C(s3), ...).
+  - A tier or service without a host is an empty group, so that a play about it is nothing to warn of.
   - Sets C(contract), the whole contract, on the group C(all), and C(flashtier_host), the host's own part of
     it, on each host.
+  - On AWS each connection goes through the stack's EC2 Instance Connect Endpoint, by the AWS CLI (version
+    2) with the credentials that it finds. Hosts have no address that the world reaches.
   - Host keys come from the contract and are always checked. Secrets are not part of the inventory; the lookup
     C(pulumi_secret) reads them.
 options:
@@ -62,9 +67,12 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             contract = read_contract(self.get_option("stack"))
             known_hosts = write_known_hosts(contract)
             write_ca(contract)
+            if contract.access.proxy is not None:
+                refuse_unfit_cli(contract.stack)
         except FlashtierError as error:
             raise AnsibleParserError(str(error)) from None
-        inventory.add_group("flashtier")
+        for group in ("flashtier", *ADDRESS_BLOCKS, *SERVICES):
+            inventory.add_group(group)
         inventory.set_variable("all", "contract", contract.model_dump(mode="json"))
         for host in contract.hosts:
             self._add(host, contract, str(known_hosts))
@@ -74,12 +82,14 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         for group in (host.tier, *host.services):
             self.inventory.add_group(group)
             self.inventory.add_child(group, host.name)
+        proxy = contract.access.proxy
+        through = f' -o ProxyCommand="{open_tunnel(proxy, host)}"' if proxy is not None else ""
         variables = {
             "ansible_host": host.address,
             "ansible_user": contract.access.user,
             "ansible_ssh_private_key_file": contract.access.private_key_file,
             "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes "
-            "-o IdentitiesOnly=yes",
+            f"-o IdentitiesOnly=yes{through}",
             "ansible_python_interpreter": PYTHON,
             "flashtier_host": host.model_dump(mode="json"),
         }
