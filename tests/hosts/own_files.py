@@ -239,6 +239,10 @@ DATABASE: dict[str, Expected] = {
 }
 
 
+#: Of the app, where it has keys and not the role of its host.
+S3_KEYS = {f"/etc/photo-api/credentials/s3_{kind}_key" for kind in ("access", "secret")}
+
+
 def mount_unit(place: str) -> str:
     """systemd's name for the unit that mounts something at `place` (systemd.unit(5))."""
     return place.strip("/").replace("-", "\\x2d").replace("/", "-") + ".mount"
@@ -268,6 +272,10 @@ def expected(host: ContractHost, contract: Contract) -> dict[str, Expected]:
         found |= DATABASE
     if host.tier == "control":
         found |= CONTROL
+    if contract.platform == "aws":
+        found["/etc/systemd/timesyncd.conf.d/flashtier.conf"] = _template("base/timesyncd.conf.j2")
+    if contract.object_store.credentials != "keys":
+        found = {path: entry for path, entry in found.items() if path not in S3_KEYS}
     units = "/etc/systemd/system"
     for volume in host.volumes:
         found[f"{units}/flashtier-volume-{volume.name}.service"] = _template(

@@ -5,6 +5,7 @@ The contract says what differs between environments; this is what is the same in
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 from infra.contract import Contract, ContractHost
@@ -84,13 +85,26 @@ def loopback(host: ContractHost) -> set[tuple[str, int]]:
 def outward(contract: Contract, host: ContractHost, clock: bool) -> dict[tuple[str, int], set[str]]:
     """What a host may open beside the contract's flows: names, package registries, time where it keeps it."""
     outside = {f"not {contract.cidr}"}
+    resolver = resolvers(contract, host)
+    metadata, clocks = (set(), outside) if contract.platform == "local" else ({METADATA}, {CLOCK})
     return {
-        ("tcp", 53): {host.gateway},
-        ("udp", 53): {host.gateway},
+        ("tcp", 53): resolver,
+        ("udp", 53): resolver,
         ("udp", 67): {"any"},
-        ("tcp", 80): outside,
+        ("tcp", 80): outside | metadata,
         ("tcp", 443): outside,
-    } | ({("udp", 123): outside} if clock else {})
+    } | ({("udp", 123): clocks} if clock else {})
+
+
+#: Amazon's, at the same address in every network: who asks for the role of a host, and who for the time.
+METADATA, CLOCK = "169.254.169.254", "169.254.169.123"
+
+
+def resolvers(contract: Contract, host: ContractHost) -> set[str]:
+    """Who answers the host's questions for names: its router, or AWS above the first address of the range."""
+    if contract.platform == "aws":
+        return {str(ipaddress.ip_network(contract.cidr)[2])}
+    return {host.gateway}
 
 
 #: Units that run and start at boot: on every host, then by what a host serves.
@@ -257,11 +271,11 @@ KEY_FILES_OF_SERVICES = {
 
 
 def key_files(host: ContractHost) -> dict[str, tuple[str, str, str]]:
-    """`KEY_FILES` and those of the services that `host` runs."""
+    """`KEY_FILES` and those of the services that `host` runs. On AWS the app has no keys of S3."""
     files = dict(KEY_FILES)
     for service in host.services:
         files |= KEY_FILES_OF_SERVICES.get(service, {})
-    return files
+    return {path: own for path, own in files.items() if host.instance_id is None or "/s3_" not in path}
 
 
 DATABASE_PATHS = [

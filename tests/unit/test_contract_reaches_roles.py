@@ -30,9 +30,6 @@ NOT_FOR_ROLES = {
     "access.private_key_file": "the inventory: how Ansible logs in",
     "hosts.ssh_host_key": "known_hosts, which infra/stack.py writes",
     "version": "whoever reads the contract",
-    "object_store.endpoint": "the app, once it reads its store from the contract",
-    "object_store.credentials": "the app, once it reads its store from the contract",
-    "object_store.ca": "the app, once it reads its store from the contract",
     "url": "whoever asks the API from outside: the summary and verification",
     "hosts.volumes.volume_class": "the platform has made the volume; what follows from it are settings",
 }

@@ -22,7 +22,8 @@ NAMESPACE = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--net", 
 
 
 def loaded(contract: Contract, host: str) -> list[Any]:
-    text = render(contract, host, "base", "nftables.conf.j2")
+    # nft wants to know an account that rules name; the app's is not on this machine.
+    text = render(contract, host, "base", "nftables.conf.j2").replace("photo-api", "nobody")
     # Twice: the file must replace what it loaded before, not add to it.
     load = f"nft --file - <<'END'\n{text}\nEND\n"
     script = f"{load}{load}nft --json list ruleset"

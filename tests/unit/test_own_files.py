@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from aws_contract import aws_contract
 from declared import TREE, contract_of, local_environment
 
 from infra.contract import Nvme
@@ -14,7 +15,10 @@ from tests.hosts.own_files import Like, Lines, Template, Tree, expected, mount_u
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 FILES = {
-    (host.name, path): entry for host in CONTRACT.hosts for path, entry in expected(host, CONTRACT).items()
+    (contract.platform, host.name, path): entry
+    for contract in (CONTRACT, aws_contract())
+    for host in contract.hosts
+    for path, entry in expected(host, contract).items()
 }
 CONTENTS = Contents(CONTRACT)
 
