@@ -37,8 +37,17 @@ def aws_contract(stack: str = "dev") -> Contract:
 
 def _drive(volume: dict[str, Any]) -> dict[str, Any]:
     if volume["volume_class"] == "instance-store":
-        model, serials, size = "Amazon EC2 NVMe Instance Storage", (), volume["size_bytes"]
-        return {"nvme": {"model": model, "serials": serials, "count": 1, "partition_bytes": size}}
+        # Two drives, one device of them by the array's identity.
+        array = ":".join(volume["uuid"].replace("-", "")[part : part + 8] for part in range(0, 32, 8))
+        return {
+            "device": f"/dev/disk/by-id/md-uuid-{array}",
+            "nvme": {
+                "model": "Amazon EC2 NVMe Instance Storage",
+                "serials": [],
+                "count": 2,
+                "partition_bytes": volume["size_bytes"] // 2,
+            },
+        }
     serial = f"vol{volume['uuid'].replace('-', '')[:17]}"
     return {
         "device": f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}",

@@ -29,7 +29,7 @@ BUILT_IN = {
     "now", "omit", "query", "range", "role_path", "undef",
 }  # fmt: skip
 #: What an entry of host_files gives its template in `variables`.
-PASSED = {"placement": {"placement"}, "storage": {"volume"}}
+PASSED = {"placement": {"placement"}, "storage": {"volume", "volumes"}}
 #: The contract as the inventory gives it; group_vars alone may read it, and conditions of the plays.
 GIVEN = {"contract", "flashtier_host"}
 #: Variables of group_vars that say nothing of the contract, each with its reason.

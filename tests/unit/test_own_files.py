@@ -16,7 +16,7 @@ from tests.hosts.own_files import Like, Lines, Template, Tree, expected, mount_u
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 FILES = {
     (contract.platform, host.name, path): entry
-    for contract in (CONTRACT, aws_contract())
+    for contract in (CONTRACT, aws_contract("prod"))
     for host in contract.hosts
     for path, entry in expected(host, contract).items()
 }
@@ -30,8 +30,7 @@ def test_every_template_is_some_hosts_file() -> None:
         if isinstance(content, Template) and not content.expression
     }
     there = {str(path.relative_to(TREE / "templates")) for path in (TREE / "templates").glob("*/*.j2")}
-    of_drives = {"storage/udev.rules.j2", "storage/mdadm.conf.j2"}
-    assert declared == there - of_drives, "platform local has no NVMe drives"
+    assert declared == there
 
 
 def test_nvme_drives_have_files_of_their_own() -> None:
