@@ -35,6 +35,9 @@ def aws_contract(stack: str = "dev") -> Contract:
     return Contract.from_json(json.dumps(tree))
 
 
+_TUNED = {"scheduler": "none", "read_ahead_kib": 128, "accept_blank": False}
+
+
 def _drive(volume: dict[str, Any]) -> dict[str, Any]:
     if volume["volume_class"] == "instance-store":
         # Two drives, one device of them by the array's identity.
@@ -46,6 +49,7 @@ def _drive(volume: dict[str, Any]) -> dict[str, Any]:
                 "serials": [],
                 "count": 2,
                 "partition_bytes": volume["size_bytes"] // 2,
+                **_TUNED,
             },
         }
     serial = f"vol{volume['uuid'].replace('-', '')[:17]}"
@@ -56,5 +60,6 @@ def _drive(volume: dict[str, Any]) -> dict[str, Any]:
             "serials": [serial],
             "count": 1,
             "partition_bytes": None,
+            **_TUNED,
         },
     }
