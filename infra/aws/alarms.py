@@ -160,7 +160,7 @@ class Alarms(Component):
         )
         return topic.arn
 
-    def _alarm(self, rule: Rule, of: tuple[str, ...], dimensions: dict[str, pulumi.Input[str]]) -> None:
+    def _alarm(self, rule: Rule, of: tuple[str, ...], dimensions: Mapping[str, pulumi.Input[str]]) -> None:
         name = self.naming.resource(*of, rule.name)
         # A percentile is given in another field than the plain statistics.
         percentile = rule.statistic.startswith("p")
