@@ -25,7 +25,7 @@ DEADLINE = (5, 30)  # seconds to connect, seconds without a byte
 
 @pytest.fixture(scope="module")
 def edge(contract: Contract) -> str:
-    return "https://" + next(host.address for host in contract.hosts if "https" in host.services)
+    return contract.url
 
 
 def jpeg(text: str, size: tuple[int, int] = (64, 48)) -> bytes:
@@ -78,6 +78,7 @@ def test_write_and_read(
     files = {"photo": ("photo.jpg", photo, "image/jpeg")}
     answer = client.post(f"{edge}/photos", data=form, files=files, timeout=DEADLINE)
     check.equal("upload through the edge", 201, answer.status_code, how=answer.text[:200])
+    check.fact("url", edge if answer.ok else answer.status_code, how="an upload to it")
     if answer.status_code != 201:
         return
     made = answer.json()
@@ -194,6 +195,23 @@ def test_every_web_host_is_ready(contract: Contract, inside: Any, check: Check) 
         if path == "readyz" and answer.get("status") == 200:
             both = {"database": "ok", "storage": "ok"}
             check.equal(f"{name}: reaches", both, json.loads(answer["body"]))
+
+
+@pytest.mark.where(lambda host: "web" in host.services)
+def test_the_running_app_keeps_photos_in_the_declared_store(
+    declared: ContractHost, contract: Contract, hosts: Hosts, check: Check
+) -> None:
+    """Read from the process itself: a file that nothing has loaded says nothing."""
+    show = "systemctl show --property=MainPID --value photo-api.service"
+    pid = hosts.run(declared.name, show).strip()
+    lines = hosts.run(declared.name, "tr '\\0' '\\n' </proc/%s/environ", pid).splitlines()
+    told = dict(line.split("=", 1) for line in lines if line.startswith("PHOTO_API_S3_"))
+    vouching = {"/etc/flashtier/tls/ca.crt": "project", "/etc/ssl/certs/ca-certificates.crt": "system"}
+    how = f"environment of process {pid} of {declared.name}"
+    for name in ("endpoint", "region", "bucket", "credentials"):
+        check.fact(f"object_store.{name}", told.get(f"PHOTO_API_S3_{name.upper()}"), how=how)
+    file = told.get("PHOTO_API_S3_CA_FILE", "none")
+    check.fact("object_store.ca", vouching.get(file, file), how=how)
 
 
 def test_pool_size(contract: Contract, inside: Any, check: Check) -> None:
