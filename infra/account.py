@@ -18,7 +18,8 @@ from infra.cloud import Aws
 from infra.environment import Environment
 from infra.topology import Topology
 
-_CONFIG = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+#: Deadlines (s) and attempts of every call to AWS that the kit itself makes.
+CONFIG = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 #: Code of the quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", counted in vCPUs.
 STANDARD_VCPUS = "L-1216C47A"
 _KEY = "flashtier:environment.aws"
@@ -30,13 +31,13 @@ def faults(topology: Topology, environment: Environment) -> list[str]:
     settings = environment.aws
     session = boto3.Session(region_name=settings.region)
     try:
-        session.client("sts", config=_CONFIG).get_caller_identity()
+        session.client("sts", config=CONFIG).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         return [
             f"the AWS account: {_said(error)}; sign in, so that `aws sts get-caller-identity` answers, "
             f"and see that the region {settings.region} can be reached"
         ]
-    ec2, quotas = (session.client(name, config=_CONFIG) for name in ("ec2", "service-quotas"))
+    ec2, quotas = (session.client(name, config=CONFIG) for name in ("ec2", "service-quotas"))
     found: list[str] = []
     looks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
         (f"{_KEY}.zones", lambda: zone_faults(ec2, settings)),

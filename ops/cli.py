@@ -16,6 +16,7 @@ from infra import secrets as stack_secrets
 from infra.errors import FlashtierError
 from infra.stack import declared, read_contract, write_ca, write_known_hosts
 from ops import summary as stack_summary
+from ops.image_command import image
 from ops.plan_command import plan
 
 app = typer.Typer(
@@ -127,6 +128,7 @@ def summary(
 
 
 app.command()(plan)
+app.command()(image)
 
 
 def main() -> None:

@@ -1,0 +1,113 @@
+"""The command `flashtier image`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra import catalogue
+from infra.backend import pulumi
+from infra.cloud import Aws
+from infra.declared import read_environment
+from infra.environment import Environment
+from infra.errors import FlashtierError
+
+#: Debian's own account on AWS, in the partition `aws`. Source: https://wiki.debian.org/Cloud/AmazonEC2Image
+OWNER = "136693071363"
+#: Names are like debian-13-arm64-20251006-2257. The hosts' release: docs/decisions/image.md.
+NAMES = {"arm64": "debian-13-arm64-*", "x86_64": "debian-13-amd64-*"}
+
+
+def image(
+    stack: Annotated[
+        str, typer.Option("--stack", "-s", envvar="FLASHTIER_STACK", help="The stack, such as prod.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: the same as one JSON object.")
+    ] = False,
+    look: Annotated[
+        bool, typer.Option("--look", help="Show what would be pinned, and change nothing.")
+    ] = False,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config-file",
+            envvar="FLASHTIER_CONFIG_FILE",
+            dir_okay=False,
+            help="Take this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
+        ),
+    ] = None,
+) -> None:
+    """Look up the newest Debian 13 image in the stack's region and pin it in its configuration.
+
+    An image is pinned so that a new one is a decision. Hosts that exist keep what they were made from;
+    a new image is for hosts that are made from then on.
+
+    Asks the account of the shell's credentials. Writes flashtier:environment.aws.images.
+    """
+    environment = read_environment(stack, config_file)
+    if environment.aws is None:
+        raise FlashtierError(f"stack {stack}: is not on platform aws; its image is built by tools/setup")
+    found = newest(environment, environment.aws)
+    report: list[dict[str, Any]] = []
+    for architecture, one in found.items():
+        before = environment.aws.images.get(architecture)  # type: ignore[call-overload]
+        report.append(
+            {
+                "architecture": architecture,
+                "image": one["ImageId"],
+                "name": one["Name"],
+                "created": one["CreationDate"],
+                "before": before,
+            }
+        )
+        if look or before == one["ImageId"]:
+            continue
+        where = ["--config-file", str(config_file)] if config_file else []
+        path = f"flashtier:environment.aws.images.{architecture}"
+        pulumi(stack, ["config", "set", "--path", path, one["ImageId"], *where])
+    if as_json:
+        typer.echo(json.dumps({"region": environment.aws.region, "images": report}, indent=2))
+        return
+    for entry in report:
+        before = entry["before"]
+        did = "is pinned already" if before == entry["image"] else f"in place of {before or 'none'}"
+        if look and before != entry["image"]:
+            did = f"would be pinned {did}"
+        typer.echo(f"{entry['architecture']}: {entry['image']} ({entry['name']}, {entry['created']}) {did}")
+
+
+def newest(environment: Environment, settings: Aws) -> dict[str, dict[str, Any]]:
+    """The newest image for each architecture that the environment's hosts have. Raises `FlashtierError`."""
+    # A second of imports that no other command needs.
+    import boto3  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+
+    from infra.account import CONFIG
+
+    tiers = (environment.web, environment.database, environment.control)
+    needed = sorted({catalogue.find(tier.instance_type or "").architecture for tier in tiers})
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        client = boto3.Session(region_name=settings.region).client("ec2", config=CONFIG)
+        for architecture in needed:
+            filters = {"name": NAMES[architecture], "architecture": architecture, "state": "available"}
+            answer = client.describe_images(
+                Owners=[OWNER], Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
+            )
+            if not answer["Images"]:
+                raise FlashtierError(
+                    f"{settings.region}: has no image {NAMES[architecture]} of Debian's account {OWNER}; "
+                    f"name one of your own: pulumi config set --path "
+                    f"flashtier:environment.aws.images.{architecture} ami-..."
+                )
+            found[architecture] = max(answer["Images"], key=lambda one: str(one["CreationDate"]))
+    except (BotoCoreError, ClientError) as error:
+        said = " ".join(str(error).split())
+        raise FlashtierError(
+            f"the AWS account: {said}; sign in, so that `aws sts get-caller-identity` answers"
+        ) from error
+    return found
