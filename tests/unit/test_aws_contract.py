@@ -1,7 +1,7 @@
 """Inventory, roles and templates on the contract of an environment on AWS; no cloud is asked.
 
-Here the variables pass, the templates render and nft takes the rules. Whether nginx, sshd, promtool and the
-others take their files is asked where these programs are: tests/engine/aws/test_contract.py.
+Here the variables pass, the templates render and nft takes the rules. nginx, sshd, promtool and the others
+look at their files on the hosts, when a playbook runs.
 """
 
 from __future__ import annotations
