@@ -39,7 +39,17 @@ class Rule:
 #: Each instance. Source: EC2 user guide, "CloudWatch metrics that are available for your instances".
 HOST = (
     Rule("system", "AWS/EC2", "StatusCheckFailed_System", "Maximum", 1, 2, "its machine at AWS is at fault"),
-    Rule("instance", "AWS/EC2", "StatusCheckFailed_Instance", "Maximum", 1, 3, "it answers no ARP"),
+    # A host that is stopped or gone tells nothing any more.
+    Rule(
+        "instance",
+        "AWS/EC2",
+        "StatusCheckFailed_Instance",
+        "Maximum",
+        1,
+        3,
+        "it answers no ARP, or is stopped",
+        missing="breaching",
+    ),
     Rule(
         "attached-ebs",
         "AWS/EC2",
@@ -192,7 +202,11 @@ class Alarms(Component):
                 {
                     "source": ["aws.health"],
                     "detail-type": ["AWS Health Event"],
-                    "detail": {"service": ["EC2"], "affectedEntities": {"entityValue": ids}},
+                    "detail": {
+                        "service": ["EC2"],
+                        "eventTypeCategory": ["scheduledChange"],
+                        "affectedEntities": {"entityValue": ids},
+                    },
                 }
             )
         )

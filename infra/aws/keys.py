@@ -1,4 +1,4 @@
-"""The key that encrypts what an environment keeps: roots, volumes, photos and backups."""
+"""The keys that encrypt what an environment keeps: one for roots, volumes and photos, one for backups."""
 
 from __future__ import annotations
 
@@ -12,25 +12,33 @@ CALL_BACK_DAYS = 30
 
 
 class Keys(Component):
-    """The key's own policy is KMS's default: the account decides by IAM who may use it."""
+    """A key's own policy is KMS's default: the account decides by IAM who may use it.
 
-    data_key_arn: pulumi.Output[str]
+    Backups have one of their own: whoever may read volumes and photos reads no backup, and the loss of one
+    key does not take the data and its copies.
+    """
 
     def __init__(self, naming: Naming, options: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(naming, "Keys", options)
+        self.data_key_arn = self._key("data", "Volumes and photos")
+        self.backups_key_arn = self._key("backups", "Backups")
+        self.register_outputs({"dataKeyArn": self.data_key_arn, "backupsKeyArn": self.backups_key_arn})
+
+    def _key(self, name: str, what: str) -> pulumi.Output[str]:
+        naming = self.naming
         key = aws.kms.Key(
-            naming.resource("data"),
-            description=f"Volumes, photos and backups of flashtier's environment {naming.stack}",
+            naming.resource(name),
+            description=f"{what} of flashtier's environment {naming.stack}",
             enable_key_rotation=True,
             deletion_window_in_days=CALL_BACK_DAYS,
-            tags=naming.tags(Name=naming.label("data"), Tier="data"),
-            opts=self.of(),
+            tags=naming.tags(Name=naming.label(name), Tier="data"),
+            # All that it encrypts would be lost with it.
+            opts=self.of(protect=True),
         )
         aws.kms.Alias(
-            naming.resource("data"),
-            name=f"alias/{naming.resource('data')}",
+            naming.resource(name),
+            name=f"alias/{naming.resource(name)}",
             target_key_id=key.key_id,
             opts=self.of(),
         )
-        self.data_key_arn = key.arn
-        self.register_outputs({"dataKeyArn": key.arn})
+        return key.arn

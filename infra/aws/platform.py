@@ -89,7 +89,7 @@ class AwsPlatform:
             "url": edge.url,
             "photos": buckets.photos,
             "backups": buckets.backups,
-            "key": keys.data_key_arn,
+            "key": keys.backups_key_arn,
             "suffix": aws.get_partition_output(
                 opts=pulumi.InvokeOptions(provider=naming.provider)
             ).dns_suffix,

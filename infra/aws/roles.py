@@ -13,21 +13,26 @@ from infra.aws.naming import Component, Naming
 from infra.aws.storage_buckets import Buckets
 from infra.topology import Tier
 
-_TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"Service": "ec2.amazonaws.com"},
-            }
-        ],
-    }
-)
+
+def trust(suffix: str) -> str:
+    """EC2, by the name that it has in the partition, may give the role to an instance."""
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": "sts:AssumeRole",
+                    "Principal": {"Service": f"ec2.{suffix}"},
+                }
+            ],
+        }
+    )
+
+
 #: Objects of the tier's bucket: what it does with them. No tier may remove a version or change a bucket.
 OBJECTS: dict[Tier, tuple[str, ...]] = {
-    "web": ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+    "web": ("s3:GetObject", "s3:PutObject"),
     "database": ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "control": (),
 }
@@ -41,21 +46,25 @@ class Roles(Component):
     ) -> None:
         super().__init__(naming, "Roles", options)
         arns: dict[Tier, pulumi.Output[str]] = {"web": buckets.photos_arn, "database": buckets.backups_arn}
-        self._profiles = {tier: self._role(tier, arns.get(tier), keys) for tier in OBJECTS}
+        opened_with = {"web": keys.data_key_arn, "database": keys.backups_key_arn}
+        self._trust = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=self)).dns_suffix.apply(trust)
+        self._profiles = {tier: self._role(tier, arns.get(tier), opened_with.get(tier)) for tier in OBJECTS}
         self.register_outputs({})
 
     def instance_profile(self, tier: Tier) -> pulumi.Output[str]:
         """Name of the tier's instance profile."""
         return self._profiles[tier]
 
-    def _role(self, tier: Tier, bucket: pulumi.Output[str] | None, keys: Keys) -> pulumi.Output[str]:
+    def _role(
+        self, tier: Tier, bucket: pulumi.Output[str] | None, key: pulumi.Output[str] | None
+    ) -> pulumi.Output[str]:
         name = self.naming.resource(tier)
         tags = self.naming.tags(Name=self.naming.label(tier), Tier=tier)
         role = aws.iam.Role(
             name,
             name=name,
             description=f"The {tier} hosts of flashtier's environment {self.naming.stack}",
-            assume_role_policy=_TRUST,
+            assume_role_policy=self._trust,
             tags=tags,
             opts=self.of(),
         )
@@ -65,7 +74,7 @@ class Roles(Component):
         policy = aws.iam.RolePolicy(
             name,
             role=role.name,
-            policy=pulumi.Output.all(bucket, keys.data_key_arn).apply(
+            policy=pulumi.Output.all(bucket, key).apply(
                 lambda known: json.dumps(document(tier, known[0], known[1]))
             ),
             opts=self.of(),

@@ -1,11 +1,13 @@
 """The buckets of an environment: photos, which web hosts serve, and backups, which members write.
 
-Both: encrypted with the environment's key, versioned, closed to the public, and TLS only.
+Both: encrypted with a key of the environment, versioned, closed to the public, and TLS only. Neither goes
+away with what is in it: both are protected, and S3 deletes none that is not empty.
 """
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -32,28 +34,39 @@ class Buckets(Component):
     ) -> None:
         super().__init__(naming, "Buckets", options)
         assert environment.aws is not None  # noqa: S101 - the environment's model wants it for platform aws
-        self._key = keys.data_key_arn
-        self._keep = environment.aws.deletion_protection
+        identity = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self))
+        partition = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=self)).partition
+        # By name, because the role's own policy names the bucket.
+        members = pulumi.Output.format(
+            "arn:{0}:iam::{1}:role/{2}", partition, identity.account_id, naming.resource("database")
+        )
         archive = environment.durability.archive if environment.durability else None
-        photos = self._bucket("photos", PHOTO_VERSIONS_DAYS)
+        photos = self._bucket("photos", keys.data_key_arn, PHOTO_VERSIONS_DAYS)
         backups = self._bucket(
             "backups",
+            keys.backups_key_arn,
             archive.retention_days if archive else PHOTO_VERSIONS_DAYS,
             archive.object_lock_days if archive else None,
+            members,
         )
         self.photos, self.photos_arn = photos.bucket, photos.arn
         self.backups, self.backups_arn = backups.bucket, backups.arn
         self.register_outputs({"photos": self.photos, "backups": self.backups})
 
-    def _bucket(self, what: str, versions_days: int, lock_days: int | None = None) -> aws.s3.Bucket:
+    def _bucket(
+        self,
+        what: str,
+        key: pulumi.Input[str],
+        versions_days: int,
+        lock_days: int | None = None,
+        writer: pulumi.Input[str] | None = None,
+    ) -> aws.s3.Bucket:
         name = self.naming.resource(what)
         bucket = aws.s3.Bucket(
             name,
-            force_destroy=not self._keep,
-            # Can be had at birth only.
-            object_lock_enabled=lock_days is not None,
+            force_destroy=False,
             tags=self.naming.tags(Name=self.naming.label(what), Tier="data"),
-            opts=self.of(protect=self._keep),
+            opts=self.of(protect=True),
         )
         aws.s3.BucketPublicAccessBlock(
             name,
@@ -71,7 +84,7 @@ class Buckets(Component):
             opts=self.of(),
         )
         encryption = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-            sse_algorithm="aws:kms", kms_master_key_id=self._key
+            sse_algorithm="aws:kms", kms_master_key_id=key
         )
         aws.s3.BucketServerSideEncryptionConfiguration(
             name,
@@ -89,7 +102,12 @@ class Buckets(Component):
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=self.of(),
         )
-        aws.s3.BucketPolicy(name, bucket=bucket.id, policy=bucket.arn.apply(tls_only), opts=self.of())
+        aws.s3.BucketPolicy(
+            name,
+            bucket=bucket.id,
+            policy=pulumi.Output.all(bucket.arn, writer).apply(lambda known: bucket_policy(*known)),
+            opts=self.of(),
+        )
         self._lifecycle(name, bucket, versions_days, versioning)
         if lock_days is not None:
             retention = aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
@@ -98,6 +116,7 @@ class Buckets(Component):
             aws.s3.BucketObjectLockConfiguration(
                 name,
                 bucket=bucket.id,
+                object_lock_enabled="Enabled",
                 rule=aws.s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
                 opts=self.of(depends_on=[versioning]),
             )
@@ -127,20 +146,37 @@ class Buckets(Component):
         )
 
 
-def tls_only(arn: str) -> str:
-    """A bucket's policy: without TLS nobody gets anything."""
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "TlsOnly",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "s3:*",
-                    "Resource": [arn, f"{arn}/*"],
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                }
-            ],
-        }
-    )
+def bucket_policy(arn: str, writer: str | None) -> str:
+    """TLS for everybody, the bucket's own encryption for all that comes in, and only `writer` writes."""
+    objects = f"{arn}/*"
+    statements: list[dict[str, Any]] = [
+        _deny("TlsOnly", "s3:*", [arn, objects], {"Bool": {"aws:SecureTransport": "false"}}),
+        # A request that names no encryption gets the bucket's.
+        _deny(
+            "OurEncryptionOnly",
+            "s3:PutObject",
+            [objects],
+            {
+                "Null": {"s3:x-amz-server-side-encryption": "false"},
+                "StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
+            },
+        ),
+    ]
+    if writer:
+        actions = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+        only = {"ArnNotEquals": {"aws:PrincipalArn": writer}}
+        statements.append(_deny("OneWriterOnly", actions, [objects], only))
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _deny(
+    sid: str, action: str | list[str], resource: list[str], condition: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resource,
+        "Condition": condition,
+    }

@@ -12,7 +12,7 @@ from network_parts import OUTPUTS
 from infra.aws.keys import Keys
 from infra.aws.naming import Naming
 from infra.aws.roles import OBJECTS, Roles, document
-from infra.aws.storage_buckets import Buckets, tls_only
+from infra.aws.storage_buckets import Buckets, bucket_policy
 
 
 def recorded(**changes) -> mocks.Recording:
@@ -24,7 +24,7 @@ def recorded(**changes) -> mocks.Recording:
         roles = Roles(naming, Buckets(naming, keys, environment), keys)
         return {tier: roles.instance_profile(tier) for tier in OBJECTS}
 
-    return mocks.run(program, outputs=OUTPUTS)
+    return mocks.run(program, answers=mocks.ANSWERS, outputs=OUTPUTS)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,13 @@ def found():
     return recorded()
 
 
-def test_the_key_rotates_and_can_be_called_back(found):
-    key = found.one("aws:kms/key:Key").inputs
-    assert (key["enableKeyRotation"], key["deletionWindowInDays"]) == (True, 30)
-    assert found.one("aws:kms/alias:Alias").inputs["name"] == "alias/flashtier-unit-data"
+@pytest.mark.parametrize("what", ["data", "backups"])
+def test_a_key_rotates_is_protected_and_can_be_called_back(found, what):
+    key = found.named(f"flashtier-unit-{what}", "Key")
+    assert (key.inputs["enableKeyRotation"], key.inputs["deletionWindowInDays"]) == (True, 30)
+    assert key.options.protect
+    alias = found.named(f"flashtier-unit-{what}", "Alias").inputs
+    assert alias["name"] == f"alias/flashtier-unit-{what}"
 
 
 @pytest.mark.parametrize("what", ["photos", "backups"])
@@ -48,7 +51,8 @@ def test_a_bucket_is_closed_encrypted_versioned_and_owned(found, what):
     )
     [rule] = found.named(name, "BucketServerSideEncryptionConfiguration").inputs["rules"]
     assert rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"] == "aws:kms"
-    assert rule["applyServerSideEncryptionByDefault"]["kmsMasterKeyId"] == found.one("aws:kms/key:Key").arn
+    key = found.named(f"flashtier-unit-{ {'photos': 'data'}.get(what, what) }", "Key")
+    assert rule["applyServerSideEncryptionByDefault"]["kmsMasterKeyId"] == key.arn
     assert rule["bucketKeyEnabled"] is True
     assert found.named(name, "BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
     assert (
@@ -66,10 +70,34 @@ def test_backups_keep_their_versions_as_long_as_the_archive_says(found):
 
 
 def test_without_tls_a_bucket_gives_nothing():
-    [statement] = json.loads(tls_only("arn:aws:s3:::b"))["Statement"]
+    statement = json.loads(bucket_policy("arn:aws:s3:::b", None))["Statement"][0]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Resource"] == ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_nothing_comes_in_under_another_encryption_and_no_encryption_named_is_the_buckets():
+    """A put is refused when it names an encryption, and that is not KMS; both conditions must hold."""
+    statement = json.loads(bucket_policy("arn:aws:s3:::b", None))["Statement"][1]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:PutObject")
+    assert statement["Condition"] == {
+        "Null": {"s3:x-amz-server-side-encryption": "false"},
+        "StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
+    }
+
+
+def test_nobody_but_the_members_writes_or_deletes_backups(found):
+    policies = {
+        what: json.loads(found.named(f"flashtier-unit-{what}", "BucketPolicy").inputs["policy"])["Statement"]
+        for what in ("photos", "backups")
+    }
+    [only] = [statement for statement in policies["backups"] if statement["Sid"] == "OneWriterOnly"]
+    role = found.named("flashtier-unit-database", "Role").inputs["name"]
+    arn = f"arn:{mocks.PARTITION}:iam::{mocks.ACCOUNT}:role/{role}"
+    assert only["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": arn}}
+    assert (only["Effect"], only["Principal"]) == ("Deny", "*")
+    assert {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} == set(only["Action"])
+    assert "OneWriterOnly" not in {statement["Sid"] for statement in policies["photos"]}
 
 
 def test_object_lock_is_where_it_was_chosen():
@@ -77,16 +105,17 @@ def test_object_lock_is_where_it_was_chosen():
     lock = locked.one("BucketObjectLockConfiguration")
     assert lock.name == "flashtier-unit-backups"
     assert lock.inputs["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 7}
-    assert locked.named("flashtier-unit-backups", "aws:s3/bucket:Bucket").inputs["objectLockEnabled"] is True
-    assert locked.named("flashtier-unit-photos", "aws:s3/bucket:Bucket").inputs["objectLockEnabled"] is False
+    assert lock.inputs["objectLockEnabled"] == "Enabled"
+    # On the bucket itself it could not change without a new bucket.
+    assert not any("objectLockEnabled" in one.inputs for one in locked.of("aws:s3/bucket:Bucket"))
     assert not recorded(durability__archive__object_lock_days=None).of("BucketObjectLockConfiguration")
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_bucket_with_objects_goes_only_where_nothing_is_protected(kept):
+def test_no_bucket_goes_away_with_what_is_in_it(kept):
     for bucket in recorded(aws__deletion_protection=kept).of("aws:s3/bucket:Bucket"):
-        assert bucket.options.protect is kept
-        assert bucket.inputs["forceDestroy"] is not kept
+        assert bucket.options.protect
+        assert bucket.inputs["forceDestroy"] is False
 
 
 def test_only_members_may_write_backups_and_only_web_hosts_photos(found):
