@@ -79,7 +79,9 @@ def install(home: Path) -> None:
 class Stack:
     """One stack of a program on the real CLI. `config` is written before each run."""
 
-    def __init__(self, base: Path, program: Path, name: str, endpoint: str, home: Path) -> None:
+    def __init__(
+        self, base: Path, program: Path, name: str, endpoint: str, home: Path, *, init: bool = True
+    ) -> None:
         self.base, self.program, self.name = base, program, name
         self.endpoint = endpoint
         base.mkdir(parents=True, exist_ok=True)
@@ -97,7 +99,8 @@ class Stack:
             "PULUMI_CONFIG_PASSPHRASE": "of no use elsewhere",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        self.must("stack", "init", name)
+        if init:  # it writes Pulumi.<name>.yaml into the program's folder
+            self.must("stack", "init", name)
 
     def run(self, *arguments: str, seconds: float = 300, **faults: Any) -> subprocess.CompletedProcess[str]:
         """`faults` go to the stand-in: FAIL and SLOW of server.py."""

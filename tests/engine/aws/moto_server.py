@@ -21,7 +21,7 @@ from typing import Any
 os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
 os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "true"
 
-from moto.ec2.responses import general
+from moto.ec2.responses import general, monitoring
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -49,7 +49,22 @@ def _console_output(self: Any) -> Any:
     return general.ActionResult({"InstanceId": instance.id, "Timestamp": general.utcnow(), "Output": output})
 
 
+def _monitored(state: str) -> Any:
+    """MonitorInstances and UnmonitorInstances, which moto has not."""
+
+    def answer(self: Any) -> Any:
+        found = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
+        for instance in found:
+            instance.monitoring_state = state
+        told = [{"InstanceId": one.id, "Monitoring": {"State": state}} for one in found]
+        return general.ActionResult({"InstanceMonitorings": told})
+
+    return answer
+
+
 def serve() -> None:
+    monitoring.Monitoring.monitor_instances = _monitored("enabled")  # type: ignore[method-assign]
+    monitoring.Monitoring.unmonitor_instances = _monitored("disabled")  # type: ignore[method-assign]
     for kind in vars(general).values():
         if isinstance(kind, type) and "get_console_output" in vars(kind):
             kind.get_console_output = _console_output

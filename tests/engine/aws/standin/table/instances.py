@@ -243,7 +243,8 @@ INSTANCE = Row(
                 "modify_instance_attribute",
                 (name,),
                 lambda n, i, name=name: {"instanceId": i, name: {"value": n.get(name, False)}},
-                on_create=name == "sourceDestCheck",
+                # The provider sends the first two with RunInstances, where moto forgets them.
+                on_create=True,
             )
             for name in ("disableApiTermination", "disableApiStop", "sourceDestCheck")
         ),

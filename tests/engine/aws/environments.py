@@ -1,0 +1,70 @@
+"""The kit's own environments of AWS on the stand-in: what Pulumi.<name>.yaml declares, with moto's images."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from cloud import Stack, client
+
+from infra.contract import Contract
+from infra.paths import ROOT
+
+
+class Environment(Stack):
+    """One stack of the kit's program, judged by the policy pack as a user's is.
+
+    The declaration is a copy, in which the images are two that moto has: those of the kit are pinned by
+    `flashtier image`. All else is as it is committed.
+    """
+
+    def __init__(self, base: Path, name: str, endpoint: str, home: Path) -> None:
+        super().__init__(base, ROOT, name, endpoint, home, init=False)
+        self.config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
+        self.declared = self.config["flashtier:environment"]
+        self.cloud = self.declared["aws"]
+        self.region: str = self.cloud["region"]
+        images = client(endpoint, "ec2", self.region).describe_images(Owners=["amazon"])["Images"]
+        ids = {one["Architecture"]: one["ImageId"] for one in images}
+        self.cloud["images"] = {architecture: ids[architecture] for architecture in ("arm64", "x86_64")}
+        self._hosted_zone()
+        self.variables |= {
+            "FLASHTIER_STATE": str(base / "kept"),
+            "FLASHTIER_CONFIG_FILE": str(self.file),
+            "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policy"),  # as tools/env.sh has it
+        }
+        self.file.write_text(yaml.safe_dump({"config": self.config}))
+        # Not `pulumi stack init`, which would write the salt into the tree's Pulumi.<name>.yaml.
+        subprocess.run(
+            [Path(sys.executable).parent / "flashtier", "secrets", "-s", name],
+            cwd=ROOT,
+            env={**self.variables, "PATH": os.environ["PATH"]},
+            check=True,
+            timeout=120,
+        )
+
+    def _hosted_zone(self) -> None:
+        """The zone that an owner has before the environment; one is enough for all that share it."""
+        route53 = client(self.endpoint, "route53")
+        name = f"{self.cloud['domain']['zone']}."
+        if name not in {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}:
+            route53.create_hosted_zone(Name=name, CallerReference=name)
+
+    def contract(self) -> Contract:
+        return Contract.from_json(self.must("stack", "output", "contract", "--json"))
+
+    def destroy(self) -> None:
+        """The locks off, those of AWS by hand and those of Pulumi, then all of it."""
+        ec2, balancing = (client(self.endpoint, service, self.region) for service in ("ec2", "elbv2"))
+        for host in self.contract().hosts:
+            for lock in ("DisableApiTermination", "DisableApiStop"):
+                ec2.modify_instance_attribute(InstanceId=host.instance_id, **{lock: {"Value": False}})
+        balancing.modify_load_balancer_attributes(
+            LoadBalancerArn=self.outputs(f"LoadBalancer::flashtier-{self.name}-edge")["id"],
+            Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
+        )
+        self.must("state", "unprotect", "--all", "--yes")
+        self.must("destroy", "--yes", "--skip-preview")

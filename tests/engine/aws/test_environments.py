@@ -1,0 +1,81 @@
+"""The environments of AWS as they are committed, on the stand-in: a simulation, with the policy pack on.
+
+dev lives its whole life, staging is previewed. What this cannot say is what AWS would refuse
+beyond moto and the stand-in's laws. The tests of a stack build on each other, in their order.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from cloud import account, changed, client
+from conftest import BASE
+from environments import Environment
+
+
+@pytest.fixture(scope="module")
+def dev(endpoint: str, home: Path) -> Environment:
+    return Environment(BASE / "dev", "dev", endpoint, home)
+
+
+@pytest.fixture(scope="module")
+def before(dev: Environment) -> set[str]:
+    """What the region holds before the first environment."""
+    return account(dev.endpoint, dev.region)
+
+
+def test_dev_comes_up_and_its_contract_is_what_the_kit_reads(dev: Environment, before: set[str]) -> None:
+    dev.up()
+    contract = dev.contract()
+    assert [host.instance_id for host in contract.hosts] == [
+        dev.outputs(f"Instance::flashtier-dev-{host.name}")["id"] for host in contract.hosts
+    ]
+    assert account(dev.endpoint, dev.region) > before
+
+
+def test_dev_up_again_changes_nothing(dev: Environment) -> None:
+    dev.up("--refresh", "--expect-no-changes")
+
+
+def test_a_change_of_the_declaration_is_one_of_the_resource(dev: Environment) -> None:
+    ec2 = client(dev.endpoint, "ec2", dev.region)
+    web = dev.outputs("Instance::flashtier-dev-web1")
+    dev.declared["web"]["instance_type"] = "t4g.medium"
+    # The instance, and the tier's launch template.
+    assert changed(dev.up()) == {"flashtier-dev-web1": "updated", "flashtier-dev-web": "updated"}
+    [reservation] = ec2.describe_instances(InstanceIds=[web["id"]])["Reservations"]
+    assert reservation["Instances"][0]["InstanceType"] == "t4g.medium"
+
+
+def test_what_was_changed_by_hand_is_found_and_repaired(dev: Environment) -> None:
+    ec2 = client(dev.endpoint, "ec2", dev.region)
+    member = dev.outputs("Instance::flashtier-dev-db1")["id"]
+    ec2.create_tags(Resources=[member], Tags=[{"Key": "Owner", "Value": "somebody"}])
+    rules = [one for one in dev.resources() if one["type"].endswith(":SecurityGroupIngressRule")]
+    revoked = next(one for one in rules if "flashtier-dev-database" in one["urn"])
+    ec2.revoke_security_group_ingress(
+        GroupId=revoked["outputs"]["securityGroupId"], SecurityGroupRuleIds=[revoked["id"]]
+    )
+    assert changed(dev.up("--refresh")) == {
+        "flashtier-dev-db1": "updated",
+        revoked["urn"].split("::")[-1]: "created",
+    }
+    [reservation] = ec2.describe_instances(InstanceIds=[member])["Reservations"]
+    assert {"Key": "Owner", "Value": "photos"} in reservation["Instances"][0]["Tags"]
+    dev.up("--refresh", "--expect-no-changes")
+
+
+def test_destroying_dev_wants_its_locks_off_and_leaves_nothing(dev: Environment, before: set[str]) -> None:
+    said = dev.refused("destroy", "--preview-only")
+    assert "cannot be deleted" in said
+    assert "protected" in said
+    dev.destroy()
+    assert account(dev.endpoint, dev.region) - before == set()
+
+
+def test_staging_is_previewed(endpoint: str, home: Path) -> None:
+    staging = Environment(BASE / "staging", "staging", endpoint, home)
+    said = staging.must("preview")
+    assert re.search(r"^ +\+ \d{3} to create$", said, re.MULTILINE), said
