@@ -14,6 +14,15 @@ from infra.contract import Contract
 from infra.paths import ROOT
 
 
+def _tree(folder: Path) -> Path:
+    """The tree without the stacks' files: `pulumi stack output` and others write a salt there."""
+    folder.mkdir(parents=True)
+    for entry in ROOT.iterdir():
+        if not entry.match("Pulumi.*.yaml"):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
 class Environment(Stack):
     """One stack of the kit's program, judged by the policy pack as a user's is.
 
@@ -22,7 +31,7 @@ class Environment(Stack):
     """
 
     def __init__(self, base: Path, name: str, endpoint: str, home: Path) -> None:
-        super().__init__(base, ROOT, name, endpoint, home, init=False)
+        super().__init__(base, _tree(base / "tree"), name, endpoint, home, init=False)
         self.config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
         self.declared = self.config["flashtier:environment"]
         self.cloud = self.declared["aws"]
