@@ -1,6 +1,6 @@
 """The environments of AWS as they are committed, on the stand-in: a simulation, with the policy pack on.
 
-dev lives its whole life, staging is previewed. What this cannot say is what AWS would refuse
+dev and prod live their whole lives, staging is previewed. What this cannot say is what AWS would refuse
 beyond moto and the stand-in's laws. The tests of a stack build on each other, in their order.
 """
 
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cloud import account, changed, client
+from cloud import account, changed, client, counts
 from conftest import BASE
 from environments import Environment
 
@@ -73,6 +73,27 @@ def test_destroying_dev_wants_its_locks_off_and_leaves_nothing(dev: Environment,
     assert "protected" in said
     dev.destroy()
     assert account(dev.endpoint, dev.region) - before == set()
+
+
+def test_prod_lives(endpoint: str, home: Path, before: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    prod = Environment(BASE / "prod", "prod", endpoint, home)
+    prod.must("preview")
+    made = counts(prod.up())["created"]
+    first = prod.seconds["up"]
+    prod.up("--expect-no-changes")
+    again = prod.seconds["up"]
+    members = [host.instance_id for host in prod.contract().hosts if host.tier == "database"]
+    ec2 = client(endpoint, "ec2", prod.region)
+    for operation in (ec2.stop_instances, ec2.terminate_instances):
+        with pytest.raises(ec2.exceptions.ClientError, match="OperationNotPermitted"):
+            operation(InstanceIds=members)
+    prod.destroy()
+    with capsys.disabled():
+        print(
+            f"\nprod on the stand-in, {made} resources: preview {prod.seconds['preview']:.0f} s, "
+            f"up {first:.0f} s, up again {again:.0f} s, destroy {prod.seconds['destroy']:.0f} s"
+        )
+    assert account(endpoint, prod.region) - before == set()
 
 
 def test_staging_is_previewed(endpoint: str, home: Path) -> None:
