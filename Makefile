@@ -19,7 +19,7 @@ export FLASHTIER_STACK
 CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_FILE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help bench setup up down provision configure verify summary test drills check lint unit format
+.PHONY: help bench setup up down provision configure verify summary test drills check lint unit components format
 
 help: ## Show the targets
 	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
@@ -76,9 +76,13 @@ bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (
 check: ## Linters, types and unit tests, under a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
 
+# Those of the components on AWS have a target of their own: to import pulumi-aws and record prod takes a minute.
 unit:
-	@pytest tests/unit
+	@pytest tests/unit --ignore=tests/unit/aws
 	@uv run --frozen --directory app pytest tests/unit
+
+components: ## The components on AWS, on Pulumi's mocks
+	@pytest tests/unit/aws
 
 lint:
 	@ruff check .
