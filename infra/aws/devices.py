@@ -6,11 +6,11 @@ serial before it formats, and at the file system's UUID before it mounts.
 
 from __future__ import annotations
 
-import uuid
 from typing import Literal
 
 from infra import catalogue
 from infra.contract import ContractVolume, Nvme
+from infra.drives import array_uuid, partition_device
 from infra.topology import Host, HostVolume
 
 #: A drive orders requests itself. The kernel's own read-ahead of a plain drive: an array's would be larger.
@@ -73,16 +73,5 @@ def _on_drives(host: Host, volume: HostVolume) -> tuple[str, Nvme]:
         accept_blank=volume.accept_blank,
     )
     if kind.drives == 1:
-        return f"/dev/disk/by-partuuid/{drive_uuid(volume.uuid, 0)}", nvme
-    return f"/dev/disk/by-id/md-uuid-{_md(volume.uuid)}", nvme
-
-
-def drive_uuid(volume_uuid: str, drive: int) -> str:
-    """PARTUUID of the partition on drive number `drive`, in the order of serials."""
-    return str(uuid.uuid5(uuid.UUID(volume_uuid), f"drive-{drive}"))
-
-
-def _md(volume_uuid: str) -> str:
-    """A UUID as mdadm writes it: four groups of eight digits."""
-    digits = uuid.UUID(volume_uuid).hex
-    return ":".join(digits[start : start + 8] for start in range(0, 32, 8))
+        return partition_device(volume.uuid, 0), nvme
+    return f"/dev/disk/by-id/md-uuid-{array_uuid(volume.uuid)}", nvme

@@ -7,9 +7,10 @@ be the declared one, and each is blank or carries what this volume put there. No
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+from infra.drives import array_uuid, partition_device, partition_uuid
 
 DOCUMENTATION = r"""
 name: storage_drives
@@ -85,8 +86,7 @@ def text(value: object) -> str:
 
 
 def disks(volume: Volume, look: Look) -> list[dict[str, Any]]:
-    """The disks of the volume's model, and of its serials where they are known, in the order of their"
-    " serials."""
+    """The disks of the volume's model, and of its serials where they are known, in the order of serials."""
     nvme = volume["nvme"]
     found = [
         disk
@@ -112,22 +112,6 @@ def under(volume: Volume, look: Look) -> list[dict[str, Any]]:
     """The disks that the volume's device lies on; none where there is no such device."""
     there = number(look, volume["device"])
     return [disk for device, disk in devices(look) if there and text(device["maj:min"]) == there]
-
-
-def part_uuid(volume: Volume, index: int) -> str:
-    """The PARTUUID of the volume's partition on its drive `index`."""
-    return str(uuid.uuid5(uuid.UUID(volume["uuid"]), f"drive-{index}"))
-
-
-def part(volume: Volume, index: int) -> str:
-    """The path of that partition."""
-    return f"/dev/disk/by-partuuid/{part_uuid(volume, index)}"
-
-
-def array_uuid(volume: Volume) -> str:
-    """The volume's UUID as mdadm writes it."""
-    digits = volume["uuid"].replace("-", "")
-    return ":".join(digits[at : at + 8] for at in range(0, 32, 8))
 
 
 def serials(found: Iterable[Mapping[str, Any]]) -> str:
@@ -185,8 +169,7 @@ def signatures(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def ours(answer: Mapping[str, Any], volume: Volume, kind: str) -> bool:
-    """Whether a device carries the volume's own `kind` of content (`xfs`, `linux_raid_member`) and"
-    " nothing else."""
+    """Whether a device carries the volume's own `kind` of content (`xfs`, `linux_raid_member`) alone."""
     digits = volume["uuid"].replace("-", "")
     found = signatures(answer)
     return len(found) == 1 and (found[0]["type"], text(found[0].get("uuid")).replace("-", "")) == (
@@ -202,26 +185,32 @@ def commands(volumes: Iterable[Volume], look: Look) -> dict[str, list[str]]:
         for index, disk in enumerate(disks(volume, look)):
             asked[f"disk {disk['path']}"] = ["wipefs", "--no-act", "--json", disk["path"]]
             asked[f"zeros {disk['path']}"] = ["cmp", f"--bytes={MIB}", disk["path"], "/dev/zero"]
-            asked[f"part {disk['path']}"] = ["wipefs", "--no-act", "--json", part(volume, index)]
+            asked[f"part {disk['path']}"] = [
+                "wipefs",
+                "--no-act",
+                "--json",
+                partition_device(volume["uuid"], index),
+            ]
     return asked
 
 
 def states(volume: Volume, look: Look, drives: Look) -> list[tuple[dict[str, Any], str]]:
-    """Each drive with what it is: `blank`, `partitioned` (by this volume), `member` (of its array), or"
-    " what it carries."""
+    """Each drive with what it is.
+
+    That is `blank`, `partitioned` (by this volume), `member` (of its array), or what it carries.
+    """
     found = []
     for index, disk in enumerate(disks(volume, look)):
         said = drives["commands"]
-        carried = {signature["type"] for signature in signatures(said["disk " + disk["path"]])}
+        whole, inner = said[f"disk {disk['path']}"], said[f"part {disk['path']}"]
+        carried = {signature["type"] for signature in signatures(whole)}
         parts = [text(child["partuuid"]) for child in disk.get("children", [])]
-        inner = said[f"part {disk['path']}"]
-        whole = said[f"disk {disk['path']}"]
         if whole["code"]:
             state = f"what cannot be read: {whole['stderr']}"
         elif not carried and not parts:
             zeros = said[f"zeros {disk['path']}"]["code"] == 0
             state = "blank" if zeros else "data without a signature"
-        elif carried != {"gpt", "PMBR"} or parts != [part_uuid(volume, index)]:
+        elif carried != {"gpt", "PMBR"} or parts != [partition_uuid(volume["uuid"], index)]:
             state = f"{', '.join(sorted(carried))} with partitions {', '.join(parts) or 'none'}"
         elif ours(inner, volume, "linux_raid_member"):
             state = "member"
@@ -235,8 +224,10 @@ def states(volume: Volume, look: Look, drives: Look) -> list[tuple[dict[str, Any
 
 
 def refusals(volumes: Iterable[Volume], look: Look, drives: Look, new: list[str], host: str) -> list[str]:
-    """Why nothing may be made of the drives, a line a volume; `new` are volumes this host has never"
-    " mounted."""
+    """Why nothing may be made of the drives, a line a volume.
+
+    `new` are volumes that this host has never mounted.
+    """
     lines = []
     for volume in in_the_host(volumes):
         where = f"{host}: volume {volume['name']}"
@@ -280,7 +271,7 @@ def partitions(volumes: Iterable[Volume], look: Look, drives: Look) -> list[dict
         for index, (disk, state) in enumerate(states(volume, look, drives)):
             if state == "blank":
                 size = volume["nvme"]["partition_bytes"] // MIB
-                name = f"uuid={part_uuid(volume, index)}, name={volume['name']}-{index}"
+                name = f"uuid={partition_uuid(volume['uuid'], index)}, name={volume['name']}-{index}"
                 line = f"start=1MiB, size={size}MiB, type={kind}, {name}"
                 made.append({"disk": disk["path"], "script": f"label: gpt\n{line}\n"})
     return made
@@ -291,8 +282,8 @@ def arrays(volumes: Iterable[Volume], look: Look, drives: Look) -> list[list[str
     wanted = []
     for volume in in_the_host(volumes):
         count = volume["nvme"]["count"]
-        parts = [part(volume, index) for index in range(count)]
-        name, identity = f"/dev/md/{volume['name']}", f"--uuid={array_uuid(volume)}"
+        parts = [partition_device(volume["uuid"], index) for index in range(count)]
+        name, identity = f"/dev/md/{volume['name']}", f"--uuid={array_uuid(volume['uuid'])}"
         if count == 1:
             continue
         if all(state == "member" for _, state in states(volume, look, drives)):
@@ -306,8 +297,7 @@ def arrays(volumes: Iterable[Volume], look: Look, drives: Look) -> list[list[str
 
 
 def untuned(volumes: Iterable[Volume], look: Look, written: Mapping[str, Any], rules: str) -> list[str]:
-    """Devices of the volumes whose scheduler or read-ahead is not as declared, or all when the rules"
-    " have changed."""
+    """Devices of the volumes whose scheduler or read-ahead is not as declared, all if the rules changed."""
     found: dict[str, None] = {}
     for volume in with_drives(volumes):
         nvme, there = volume["nvme"], number(look, volume["device"])

@@ -8,7 +8,8 @@ import pytest
 from hosts import DRIVES, LOG, host
 
 from infra import catalogue
-from infra.aws.devices import contract_volumes, drive_uuid
+from infra.aws.devices import contract_volumes
+from infra.drives import partition_uuid
 
 
 def volumes(*declared, **changes):
@@ -55,5 +56,5 @@ def test_a_share_of_every_drive_stays_unpartitioned_and_the_volume_fits(kind):
 
 def test_partitions_of_one_volume_differ_and_of_two_volumes_too():
     one, other = str(uuid.uuid4()), str(uuid.uuid4())
-    assert len({drive_uuid(one, 0), drive_uuid(one, 1), drive_uuid(other, 0)}) == 3
-    assert drive_uuid(one, 0) == drive_uuid(one, 0)
+    assert len({partition_uuid(one, 0), partition_uuid(one, 1), partition_uuid(other, 0)}) == 3
+    assert partition_uuid(one, 0) == partition_uuid(one, 0)
