@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -11,7 +10,6 @@ import pulumi_aws as aws
 from infra.aws.groups import Groups
 from infra.aws.naming import Component, Naming
 from infra.aws.network import Network
-from infra.cloud import Aws
 
 
 @dataclass(frozen=True)
@@ -44,5 +42,5 @@ class Access(Component):
             tags=naming.tags(Name=naming.label("access"), Tier="access"),
             opts=self.of(),
         )
-        self.proxy = Proxy(region=cast(Aws, naming.environment.aws).region, endpoint_id=endpoint.id)
+        self.proxy = Proxy(region=naming.settings.region, endpoint_id=endpoint.id)
         self.register_outputs({"endpointId": endpoint.id})

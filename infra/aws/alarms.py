@@ -154,11 +154,12 @@ class Alarms(Component):
             tags=self.naming.tags(Name=self.naming.label("alarms"), Tier="control"),
             opts=self.of(),
         )
-        identity = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self))
         aws.sns.TopicPolicy(
             self.naming.resource("alarms"),
             arn=topic.arn,
-            policy=pulumi.Output.all(topic.arn, identity.account_id).apply(lambda known: _publishers(*known)),
+            policy=pulumi.Output.all(topic.arn, self.naming.account_id(self)).apply(
+                lambda known: _publishers(*known)
+            ),
             opts=self.of(),
         )
         aws.sns.TopicSubscription(

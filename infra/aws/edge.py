@@ -7,7 +7,6 @@ application firewall in infra/aws/waf.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -18,8 +17,6 @@ from infra.aws.groups import Groups
 from infra.aws.naming import Component, Naming
 from infra.aws.network import Network
 from infra.aws.waf import web_acl
-from infra.cloud import Aws
-from infra.environment import Environment
 from infra.topology import SERVICES
 
 #: TLS 1.2 and 1.3, forward secrecy, hybrid post-quantum key exchange: what the console takes for a new one.
@@ -45,12 +42,11 @@ class Edge(Component):
         naming: Naming,
         network: Network,
         groups: Groups,
-        environment: Environment,
         instances: Mapping[str, pulumi.Input[str]],
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(naming, "Edge", options)
-        self._aws = cast(Aws, environment.aws)
+        self._aws = naming.settings
         bucket, writable = edge_log(self, keep=self._aws.deletion_protection)
         balancer = aws.lb.LoadBalancer(
             naming.resource("edge"),

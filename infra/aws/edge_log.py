@@ -64,11 +64,12 @@ def edge_log(edge: Edge, keep: bool) -> tuple[aws.s3.Bucket, list[pulumi.Resourc
         ],
         opts=edge.of(),
     )
-    identity = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=edge))
     policy = aws.s3.BucketPolicy(
         name,
         bucket=bucket.id,
-        policy=pulumi.Output.all(bucket.arn, identity.account_id).apply(lambda known: _policy(*known)),
+        policy=pulumi.Output.all(bucket.arn, edge.naming.account_id(edge)).apply(
+            lambda known: _policy(*known)
+        ),
         # Two changes of a bucket's access at once refuse each other.
         opts=edge.of(depends_on=[closed]),
     )

@@ -65,10 +65,8 @@ class KeepData(Component):
 
     def __init__(self, naming: Naming) -> None:
         super().__init__(naming, "KeepData")
-        ask = pulumi.InvokeOptions(parent=self)
-        account = aws.get_caller_identity_output(opts=ask).account_id
-        partition = aws.get_partition_output(opts=ask).partition
-        region = aws.get_region_output(opts=ask).region
+        account, partition = naming.account_id(self), naming.partition(self).partition
+        region = aws.get_region_output(opts=pulumi.InvokeOptions(parent=self)).region
         name = naming.resource("break-glass")
         where = pulumi.Output.all(account=account, partition=partition, region=region)
         self.role = aws.iam.Role(

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
+from infra.cloud import Aws
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
 
@@ -35,6 +37,27 @@ class Naming:
         self.environment = environment
         #: Set by the platform: the provider with the environment's region and tags, for every component.
         self.provider: pulumi.ProviderResource | None = None
+        self._account_id: pulumi.Output[str] | None = None
+        self._partition: pulumi.Output[aws.GetPartitionResult] | None = None
+
+    @property
+    def settings(self) -> Aws:
+        """`aws` of the environment, which its model wants for this platform."""
+        assert self.environment.aws is not None  # noqa: S101 - see above
+        return self.environment.aws
+
+    def account_id(self, asking: pulumi.Resource) -> pulumi.Output[str]:
+        """The account's number. AWS is asked once, with the provider of the component that asks first."""
+        if self._account_id is None:
+            options = pulumi.InvokeOptions(parent=asking)
+            self._account_id = aws.get_caller_identity_output(opts=options).account_id
+        return self._account_id
+
+    def partition(self, asking: pulumi.Resource) -> pulumi.Output[aws.GetPartitionResult]:
+        """The partition that the region is in: its name and DNS suffix. Asked once, as above."""
+        if self._partition is None:
+            self._partition = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=asking))
+        return self._partition
 
     def resource(self, *parts: str) -> str:
         """The name of a resource in Pulumi and, where AWS wants one, on AWS: `flashtier-<stack>-<parts>`."""
@@ -46,14 +69,12 @@ class Naming:
 
     def tags(self, **extra: str) -> dict[str, str]:
         """The tags of a resource. The provider has them as defaults, too, which no policy would see."""
-        aws = self.environment.aws
-        assert aws is not None  # noqa: S101 - the environment's model wants it for platform aws
         return {
             "Project": PROJECT,
             "ManagedBy": PROJECT,
             "Environment": self.stack,
-            "Owner": aws.owner,
-            "CostCenter": aws.cost_center,
+            "Owner": self.settings.owner,
+            "CostCenter": self.settings.cost_center,
             **extra,
         }
 

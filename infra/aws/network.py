@@ -7,14 +7,11 @@ endpoint of its own. Why there is no interface endpoint: docs/decisions/network-
 from __future__ import annotations
 
 import json
-from typing import cast
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
-from infra.cloud import Aws
-from infra.environment import Environment
 from infra.subnets import Subnet, SubnetTier, subnets
 from infra.topology import Topology
 
@@ -34,12 +31,10 @@ class Network(Component):
         self,
         naming: Naming,
         topology: Topology,
-        environment: Environment,
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(naming, "Network", options)
-        self._aws = cast(Aws, environment.aws)
-        self._identity = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self))
+        self._aws = naming.settings
         self.vpc = aws.ec2.Vpc(
             naming.resource("vpc"),
             cidr_block=topology.cidr,
@@ -165,7 +160,7 @@ class Network(Component):
 
     def _s3(self, tables: list[aws.ec2.RouteTable]) -> None:
         """S3 for nothing, where NAT would cost by the gigabyte; and it ends at this account's buckets."""
-        policy = self._identity.account_id.apply(
+        policy = self.naming.account_id(self).apply(
             lambda account: json.dumps(
                 {
                     "Version": "2012-10-17",
@@ -206,7 +201,7 @@ class Network(Component):
         role = aws.iam.Role(
             self.naming.resource("flow-logs"),
             description=f"Writes the flow logs of {self.naming.stack}",
-            assume_role_policy=self._identity.account_id.apply(_flow_log_trust),
+            assume_role_policy=self.naming.account_id(self).apply(_flow_log_trust),
             tags=self._tags("flow-logs"),
             opts=self.of(),
         )

@@ -41,8 +41,8 @@ class AwsPlatform:
         return account.faults(topology, environment)
 
     def deploy(self, topology: Topology, environment: Environment) -> pulumi.Output[Deployed]:
-        settings = _settings(environment)
         naming = Naming(topology.stack, environment)
+        settings = naming.settings
         naming.provider = aws.Provider(
             naming.resource("aws"),
             region=settings.region,
@@ -54,11 +54,11 @@ class AwsPlatform:
             private_key_file=str(private_key(topology.stack)),
             proxy=None,
         )
-        network = Network(naming, topology, environment)
+        network = Network(naming, topology)
         groups = Groups(naming, network, topology)
         way = Way(naming, network, groups)
         keys = Keys(naming)
-        buckets = Buckets(naming, keys, environment)
+        buckets = Buckets(naming, keys)
         roles = Roles(naming, buckets, keys)
         ground = Ground(
             naming=naming,
@@ -72,7 +72,7 @@ class AwsPlatform:
         tiers = (Web(ground, topology), Database(ground, topology), Control(ground, topology))
         KeepData(naming)
         web = {name: instance.id for name, instance in tiers[0].instances.items()}
-        edge = Edge(naming, network, groups, environment, web)
+        edge = Edge(naming, network, groups, web)
         Alarms(
             naming,
             settings,
@@ -90,16 +90,9 @@ class AwsPlatform:
             "photos": buckets.photos,
             "backups": buckets.backups,
             "key": keys.backups_key_arn,
-            "suffix": aws.get_partition_output(
-                opts=pulumi.InvokeOptions(provider=naming.provider)
-            ).dns_suffix,
+            "suffix": naming.partition(network).dns_suffix,
         }
         return pulumi.Output.all(**known).apply(lambda made: _deployed(topology, settings, access, made))
-
-
-def _settings(environment: Environment) -> Aws:
-    assert environment.aws is not None  # noqa: S101 - the environment's model wants it for platform aws
-    return environment.aws
 
 
 def _known(

@@ -47,7 +47,7 @@ class Roles(Component):
         super().__init__(naming, "Roles", options)
         arns: dict[Tier, pulumi.Output[str]] = {"web": buckets.photos_arn, "database": buckets.backups_arn}
         opened_with = {"web": keys.data_key_arn, "database": keys.backups_key_arn}
-        self._trust = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=self)).dns_suffix.apply(trust)
+        self._trust = naming.partition(self).dns_suffix.apply(trust)
         self._profiles = {tier: self._role(tier, arns.get(tier), opened_with.get(tier)) for tier in OBJECTS}
         self.register_outputs({})
 

@@ -14,7 +14,6 @@ import pulumi_aws as aws
 
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
-from infra.environment import Environment
 
 #: A photo that was deleted or written over can be had back for as long, in days.
 PHOTO_VERSIONS_DAYS = 30
@@ -29,18 +28,18 @@ class Buckets(Component):
         self,
         naming: Naming,
         keys: Keys,
-        environment: Environment,
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(naming, "Buckets", options)
-        assert environment.aws is not None  # noqa: S101 - the environment's model wants it for platform aws
-        identity = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self))
-        partition = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=self)).partition
         # By name, because the role's own policy names the bucket.
         members = pulumi.Output.format(
-            "arn:{0}:iam::{1}:role/{2}", partition, identity.account_id, naming.resource("database")
+            "arn:{0}:iam::{1}:role/{2}",
+            naming.partition(self).partition,
+            naming.account_id(self),
+            naming.resource("database"),
         )
-        archive = environment.durability.archive if environment.durability else None
+        durability = naming.environment.durability
+        archive = durability.archive if durability else None
         photos = self._bucket("photos", keys.data_key_arn, PHOTO_VERSIONS_DAYS)
         backups = self._bucket(
             "backups",

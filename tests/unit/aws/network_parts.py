@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from aws_environments import parsed
@@ -13,8 +12,9 @@ from infra.aws.edge import Edge
 from infra.aws.groups import Groups
 from infra.aws.naming import Naming
 from infra.aws.network import Network
+from infra.cloud import Domain
 from infra.environment import Environment
-from infra.topology import SERVICES, Flow, Topology, build
+from infra.topology import Topology, build
 
 EXPECTED = {token: ANSWERS[token] for token in (IDENTITY, ZONE)}
 OUTPUTS = {
@@ -55,7 +55,7 @@ def environment(stack: str = "prod", **aws: Any) -> Environment:
     chosen = {
         "region": REGION,
         "zones": zones,
-        "domain": SimpleNamespace(name="photos.example.org", zone="example.org"),
+        "domain": Domain(name="photos.example.org", zone="example.org"),
         "waf": False,
         "deletion_protection": True,
         **aws,
@@ -64,15 +64,7 @@ def environment(stack: str = "prod", **aws: Any) -> Environment:
 
 
 def topology(declared: Environment) -> Topology:
-    """With the flows of the load balancer, which is no host."""
-    found = build("unit", declared)
-    web = SERVICES["web"]
-    missing = tuple(
-        Flow(source="edge", destination=host.name, service="web", port=web.port, protocol=web.protocol)
-        for host in found.tier("web")
-        if not any((flow.source, flow.destination) == ("edge", host.name) for flow in found.flows)
-    )
-    return found.model_copy(update={"flows": (*found.flows, *missing)})
+    return build("unit", declared)
 
 
 def everything(declared: Environment) -> Recording:
@@ -87,11 +79,11 @@ def _everything(declared: Environment) -> Recording:
     def program() -> dict[str, Any]:
         hosts = topology(declared)
         naming = Naming("unit", declared)
-        network = Network(naming, hosts, declared)
+        network = Network(naming, hosts)
         groups = Groups(naming, network, hosts)
         access = Access(naming, network, groups)
         web = {host.name: f"i-{host.name}" for host in hosts.tier("web")}
-        edge = Edge(naming, network, groups, declared, web)
+        edge = Edge(naming, network, groups, web)
         return {
             "region": access.proxy.region,
             "endpoint": access.proxy.endpoint_id,

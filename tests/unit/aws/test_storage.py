@@ -21,7 +21,7 @@ def recorded(**changes) -> mocks.Recording:
     def program():
         naming = Naming("unit", environment)
         keys = Keys(naming)
-        roles = Roles(naming, Buckets(naming, keys, environment), keys)
+        roles = Roles(naming, Buckets(naming, keys), keys)
         return {tier: roles.instance_profile(tier) for tier in OBJECTS}
 
     return mocks.run(program, answers=mocks.ANSWERS, outputs=OUTPUTS)
