@@ -6,34 +6,15 @@ import json
 
 import mocks
 import pytest
-from aws_environments import parsed
-from test_platform import IMAGES, KEY, OUTPUTS
+from whole import whole
 
-from infra import topology
-from infra.aws import alarms, platform
+from infra.aws import alarms
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    patch = pytest.MonkeyPatch()
-    patch.setenv("FLASHTIER_STATE", str(tmp_path_factory.mktemp("state")))
-    public = platform.public_key("prod")
-    public.parent.mkdir(parents=True)
-    public.write_text("ssh-ed25519 AAAA operator\n")
-    environment = parsed("prod", aws__images=IMAGES)
-    hosts = topology.build("prod", environment)
-    recorded = mocks.run(
-        lambda: platform.AwsPlatform().deploy(hosts, environment),
-        stack="prod",
-        answers=mocks.ANSWERS,
-        outputs={
-            **OUTPUTS,
-            "ec2console:index:SshHostKey": lambda name, inputs: {"sshHostKey": KEY},
-            "aws:ec2/launchTemplate:LaunchTemplate": lambda name, inputs: {"latestVersion": 1},
-        },
-    )
-    patch.undo()
-    return hosts, recorded
+@pytest.fixture
+def made():
+    prod = whole("prod")
+    return prod.hosts, prod.recorded
 
 
 def alarmed(recorded, metric):

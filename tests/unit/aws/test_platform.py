@@ -4,50 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
-import mocks
 import pulumi
 import pytest
-from aws_environments import STACKS, parsed
-from network_parts import OUTPUTS
+from aws_environments import STACKS
+from whole import KEY, whole
 
-from infra import program, topology
-from infra.aws import platform
+from infra import program
 from infra.aws.platform import AwsPlatform
 from infra.paths import ROOT
 
-IMAGES = {"arm64": "ami-0a0a0a0a0a0a0a0a0", "x86_64": "ami-0b0b0b0b0b0b0b0b0"}
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
-
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """By stack: its topology, what was recorded, what was deployed, and how long that took (s)."""
-    state = tmp_path_factory.mktemp("state")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("FLASHTIER_STATE", str(state))
-    found = {}
-    for stack in STACKS:
-        environment = parsed(stack, aws__images=IMAGES)
-        hosts = topology.build(stack, environment)
-        public = platform.public_key(stack)
-        public.parent.mkdir(parents=True)
-        public.write_text("ssh-ed25519 AAAA operator\n")
-        start = time.process_time()
-        recorded = mocks.run(
-            lambda hosts=hosts, environment=environment: AwsPlatform().deploy(hosts, environment),
-            stack=stack,
-            answers=mocks.ANSWERS,
-            outputs={
-                **OUTPUTS,
-                "ec2console:index:SshHostKey": lambda name, inputs: {"sshHostKey": KEY},
-                "aws:ec2/launchTemplate:LaunchTemplate": lambda name, inputs: {"latestVersion": 1},
-            },
-        )
-        found[stack] = (hosts, recorded, recorded.result, time.process_time() - start)
-    patch.undo()
-    return found
+def made():
+    return {stack: whole(stack) for stack in STACKS}
 
 
 @pytest.mark.parametrize("stack", STACKS)

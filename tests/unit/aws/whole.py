@@ -1,0 +1,52 @@
+"""A shipped environment on AWS as the whole platform declares it, on mocks: recorded once for all tests."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from functools import cache
+from typing import Any, NamedTuple
+
+import mocks
+import pytest
+from aws_environments import parsed
+from hosts import IMAGES
+from network_parts import OUTPUTS
+
+from infra import topology
+from infra.aws import platform
+from infra.aws.platform import AwsPlatform
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+class Whole(NamedTuple):
+    """`seconds` of processor time, once the SDK is imported."""
+
+    hosts: topology.Topology
+    recorded: mocks.Recording
+    deployed: Any
+    seconds: float
+
+
+@cache
+def whole(stack: str) -> Whole:
+    environment = parsed(stack, aws__images=IMAGES)
+    hosts = topology.build(stack, environment)
+    with tempfile.TemporaryDirectory() as state, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLASHTIER_STATE", state)
+        public = platform.public_key(stack)
+        public.parent.mkdir(parents=True)
+        public.write_text("ssh-ed25519 AAAA operator\n")
+        start = time.process_time()
+        recorded = mocks.run(
+            lambda: AwsPlatform().deploy(hosts, environment),
+            stack=stack,
+            answers=mocks.ANSWERS,
+            outputs={
+                **OUTPUTS,
+                "ec2console:index:SshHostKey": lambda name, inputs: {"sshHostKey": KEY},
+                "aws:ec2/launchTemplate:LaunchTemplate": lambda name, inputs: {"latestVersion": 1},
+            },
+        )
+        return Whole(hosts, recorded, recorded.result, time.process_time() - start)
