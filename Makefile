@@ -37,7 +37,7 @@ up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 	@tools/hold $(STACK) $(MAKE) --no-print-directory --jobs=1 provision configure verify summary
 
 # On AWS the whole preview comes first: rules about the stack as a whole end it before anything is made.
-UNSEEN = $(shell grep -qs 'platform: aws' '$(or $(FLASHTIER_CONFIG_FILE),Pulumi.$(STACK).yaml)' || echo --skip-preview)
+UNSEEN = $(shell grep -Eqs '^ +platform: aws *$$' '$(or $(FLASHTIER_CONFIG_FILE),Pulumi.$(STACK).yaml)' || echo --skip-preview)
 
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import catalogue
 from infra.cloud import Aws
@@ -34,7 +34,7 @@ def faults(topology: Topology, environment: Environment) -> list[str]:
         session.client("sts", config=CONFIG).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         return [
-            f"the AWS account: {_said(error)}; sign in, so that `aws sts get-caller-identity` answers, "
+            f"the AWS account: {said(error)}; sign in, so that `aws sts get-caller-identity` answers, "
             f"and see that the region {settings.region} can be reached"
         ]
     ec2, quotas = (session.client(name, config=CONFIG) for name in ("ec2", "service-quotas"))
@@ -52,7 +52,7 @@ def faults(topology: Topology, environment: Environment) -> list[str]:
         try:
             found.extend(look())
         except (BotoCoreError, ClientError) as error:
-            found.append(f"{what}: cannot be looked up: {_said(error)}; give this user the right to read it")
+            found.append(f"{what}: cannot be looked up: {said(error)}; give this user the right to read it")
     return found
 
 
@@ -89,7 +89,7 @@ def type_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]:  
 
 def image_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]:  # noqa: ANN401
     """Pinned images that are missing, gone, or of another architecture."""
-    needed = sorted({catalogue.find(host.instance_type or "").architecture for host in topology.hosts})
+    needed = architectures(topology)
     fix = f"run `flashtier image -s {topology.stack}`"
     pinned = {architecture: settings.images.get(architecture) for architecture in needed}
     for architecture, image in pinned.items():
@@ -105,6 +105,11 @@ def image_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]: 
             yield f"{_KEY}.images.{architecture}: {image} is not in {settings.region}; {fix}"
         elif image and (its := known[image].get("Architecture", "an unknown one")) != architecture:
             yield f"{_KEY}.images.{architecture}: {image} is for {its}; {fix}"
+
+
+def architectures(topology: Topology) -> list[catalogue.Architecture]:
+    """Those of the hosts' instance types: each needs an image."""
+    return sorted({catalogue.find(host.instance_type or "").architecture for host in topology.hosts})
 
 
 def quota_faults(quotas: Any, topology: Topology) -> Iterator[str]:  # noqa: ANN401
@@ -123,5 +128,6 @@ def quota_faults(quotas: Any, topology: Topology) -> Iterator[str]:  # noqa: ANN
         )
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """What an error of boto3 says, in one line."""
     return " ".join(str(error).split())

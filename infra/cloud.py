@@ -87,7 +87,7 @@ class Aws(Model):
     zones: tuple[str, ...] = Field(min_length=2, max_length=6)
     nat_gateways: int = Field(ge=1, le=6)
     root_gib: int = Field(ge=8, le=1024)
-    images: dict[Literal["arm64", "x86_64"], Image]
+    images: dict[catalogue.Architecture, Image]
     domain: Domain
     owner: Tag
     cost_center: Tag

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra import catalogue
+from infra import catalogue, topology
 from infra.backend import pulumi
 from infra.cloud import Aws
 from infra.declared import read_environment
@@ -51,10 +51,10 @@ def image(
     environment = read_environment(stack, config_file)
     if environment.aws is None:
         raise FlashtierError(f"stack {stack}: is not on platform aws; its image is built by tools/setup")
-    found = newest(environment, environment.aws)
+    found = newest(stack, environment, environment.aws)
     report: list[dict[str, Any]] = []
     for architecture, one in found.items():
-        before = environment.aws.images.get(architecture)  # type: ignore[call-overload]
+        before = environment.aws.images.get(architecture)
         report.append(
             {
                 "architecture": architecture,
@@ -80,20 +80,20 @@ def image(
         typer.echo(f"{entry['architecture']}: {entry['image']} ({entry['name']}, {entry['created']}) {did}")
 
 
-def newest(environment: Environment, settings: Aws) -> dict[str, dict[str, Any]]:
+def newest(
+    stack: str, environment: Environment, settings: Aws
+) -> dict[catalogue.Architecture, dict[str, Any]]:
     """The newest image for each architecture that the environment's hosts have. Raises `FlashtierError`."""
     # A second of imports that no other command needs.
-    import boto3  # type: ignore[import-untyped]
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    from infra.account import CONFIG
+    from infra import account
 
-    tiers = (environment.web, environment.database, environment.control)
-    needed = sorted({catalogue.find(tier.instance_type or "").architecture for tier in tiers})
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[catalogue.Architecture, dict[str, Any]] = {}
     try:
-        client = boto3.Session(region_name=settings.region).client("ec2", config=CONFIG)
-        for architecture in needed:
+        client = boto3.Session(region_name=settings.region).client("ec2", config=account.CONFIG)
+        for architecture in account.architectures(topology.build(stack, environment)):
             filters = {"name": NAMES[architecture], "architecture": architecture, "state": "available"}
             answer = client.describe_images(
                 Owners=[OWNER], Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
@@ -106,8 +106,7 @@ def newest(environment: Environment, settings: Aws) -> dict[str, dict[str, Any]]
                 )
             found[architecture] = max(answer["Images"], key=lambda one: str(one["CreationDate"]))
     except (BotoCoreError, ClientError) as error:
-        said = " ".join(str(error).split())
         raise FlashtierError(
-            f"the AWS account: {said}; sign in, so that `aws sts get-caller-identity` answers"
+            f"the AWS account: {account.said(error)}; sign in, so that `aws sts get-caller-identity` answers"
         ) from error
     return found

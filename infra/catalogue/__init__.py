@@ -4,7 +4,7 @@ The figures are in data/, read once a process; docs/decisions/catalogue.md says 
 to renew them. A figure that nobody could source is absent, and asking for it is an error, never a guess.
 """
 
-from infra.catalogue.instances import InstanceType, find, instance_types
+from infra.catalogue.instances import Architecture, InstanceType, find, instance_types
 from infra.catalogue.sources import Cited, ageing
 from infra.catalogue.volumes import (
     Ebs,
@@ -20,6 +20,7 @@ from infra.catalogue.volumes import (
 )
 
 __all__ = [
+    "Architecture",
     "Cited",
     "Ebs",
     "EbsClass",

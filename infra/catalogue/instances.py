@@ -14,6 +14,8 @@ from infra.catalogue.sources import DATA, Cited, cite, missing, sources
 from infra.errors import FlashtierError
 from infra.model import Model
 
+Architecture = Literal["arm64", "x86_64"]
+
 #: What `iops_source` means, and the sources (sources.yaml) behind it.
 IOPS_SOURCES: dict[str, tuple[str, tuple[str, ...]]] = {
     "aws-doc-2023": ("AWS's table", ("AWS23",)),
@@ -36,7 +38,7 @@ class InstanceType(Model):
     """
 
     type: str
-    architecture: Literal["arm64", "x86_64"]
+    architecture: Architecture
     vcpus: int
     memory_gib: float
     drives: int = 0

@@ -9,8 +9,11 @@ from typing import Any
 from aws_environments import parsed
 from declared import contract_of
 
+from infra.aws.devices import contract_volumes
 from infra.contract import Contract
 from infra.subnets import of_tier
+from infra.topology import build
+from infra.volumes import EBS_CLASSES
 
 
 @cache
@@ -28,38 +31,13 @@ def aws_contract(stack: str = "dev") -> Contract:
     }
     tree["object_store"] |= {"endpoint": f"https://s3.{region}.amazonaws.com", "region": region}
     tree["unsupported"] = []
-    for number, host in enumerate(tree["hosts"]):
-        host["instance_id"] = f"i-{number:017x}"
-        for volume in host["volumes"]:
-            volume |= _drive(volume)
-    return Contract.from_json(json.dumps(tree))
-
-
-_TUNED = {"scheduler": "none", "read_ahead_kib": 128, "accept_blank": False}
-
-
-def _drive(volume: dict[str, Any]) -> dict[str, Any]:
-    if volume["volume_class"] == "instance-store":
-        # Two drives, one device of them by the array's identity.
-        array = ":".join(volume["uuid"].replace("-", "")[part : part + 8] for part in range(0, 32, 8))
-        return {
-            "device": f"/dev/disk/by-id/md-uuid-{array}",
-            "nvme": {
-                "model": "Amazon EC2 NVMe Instance Storage",
-                "serials": [],
-                "count": 2,
-                "partition_bytes": volume["size_bytes"] // 2,
-                **_TUNED,
-            },
+    hosts = build(stack, environment).hosts
+    for number, (host, made) in enumerate(zip(hosts, tree["hosts"], strict=True)):
+        made["instance_id"] = f"i-{number:017x}"
+        ids = {
+            volume.name: f"vol-{volume.uuid.replace('-', '')[:17]}"
+            for volume in host.volumes
+            if volume.volume_class in EBS_CLASSES
         }
-    serial = f"vol{volume['uuid'].replace('-', '')[:17]}"
-    return {
-        "device": f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}",
-        "nvme": {
-            "model": "Amazon Elastic Block Store",
-            "serials": [serial],
-            "count": 1,
-            "partition_bytes": None,
-            **_TUNED,
-        },
-    }
+        made["volumes"] = [volume.model_dump(mode="json") for volume in contract_volumes(host, ids)]
+    return Contract.from_json(json.dumps(tree))
