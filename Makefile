@@ -73,15 +73,15 @@ bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (
 	@tools/setup
 	@tools/hold bench benchmarks/growth.py $(OPTIONS)
 
-check: ## Linters, types and unit tests, under a minute
+check: ## Linters, types and unit tests, in a minute or two
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
 
-# Those of the components on AWS have a target of their own: to import pulumi-aws and record prod takes a minute.
+# What is about AWS has a target of its own: to import its SDKs, record prod and render its files takes a minute.
 unit:
 	@pytest tests/unit --ignore=tests/unit/aws
 	@uv run --frozen --directory app pytest tests/unit
 
-components: ## The components on AWS, on Pulumi's mocks
+components: ## What is about AWS: components on Pulumi's mocks, files of its hosts, looks at the account
 	@pytest tests/unit/aws
 
 lint:
