@@ -147,12 +147,14 @@ def _ensure_stack(name: str, config_file: Path | None, report: Report) -> None:
     try:
         stack.outputs(name)
     except StackMissing:
-        # `stack init` knows no --config-file and leaves the salt of a file that nobody asked for in the tree.
-        stray = paths.ROOT / f"Pulumi.{name}.yaml"
-        unwanted = config_file is not None and not stray.exists()
+        # `stack init` knows no --config-file and writes a salt to the tree's file, which nobody asked for.
+        settings = paths.ROOT / f"Pulumi.{name}.yaml"
+        before = settings.read_text() if settings.exists() else None
         pulumi(name, ["stack", "init", "--no-select"])
-        if unwanted:
-            stray.unlink(missing_ok=True)
+        if config_file is not None and before is None:
+            settings.unlink(missing_ok=True)
+        elif config_file is not None and before is not None:
+            write_whole(settings, before, 0o644)
         report.made.append(f"the stack {name} in {environment()['PULUMI_BACKEND_URL']}")
 
 

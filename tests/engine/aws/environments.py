@@ -32,7 +32,9 @@ class Environment(Stack):
 
     def __init__(self, base: Path, name: str, endpoint: str, home: Path) -> None:
         super().__init__(base, _tree(base / "tree"), name, endpoint, home, init=False)
-        self.config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
+        committed = ROOT / f"Pulumi.{name}.yaml"
+        before = committed.read_text()
+        self.config = yaml.safe_load(before)["config"]
         self.declared = self.config["flashtier:environment"]
         self.cloud = self.declared["aws"]
         self.region: str = self.cloud["region"]
@@ -54,6 +56,7 @@ class Environment(Stack):
             check=True,
             timeout=120,
         )
+        assert committed.read_text() == before, "the stack's salt is in the tree's file"
 
     def _hosted_zone(self) -> None:
         """The zone that an owner has before the environment; one is enough for all that share it."""
