@@ -5,6 +5,7 @@ A fault ends it as lines, not as a trace.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,6 @@ from infra.capacity.check import check_capacity
 from infra.contract import SECRET_NAMES, VERSION, Contract, ContractDatabase, Setting
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
-from infra.local.platform import LocalPlatform
 from infra.platform import Deployed, Platform
 from infra.topology import Topology
 
@@ -25,29 +25,44 @@ ACTIONABLE = 32
 
 
 def _aws() -> Platform:
-    # pulumi-aws takes seconds to import, and platform local needs none of it.
+    # Imported here, as below: what a platform needs takes a while to import, and the other needs none of it.
     from infra.aws.platform import AwsPlatform
 
     return AwsPlatform()
 
 
-PLATFORMS: dict[str, Callable[[], Platform]] = {"local": LocalPlatform, "aws": _aws}
+def _local() -> Platform:
+    from infra.local.platform import LocalPlatform
+
+    return LocalPlatform()
+
+
+PLATFORMS: dict[str, Callable[[], Platform]] = {"local": _local, "aws": _aws}
 
 
 def run(stack: str, config: pulumi.Config) -> None:
-    """Declare the stack and export `contract` and `secrets`.
+    """Have Pulumi declare the stack, with the outputs `contract` and `secrets`.
 
     A fault of the environment is logged and ends the program as an error that a person can mend: without a
     trace and without a second message.
     """
-    try:
-        _run(stack, config)
-    except FlashtierError as error:
-        pulumi.log.error(str(error))
-        raise SystemExit(ACTIONABLE) from error
+
+    async def program() -> dict[str, pulumi.Output[Any]]:
+        try:
+            outputs = _declare(stack, config)
+        except FlashtierError as error:
+            pulumi.log.error(str(error))
+            raise SystemExit(ACTIONABLE) from error
+        # One turn of the loop sends the requests off, and the SDK then waits for them one by one. With none
+        # sent yet it would wait for outputs instead, and look at all that are open each time one comes.
+        await asyncio.sleep(0)
+        return outputs
+
+    pulumi.run(program)
 
 
-def _run(stack: str, config: pulumi.Config) -> None:
+def _declare(stack: str, config: pulumi.Config) -> dict[str, pulumi.Output[Any]]:
+    """Declare all resources; returns the stack's outputs. Raises `FlashtierError` before the first one."""
     environment = Environment.parse(config.get_object("environment"))
     if faults := check_capacity(environment):
         raise EnvironmentInvalid(faults)
@@ -58,10 +73,8 @@ def _run(stack: str, config: pulumi.Config) -> None:
     if faults := platform.preflight(hosts, environment):
         raise EnvironmentInvalid(faults)
     deployed = platform.deploy(hosts, environment)
-    pulumi.export(
-        "contract", deployed.apply(lambda known: _contract(hosts, environment, known, certificate, settings))
-    )
-    pulumi.export("secrets", secrets)
+    contract = deployed.apply(lambda known: _contract(hosts, environment, known, certificate, settings))
+    return {"contract": contract, "secrets": secrets}
 
 
 def accepted(text: str | None) -> frozenset[str]:

@@ -287,7 +287,7 @@ class Config:
 
 def refused(environment: Any) -> tuple[str, ...]:
     with pytest.raises(EnvironmentInvalid) as caught:
-        program._run("unit", Config(environment))  # type: ignore[arg-type]
+        program._declare("unit", Config(environment))  # type: ignore[arg-type]
     return caught.value.faults
 
 
