@@ -53,12 +53,13 @@ class Contents:
                 return ""
 
     def _template(self, content: Template, told: Told, host: str) -> str:
-        wanted = self._rendered(content, host)
+        wanted = self.rendered(content, host)
         if told.get("sha256") == _digest(wanted):
             return ""
         return f"differs from what templates/{content.path} gives{_difference(wanted, told)}"
 
-    def _rendered(self, content: Template, host: str) -> str:
+    def rendered(self, content: Template, host: str) -> str:
+        """What a template gives on a host, as its module writes it."""
         role, _, _ = content.path.partition("/")
         known = self._templars.get((host, role))
         if known is None:

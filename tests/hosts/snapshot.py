@@ -5,13 +5,11 @@ One question a host brings back all that most checks look at, so that nine hosts
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +24,7 @@ from infra.paths import ROOT
 from tests.hosts import own_files
 from tests.hosts.own_files import Like, Lines, Template
 from tests.hosts.promises import mount_places, units
+from tests.hosts.sent import program
 
 HERE = Path(__file__).parent
 INVENTORY = ROOT / "ansible" / "inventory.pulumi_stack.yml"
@@ -130,24 +129,8 @@ def _last_line(text: str) -> str:
 
 
 def probe_program() -> str:
-    """The modules of tests/hosts/probe as one program: importable under their own names, then asked."""
-    modules = {path.stem: path.read_text() for path in sorted((HERE / "probe").glob("*.py"))}
-    source = f"""
-import importlib.abc, importlib.util, json, sys
-modules = {modules!r}
-class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, name, path, target=None):
-        package = name in ("tests", "tests.hosts", "tests.hosts.probe")
-        if package or name.startswith("tests.hosts.probe."):
-            return importlib.util.spec_from_loader(name, self, is_package=package)
-    def exec_module(self, module):
-        exec(modules.get(module.__name__.rpartition(".")[2], ""), module.__dict__)
-sys.meta_path.insert(0, Sent())
-from tests.hosts.probe.answer import answer
-answer(json.loads(sys.argv[1]))
-"""
-    packed = base64.b64encode(zlib.compress(source.encode())).decode()
-    return f"import base64, zlib; exec(zlib.decompress(base64.b64decode({packed!r})))"
+    """The modules of tests/hosts/probe as one program."""
+    return program("tests.hosts.probe", "answer(json.loads(sys.argv[1]))")
 
 
 def reach_program() -> str:

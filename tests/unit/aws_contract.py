@@ -11,6 +11,7 @@ from declared import contract_of
 
 from infra.aws.devices import contract_volumes
 from infra.contract import Contract
+from infra.postgresql import settings
 from infra.subnets import of_tier
 from infra.topology import build
 from infra.volumes import EBS_CLASSES
@@ -30,6 +31,7 @@ def aws_contract(stack: str = "dev") -> Contract:
         "kms_key_arn": f"arn:aws:kms:{region}:123456789012:key/unit",
     }
     tree["object_store"] |= {"endpoint": f"https://s3.{region}.amazonaws.com", "region": region}
+    tree["database"]["settings"] = [one.model_dump(mode="json") for one in settings(environment)]
     tree["unsupported"] = []
     hosts = build(stack, environment).hosts
     for number, (host, made) in enumerate(zip(hosts, tree["hosts"], strict=True)):

@@ -1,7 +1,7 @@
 """Inventory, roles and templates on the contract of an environment on AWS; no cloud is asked.
 
-Here the variables pass, the templates render and nft takes the rules. nginx, sshd, promtool and the others
-look at their files on the hosts, when a playbook runs.
+Here the variables pass, the templates render and nft takes the rules. tests/daemons has nginx, sshd, promtool
+and the others look at their files, on the hosts of a stack.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""What hosts of the shipped environments on AWS get, file by file, and which of it is looked at where."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from aws_contract import aws_contract
+from aws_environments import STACKS
+
+from infra.contract import Contract, ContractHost
+from tests.daemons.checks import Check, check_of
+from tests.hosts.content import Contents
+from tests.hosts.own_files import Built, Expected, Secret, Template, Tree, expected
+
+#: mode, owner:group, text
+File = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Look:
+    check: Check
+    path: str
+    spoiled: bool = False
+
+
+@functools.cache
+def _contents(stack: str) -> Contents:
+    return Contents(aws_contract(stack))
+
+
+@functools.cache
+def rendered(stack: str, name: str) -> dict[str, File]:
+    """The files that roles render on one host, as they are written there."""
+    contract = aws_contract(stack)
+    return {
+        path: (mode, owner, _contents(stack).rendered(content, name))
+        for path, (mode, owner, content) in expected(contract.host(name), contract).items()
+        if isinstance(content, Template)
+    }
+
+
+@functools.cache
+def plan() -> dict[tuple[str, str], tuple[Look, ...]]:
+    """What is looked at on which host of which stack: each text once, and one file a check spoiled."""
+    planned: dict[tuple[str, str], tuple[Look, ...]] = {}
+    known: set[tuple[str, str, str]] = set()
+    spoiled: set[Check] = set()
+    for stack in STACKS:
+        for host in aws_contract(stack).hosts:
+            looks: list[Look] = []
+            for path, (_, _, text) in rendered(stack, host.name).items():
+                check = check_of(path)
+                if (stack, path, text) in known:
+                    continue
+                known.add((stack, path, text))
+                looks.append(Look(check, path))
+                if check not in spoiled:
+                    spoiled.add(check)
+                    looks.append(Look(check, path, spoiled=True))
+            planned[stack, host.name] = tuple(looks)
+    return planned
+
+
+def question(keys: list[tuple[str, str]], living: Contract, place: ContractHost) -> dict[str, Any]:
+    """For the program in inside/: what is planned for these hosts, on `place` of the living stack."""
+    checks = [look.check for key in keys for look in plan()[key]]
+    return {
+        "packages": sorted({package for check in checks for package in check.packages}),
+        "hosts": [_question(*key, expected(place, living)) for key in keys],
+    }
+
+
+def _question(stack: str, name: str, there: dict[str, Expected]) -> dict[str, Any]:
+    contract = aws_contract(stack)
+    host = contract.host(name)
+    wanted = expected(host, contract)
+    return {
+        "address": host.address,
+        "absent": [
+            path
+            for path, (_, _, content) in there.items()
+            if isinstance(content, Template | Secret | Tree | Built) and path not in wanted
+        ],
+        "folders": {
+            placed.path: [placed.mode, f"{placed.owner}:{placed.group}"] for placed in host.placements
+        },
+        "files": rendered(stack, name),
+        "looks": [
+            [look.path, look.check.look, look.check.talks, look.check.spoil if look.spoiled else ""]
+            for look in plan()[stack, name]
+        ],
+    }
+
+
+def place_for(host: ContractHost, living: Contract) -> ContractHost:
+    """The living host that has most of what `host` runs."""
+    of_tier = [one for one in living.hosts if one.tier == host.tier]
+    return max(of_tier, key=lambda one: len(set(one.services) & set(host.services)))

@@ -1,0 +1,67 @@
+"""The daemons of a living stack ($FLASHTIER_STACK) look at the files that hosts on AWS get.
+
+    pytest tests/daemons        # as root, on the machine of the stack; under a minute
+
+No AWS is asked and nothing of the stack is changed: inside/ has every file in a view of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from infra.contract import Contract, ContractHost
+from infra.local import names
+from infra.paths import ROOT
+from infra.stack import read_contract
+from tests.hosts.sent import program
+from tests.hosts.snapshot import stack_name
+
+# The made-up contracts of AWS are there.
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
+
+from tests.daemons import aws
+
+#: Seconds for all looks on one living host.
+DEADLINE = 400
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
+
+Answers = dict[tuple[str, str], dict[aws.Look, str]]
+
+
+def ask(keys: list[tuple[str, str]], living: Contract, place: ContractHost) -> Answers:
+    """What the daemons on one living host say of the files of hosts on AWS, "" where they take one."""
+    done = subprocess.run(
+        [
+            *("lxc", "exec", "--project", names.project(living.stack), place.name, "--"),
+            *("timeout", "--kill-after=5", str(DEADLINE), *ALONE),
+            *("python3", "-c", program("tests.daemons.inside", "answer(json.load(sys.stdin))")),
+        ],
+        input=json.dumps(aws.question(keys, living, place)),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE + 30,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"on {place.name}: rc {done.returncode}: {done.stderr[-1500:]}", pytrace=False)
+    told = json.loads(done.stdout)
+    return {
+        key: dict(zip(aws.plan()[key], faults, strict=True)) for key, faults in zip(keys, told, strict=True)
+    }
+
+
+@pytest.fixture(scope="session")
+def answers() -> Answers:
+    living = read_contract(stack_name())
+    places: dict[str, list[tuple[str, str]]] = {}
+    for stack, name in aws.plan():
+        place = aws.place_for(aws.aws_contract(stack).host(name), living)
+        places.setdefault(place.name, []).append((stack, name))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        asked = pool.map(lambda item: ask(item[1], living, living.host(item[0])), places.items())
+        return {key: told for answered in asked for key, told in answered.items()}

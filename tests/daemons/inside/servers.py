@@ -1,0 +1,123 @@
+"""Looks by servers that are started as their units start them; they serve nobody but this program."""
+
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+
+from tests.daemons.inside.base import CLEAN, must, run, stop
+from tests.daemons.inside.looks import settings_of
+
+#: Seconds until a server serves.
+SERVES = 30
+CA = "/etc/flashtier/tls/ca.crt"
+LOG = pathlib.Path("/run/server.log")
+
+
+def node_exporter(path):
+    return serves("/usr/bin/prometheus-node-exporter", "/etc/default/prometheus-node-exporter", "/")
+
+
+def prometheus(path):
+    return serves("/usr/bin/prometheus", "/etc/default/prometheus", "/-/ready")
+
+
+def serves(program, options, target):
+    """The program, started with the ARGS of its unit, answers over TLS with the host's certificate."""
+    arguments = settings_of(options)["ARGS"].split()
+    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    address, _, port = given.get("--web.listen-address", "127.0.0.1:1").rpartition(":")
+    account = ["setpriv", "--reuid=prometheus", "--regid=prometheus", "--groups=ssl-cert", "--"]
+    with LOG.open("w") as out:
+        server = subprocess.Popen(
+            [*account, program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=CLEAN,
+            cwd="/",
+        )
+    answer, end = "", time.monotonic() + SERVES
+    while not answer.startswith(("HTTP/1.0 200", "HTTP/1.1 200")):
+        if server.poll() is not None or time.monotonic() > end:
+            stop(server)
+            last = [line for line in LOG.read_text().splitlines() if "level=info" not in line.lower()]
+            return "\n".join(last[-6:]) or f"answers {answer!r} and says nothing"
+        time.sleep(0.05)
+        answer = asked(address, int(port), target)
+    stop(server)
+    return ""
+
+
+def asked(address, port, target):
+    """The first bytes of an answer over TLS, or why there is none."""
+    # The certificate is of the host that this runs on, and so of another name.
+    context = ssl.create_default_context(cafile=CA)
+    context.check_hostname = False
+    try:
+        with (
+            socket.create_connection((address, port), timeout=5) as plain,
+            context.wrap_socket(plain) as connection,
+        ):
+            connection.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode())
+            return connection.recv(64).decode(errors="replace")
+    except OSError as error:
+        return str(error)
+
+
+#: Otherwise than PostgreSQL's file says: the memory of another machine, and a log that this program reads.
+INSTEAD = {
+    "shared_buffers": "16MB",
+    "huge_pages": "off",
+    "logging_collector": "off",
+    "log_line_prefix": "",
+}
+#: What a server says that has nothing to do with its files.
+USUAL = ("LOG:  starting PostgreSQL", "LOG:  listening on", "LOG:  database system")
+FAULTS = """
+SELECT concat_ws(':', sourcefile, sourceline, name, error) FROM pg_file_settings
+ WHERE error IS NOT NULL AND name NOT IN ({instead})
+UNION ALL SELECT concat_ws(':', file_name, line_number, error) FROM pg_hba_file_rules
+ WHERE error IS NOT NULL
+UNION ALL SELECT concat_ws(':', file_name, line_number, error) FROM pg_ident_file_mappings
+ WHERE error IS NOT NULL
+"""
+
+
+def postgresql(path):
+    """A server of its own, on a cluster made here, tells what it thinks of its files."""
+    unit = pathlib.Path("/etc/systemd/system/flashtier-postgresql.service").read_text()
+    start = (
+        next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
+    )
+    programs, data = pathlib.Path(start[0]).parent, start[start.index("-D") + 1]
+    account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+    if not pathlib.Path(data, "PG_VERSION").exists():
+        pathlib.Path("/run/postgresql").mkdir()
+        shutil.chown("/run/postgresql", "postgres", "postgres")
+        options = ["--auth=peer", "--no-sync", "--no-instructions", "--locale=C.UTF-8"]
+        must(*account, str(programs / "initdb"), f"--pgdata={data}", *options)
+    with LOG.open("w") as out:
+        changed = (f"--{name}={value}" for name, value in INSTEAD.items())
+        server = subprocess.Popen(
+            [*account, *start, *changed], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=CLEAN
+        )
+    psql = [
+        str(programs / "psql"),
+        "-XqAt",
+        "host=/run/postgresql dbname=postgres user=postgres connect_timeout=5",
+    ]
+    instead = ", ".join(f"'{name}'" for name in INSTEAD)
+    end = time.monotonic() + SERVES
+    while True:
+        done = run(*account, *psql, "-c", FAULTS.format(instead=instead))
+        if done.returncode == 0:
+            stop(server)
+            return done.stdout.strip()
+        if server.poll() is not None or time.monotonic() > end:
+            stop(server)
+            said = LOG.read_text().replace("\nCONTEXT:", "; CONTEXT:").splitlines()
+            return "\n".join(line for line in said if not line.startswith(USUAL)) or done.stdout.strip()
+        time.sleep(0.1)

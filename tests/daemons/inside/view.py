@@ -1,0 +1,73 @@
+"""The view of a host's root, and what lies in it."""
+
+import os
+import pathlib
+import shutil
+
+from tests.daemons.inside.base import must
+
+HERE = pathlib.Path("/mnt")
+PACKAGES = HERE / "packages"
+#: All of /dev that a look finds: no disk of the host.
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+FOLDERS = {"dev/shm": "1777", "run/lock": "0755", "run/sshd": "0755", "run/systemd": "0755"}
+
+
+def begin(packages):
+    """Room in memory that goes with this process; packages of the host's own archive as files in it."""
+    must("mount", "-t", "tmpfs", "none", str(HERE))
+    if not packages:
+        return
+    (PACKAGES / "lists" / "partial").mkdir(parents=True)
+    # The host's own lists and cache stay as they are.
+    options = {"Dir::State::lists": PACKAGES / "lists", "Dir::Cache": PACKAGES, "APT::Sandbox::User": "root"}
+    apt = ["apt-get", "-qq", *(f"--option={key}={value}" for key, value in options.items())]
+    must(*apt, "update")
+    must(*apt, "download", *packages, cwd=PACKAGES)
+    shutil.rmtree(PACKAGES / "lists")
+
+
+def enter(address):
+    """Make a new view the root of this process, with a network that has only `address`."""
+    os.unshare(os.CLONE_NEWNS | os.CLONE_NEWNET)
+    must("ip", "link", "set", "lo", "up")
+    must("ip", "address", "add", address, "dev", "lo")
+    folder = pathlib.Path(must("mktemp", "--directory", f"--tmpdir={HERE}").strip())
+    root = folder / "root"
+    for name in ("root", "upper", "work"):
+        (folder / name).mkdir(mode=0o755)
+    layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
+    must("mount", "-t", "overlay", "-o", layers, "none", str(root))
+    for package in PACKAGES.glob("*.deb"):
+        must("dpkg-deb", "--extract", str(package), str(root))
+    must("mount", "-t", "proc", "none", f"{root}/proc")
+    for place in ("dev", "run"):
+        must("mount", "-t", "tmpfs", "-o", "mode=0755", "none", f"{root}/{place}")
+    for name in DEVICES:
+        (root / "dev" / name).touch()
+        must("mount", "--bind", f"/dev/{name}", f"{root}/dev/{name}")
+    os.chroot(root)
+    os.chdir("/")
+    for path, mode in FOLDERS.items():
+        pathlib.Path(path).mkdir()
+        give(path, mode, "root:root")
+
+
+def lay(absent, folders, files):
+    """Put the files of a question where they belong."""
+    for path in absent:
+        pathlib.Path(path).unlink(missing_ok=True)
+    # Where volumes are mounted the root disk is closed to root itself.
+    for path, own in folders.items():
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+        must("mount", "-t", "tmpfs", "none", path)
+        give(path, *own)
+    for path, (mode, owner, text) in files.items():
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(path).write_text(text)
+        give(path, mode, owner)
+
+
+def give(path, mode, owner):
+    pathlib.Path(path).chmod(int(mode, 8))
+    shutil.chown(path, *owner.split(":"))
