@@ -46,8 +46,9 @@ def user_data(access: Access) -> str:
         "ssh_deletekeys": True,
         "ssh_genkeytypes": ["ed25519"],
         "ssh": {"emit_keys_to_console": True},
-        # The role `base` sets it.
+        # The role `base` sets both. Where an image says so, cloud-init writes /etc/hosts anew at each boot.
         "preserve_hostname": True,
+        "manage_etc_hosts": False,
     }
     text = "#cloud-config\n" + yaml.safe_dump(config, sort_keys=False, width=4096)
     assert len(text.encode()) <= LARGEST  # noqa: S101 - one account with a few keys

@@ -171,6 +171,8 @@ def test_user_data_makes_one_account_and_tells_no_secret(database):
     assert said["ssh_genkeytypes"] == ["ed25519"]
     assert said["ssh_deletekeys"] is True
     assert said["ssh"]["emit_keys_to_console"] is True
+    # At a reboot the image's own settings would take away what the role `base` writes.
+    assert (said["preserve_hostname"], said["manage_etc_hosts"]) == (True, False)
     # Debian has a group "operator": a group of the user's own would not be made, nor the user.
     assert (user["no_user_group"], user["primary_group"]) == (True, "users")
     (sudoers,) = said["write_files"]
