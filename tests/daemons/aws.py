@@ -6,14 +6,16 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from aws_contract import aws_contract
-from aws_environments import STACKS
-
+from infra.aws.user_data import user_data
 from infra.contract import Contract, ContractHost
 from tests.daemons.checks import Check, check_of
 from tests.hosts.content import Contents
 from tests.hosts.own_files import Built, Expected, Secret, Template, Tree, expected
+from tests.unit.aws_contract import aws_contract
+from tests.unit.aws_environments import STACKS
 
+#: Where cloud-init keeps what it was told; all instances of a stack are told the same.
+USER_DATA = "/var/lib/cloud/instances/any/user-data.txt"
 #: mode, owner:group, text
 File = tuple[str, str, str]
 
@@ -32,9 +34,9 @@ def _contents(stack: str) -> Contents:
 
 @functools.cache
 def rendered(stack: str, name: str) -> dict[str, File]:
-    """The files that roles render on one host, as they are written there."""
+    """The files that roles render on one host, as they are written there, and what cloud-init is told."""
     contract = aws_contract(stack)
-    return {
+    return {USER_DATA: ("0600", "root:root", user_data(contract.access))} | {
         path: (mode, owner, _contents(stack).rendered(content, name))
         for path, (mode, owner, content) in expected(contract.host(name), contract).items()
         if isinstance(content, Template)

@@ -31,6 +31,14 @@ _APT = ("apt-config", "--config-file={path}", "dump")
 
 CHECKS = (
     # Every host
+    Check(
+        "/var/lib/cloud/instances/any/user-data.txt",
+        "cloud-init",
+        ("cloud-init", "schema", "--config-file", "{path}"),
+        "nonsense: 1\n",
+        talks=True,
+        packages=("cloud-init",),
+    ),
     Check("/etc/hosts", "the C library", "resolves", "10.64.0.999 nonsense\n"),
     Check("/etc/locale.conf", "the C library", "locale", "LANG=nonsense.UTF-8\n"),
     Check("/etc/nftables.conf", "nft", ("nft", "--check", "--file", "{path}"), "nonsense\n"),

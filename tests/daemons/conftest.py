@@ -9,22 +9,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from infra.contract import Contract, ContractHost
 from infra.local import names
-from infra.paths import ROOT
 from infra.stack import read_contract
+from tests.daemons import aws
 from tests.hosts.sent import program
 from tests.hosts.snapshot import stack_name
-
-# The made-up contracts of AWS are there.
-sys.path.insert(0, str(ROOT / "tests" / "unit"))
-
-from tests.daemons import aws
 
 #: Seconds for all looks on one living host.
 DEADLINE = 400

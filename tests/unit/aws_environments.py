@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from declared import TREE, Tree, spoiled
 
 from infra.environment import Environment
+from tests.unit.declared import TREE, Tree, spoiled
 
 STACKS = ("dev", "staging", "prod")
 

@@ -18,12 +18,18 @@ def begin(packages):
     must("mount", "-t", "tmpfs", "none", str(HERE))
     if not packages:
         return
-    (PACKAGES / "lists" / "partial").mkdir(parents=True)
-    # The host's own lists and cache stay as they are.
-    options = {"Dir::State::lists": PACKAGES / "lists", "Dir::Cache": PACKAGES, "APT::Sandbox::User": "root"}
+    for name in ("lists", "archives"):
+        (PACKAGES / name / "partial").mkdir(parents=True)
+    # Unpacked, not installed. The host's own lists, cache and locks stay as they are.
+    options = {
+        "Dir::State::lists": PACKAGES / "lists",
+        "Dir::Cache": PACKAGES,
+        "APT::Sandbox::User": "root",
+        "Debug::NoLocking": "true",
+    }
     apt = ["apt-get", "-qq", *(f"--option={key}={value}" for key, value in options.items())]
     must(*apt, "update")
-    must(*apt, "download", *packages, cwd=PACKAGES)
+    must(*apt, "install", "--yes", "--download-only", "--no-install-recommends", *packages)
     shutil.rmtree(PACKAGES / "lists")
 
 
@@ -38,7 +44,7 @@ def enter(address):
         (folder / name).mkdir(mode=0o755)
     layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
     must("mount", "-t", "overlay", "-o", layers, "none", str(root))
-    for package in PACKAGES.glob("*.deb"):
+    for package in (PACKAGES / "archives").glob("*.deb"):
         must("dpkg-deb", "--extract", str(package), str(root))
     must("mount", "-t", "proc", "none", f"{root}/proc")
     for place in ("dev", "run"):

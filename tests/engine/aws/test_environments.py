@@ -14,6 +14,8 @@ from cloud import account, changed, client, counts
 from conftest import BASE
 from environments import Environment
 
+from tests.unit.aws_contract import otherwise
+
 
 @pytest.fixture(scope="module")
 def dev(endpoint: str, home: Path) -> Environment:
@@ -32,6 +34,8 @@ def test_dev_comes_up_and_its_contract_is_what_the_kit_reads(dev: Environment, b
     assert [host.instance_id for host in contract.hosts] == [
         dev.outputs(f"Instance::flashtier-dev-{host.name}")["id"] for host in contract.hosts
     ]
+    # What the tests of roles, templates and daemons go by.
+    assert otherwise(contract) == {}
     assert account(dev.endpoint, dev.region) > before
 
 
@@ -82,7 +86,9 @@ def test_prod_lives(endpoint: str, home: Path, before: set[str], capsys: pytest.
     first = prod.seconds["up"]
     prod.up("--expect-no-changes")
     again = prod.seconds["up"]
-    members = [host.instance_id for host in prod.contract().hosts if host.tier == "database"]
+    contract = prod.contract()
+    assert otherwise(contract) == {}
+    members = [host.instance_id for host in contract.hosts if host.tier == "database"]
     ec2 = client(endpoint, "ec2", prod.region)
     for operation in (ec2.stop_instances, ec2.terminate_instances):
         with pytest.raises(ec2.exceptions.ClientError, match="OperationNotPermitted"):
