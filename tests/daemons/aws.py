@@ -10,7 +10,8 @@ from infra.aws.user_data import user_data
 from infra.contract import Contract, ContractHost
 from tests.daemons.checks import Check, check_of
 from tests.hosts.content import Contents
-from tests.hosts.own_files import Built, Expected, Secret, Template, Tree, expected
+from tests.hosts.file_kinds import Built, Expected, Secret, Template, Tree
+from tests.hosts.own_files import expected
 from tests.unit.aws_contract import aws_contract
 from tests.unit.aws_environments import STACKS
 

@@ -94,6 +94,23 @@ class _Plugin:
             self.faults.append(f"{report.nodeid}: {report.longrepr}")
 
 
+def verify(
+    subject: Subject, *, traffic: bool, without: Iterable[str] = (), files: Iterable[str] = ()
+) -> Outcome:
+    """tests/hosts about `subject`, the closing of the books left out; the rest as `Verifier.run`."""
+    plugin = _Plugin(subject, traffic, frozenset({"test_coverage.py", *without}))
+    chosen = [f"tests/hosts/{name}" for name in files] or ["tests/hosts"]
+    options = ["-p", "no:cacheprovider", "--capture=no", "-q", "-o", "addopts=", *chosen]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        code = pytest.main(options, plugins=[plugin])
+    assert code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), (
+        f"tests/hosts ended with {code!r}: {printed.getvalue()[-3000:]}"
+    )
+    assert plugin.tests, "\n".join(["not one check was run", *plugin.faults[-20:]])
+    return Outcome(plugin.faults, plugin.config.stash[LEDGER], plugin.tests)
+
+
 class Verifier:
     """The verification of one stack, as often as a drill likes."""
 
@@ -116,18 +133,5 @@ class Verifier:
 
         `files` are modules of tests/hosts, all where none is named; `without` leaves some out.
         """
-        plugin = _Plugin(
-            Subject(contract or self.contract, self.hosts, recorded=False),
-            traffic,
-            frozenset({"test_coverage.py", *without}),
-        )
-        chosen = [f"tests/hosts/{name}" for name in files] or ["tests/hosts"]
-        options = ["-p", "no:cacheprovider", "--capture=no", "-q", "-o", "addopts=", *chosen]
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            code = pytest.main(options, plugins=[plugin])
-        assert code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), (
-            f"tests/hosts ended with {code!r}: {printed.getvalue()[-3000:]}"
-        )
-        assert plugin.tests, "not one check was run"
-        return Outcome(plugin.faults, plugin.config.stash[LEDGER], plugin.tests)
+        subject = Subject(contract or self.contract, self.hosts, recorded=False)
+        return verify(subject, traffic=traffic, without=without, files=files)

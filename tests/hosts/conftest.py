@@ -20,11 +20,14 @@ from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
 from infra.stack import read_contract
 from tests.hosts import promises, report
+from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check, Ledger, declared_facts
+from tests.hosts.image import Image
 from tests.hosts.snapshot import Hosts, Seen, probe_program, questions, stack_name
 from tests.hosts.subject import LEDGER, SUBJECT, Subject
 
 STARTED = pytest.StashKey[float]()
+IMAGE = pytest.StashKey[Image]()
 NOBODY = "the contract declares no host that this is about"
 
 
@@ -99,6 +102,12 @@ def snapshots(contract: Contract, hosts: Hosts) -> dict[str, Seen]:
     return {name: Seen(name, answer) for name, answer in answers.items()}
 
 
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest, contract: Contract, snapshots: dict[str, Seen]) -> Image:
+    request.config.stash[IMAGE] = Image(contract, snapshots)
+    return request.config.stash[IMAGE]
+
+
 @pytest.fixture
 def seen(declared: ContractHost, snapshots: dict[str, Seen]) -> Seen:
     return snapshots[declared.name]
@@ -116,7 +125,8 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         for entry in terminalreporter.getreports(outcome)
         for line in str(entry.longrepr).splitlines()[:20]
     ]
-    report.table(terminalreporter, contract, ledger)
+    image = config.stash.get(IMAGE, None)
+    report.table(terminalreporter, contract, ledger, image.taken if image else {})
     report.write(contract, ledger, failures, exitstatus == 0, is_partial(config), seconds)
 
 
@@ -127,11 +137,24 @@ def is_partial(config: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def client(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requests.Session]:
-    """Trusts the contract's authority and no other."""
-    authority = tmp_path_factory.mktemp("tls") / "ca.crt"
-    authority.write_text(contract.ca_certificate)
+def client(
+    request: pytest.FixtureRequest, contract: Contract, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[requests.Session]:
+    """Trusts the contract's authority and no other; on AWS, as the edge's users do, what everybody trusts."""
+    if given := request.config.stash[SUBJECT].client:
+        yield given
+        return
     with requests.Session() as session:
-        session.verify = str(authority)
+        if contract.platform == "local":
+            authority = tmp_path_factory.mktemp("tls") / "ca.crt"
+            authority.write_text(contract.ca_certificate)
+            session.verify = str(authority)
         session.trust_env = False  # no proxy of the controller's own
         yield session
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest, contract: Contract) -> Cloud:
+    if contract.access.proxy is None:
+        pytest.skip(f"platform {contract.platform}: there is no AWS to ask")
+    return request.config.stash[SUBJECT].cloud or Cloud(contract.access.proxy.region)

@@ -6,7 +6,7 @@ import re
 
 from infra.contract import Contract, ContractHost
 from tests.hosts.own_files import mount_unit
-from tests.hosts.promises import mount_places, units
+from tests.hosts.promises import has_arrays, mount_places, on_aws, units
 
 
 def _words(text: str) -> set[str]:
@@ -55,6 +55,8 @@ RUNNING = {
     "systemd-sysext.socket",
     "systemd-tmpfiles-clean.timer",
 }
+#: Of Debian's mdadm: links start them with its monitor, which RAID 0 does not start; its installation may.
+UNITS_WITH_ARRAYS = {"mdcheck_continue.timer", "mdcheck_start.timer", "mdmonitor-oneshot.timer"}
 #: Started by a request over D-Bus or by a timer, and gone again soon.
 COME_AND_GO = {
     "apt-daily-upgrade.service",
@@ -67,21 +69,58 @@ COME_AND_GO = {
     "systemd-tmpfiles-clean.service",
     "unattended-upgrades.service",
 }
+#: The same on AWS, by their beginnings: timers of Debian's image start them.
+COME_AND_GO_ON_AWS = ("fstrim.", "man-db.", "refresh-policy-routes@")
 #: Not running from boot to halt, so that they are no program.
 ENDS = {"nftables.service"}
+
+# What a host on AWS may have, and need not, is in lists of its own: there Debian's image and the packages of
+# the host's tier decide. What no list knows is for tests/hosts/image.py.
 
 
 def enabled(host: ContractHost) -> set[str]:
     """Units of `host` that start at boot because somebody has said so."""
-    return ENABLED | set(units(host)) | {mount_unit(place) for place in mount_places(host)}
+    ours = set(units(host)) | {mount_unit(place) for place in mount_places(host)}
+    return ours if on_aws(host) else ENABLED | ours
+
+
+def may_be_enabled(host: ContractHost) -> set[str]:
+    return ENABLED | (UNITS_WITH_ARRAYS if has_arrays(host) else set())
 
 
 def masked(host: ContractHost) -> set[str]:
-    return MASKED | (MASKED_WITH_VOLUMES if host.volumes else set())
+    ours = MASKED_WITH_VOLUMES if host.volumes else set()
+    return ours if on_aws(host) else MASKED | ours
 
 
 def running(host: ContractHost) -> set[str]:
-    return (RUNNING | set(units(host))) - ENDS
+    ours = set(units(host)) if on_aws(host) else RUNNING | set(units(host))
+    return ours - ENDS
+
+
+def may_run(host: ContractHost) -> set[str]:
+    return RUNNING | (UNITS_WITH_ARRAYS if has_arrays(host) else set())
+
+
+def comes_and_goes(host: ContractHost, unit: str) -> bool:
+    return unit in COME_AND_GO or (on_aws(host) and unit.startswith(COME_AND_GO_ON_AWS))
+
+
+def aliases(host: ContractHost) -> dict[str, str]:
+    """Other names of units, and masks, by path with what the link leads to."""
+    masks = {f"/etc/systemd/system/{unit}": "/dev/null" for unit in masked(host)}
+    return masks if on_aws(host) else ALIASES | masks
+
+
+def may_be_named() -> list[tuple[str, str]]:
+    """The same for units that on AWS come with Debian's image, or with the mask of a package."""
+    masks = [(f"/etc/systemd/system/{unit}", "/dev/null") for unit in MASKED]
+    return [*ALIASES.items(), *masks]
+
+
+def environment(host: ContractHost) -> list[str]:
+    """Of the manager. On AWS it may still be that of the image's own boot."""
+    return [] if on_aws(host) else ENVIRONMENT
 
 
 #: Debian's own accounts and groups: those of base-passwd and of the packages in the image.
@@ -100,21 +139,30 @@ ACCOUNTS_OF_SERVICES = {"web": {"photo-api"}, "s3": {"versitygw"}}
 #: systemd lets its own accounts have ended long ago, as one more lock.
 ENDED = ["systemd-network", "systemd-resolve", "systemd-timesync"]
 #: The package postgresql-common puts its account there.
-MEMBERSHIPS = {"ssl-cert": ["postgres"]}
+MEMBERSHIPS = {"ssl-cert": ("postgres",)}
 
 
 def users(host: ContractHost, contract: Contract) -> set[str]:
-    return USERS | _own_accounts(host) | {contract.access.user}
+    ours = _own_accounts(host) | {contract.access.user, "root"}
+    return ours if on_aws(host) else USERS | ours
 
 
 def groups(host: ContractHost) -> set[str]:
-    return GROUPS | _own_accounts(host)
+    return _own_accounts(host) if on_aws(host) else GROUPS | _own_accounts(host)
 
 
 def _own_accounts(host: ContractHost) -> set[str]:
-    # Every control host has the gateway's account, that data can move there.
+    # Every control host has the gateway's account, that data can move there. On AWS there is no gateway.
     own = set().union(*(ACCOUNTS_OF_SERVICES.get(service, set()) for service in host.services))
-    return own | ({"versitygw"} if host.tier == "control" else set())
+    return own | ({"versitygw"} if host.tier == "control" and not on_aws(host) else set())
+
+
+def ended(host: ContractHost) -> list[str]:
+    return [] if on_aws(host) else ENDED
+
+
+def memberships(host: ContractHost) -> list[tuple[str, tuple[str, ...]]]:
+    return [] if on_aws(host) else list(MEMBERSHIPS.items())
 
 
 #: Mounts of the kernel, of systemd and of a container's manager; none of them holds anybody's data.
@@ -122,9 +170,12 @@ SYSTEM_MOUNTS = re.compile(r"/(proc|sys|dev)(/.*)?|/run(/lock|/credentials/[^/]+
 
 
 def foreign_mounts(host: ContractHost, mounted: list[str]) -> list[str]:
-    known = set(mount_places(host))
+    known = {*mount_places(host), *([FIRMWARE] if on_aws(host) else [])}
     return sorted(place for place in mounted if place not in known and not SYSTEM_MOUNTS.fullmatch(place))
 
+
+#: The part of the disk that firmware boots from, which a container has not.
+FIRMWARE = "/boot/efi"
 
 #: Packages that the roles of every host need, and those of a service.
 PACKAGES = _words("""
@@ -142,11 +193,19 @@ ASKED = PACKAGES | {"dbus", "python3-apt", "systemd-resolved", "systemd-sysv", "
 
 
 def packages(host: ContractHost) -> set[str]:
-    return PACKAGES | PACKAGES_OF_TIERS[host.tier]
+    found = PACKAGES | PACKAGES_OF_TIERS[host.tier]
+    if on_aws(host):
+        found = (found | {"systemd-timesyncd"}) - {"s3cmd"}  # there S3 is no gateway of ours
+    return found | _of_drives(host)
 
 
-def asked_for() -> set[str]:
-    return ASKED.union(*PACKAGES_OF_TIERS.values())
+def _of_drives(host: ContractHost) -> set[str]:
+    parted = any(volume.nvme and volume.nvme.partition_bytes for volume in host.volumes)
+    return ({"fdisk"} if parted else set()) | ({"mdadm"} if has_arrays(host) else set())
+
+
+def asked_for(host: ContractHost) -> set[str]:
+    return ASKED.union(*PACKAGES_OF_TIERS.values()) | _of_drives(host)
 
 
 #: Settings of the network that systemd makes other than a new network has them.

@@ -6,10 +6,10 @@ The contract says what differs between environments; this is what is the same in
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra.contract import Contract, ContractHost
-from infra.paths import ROOT
 
 #: `sshd -T`: keys only, one identity, no forwarding.
 SSHD = {
@@ -61,6 +61,8 @@ KEY_FILES = {
 
 #: Sockets beside the declared services: the DHCP client waits for its lease's renewal.
 LISTENING_EVERYWHERE = {("udp", 68)}
+#: The same for IPv6, where a network may have it.
+MAY_LISTEN_ON_AWS = {("udp", 546)}
 
 
 #: What listens at a port of the kit, by the name that the kernel shows (15 characters).
@@ -74,7 +76,21 @@ PROGRAMS = {
     ("tcp", 9090): "prometheus",
     ("tcp", 9100): "prometheus-node",
     ("udp", 68): "systemd-network",
+    ("udp", 546): "systemd-network",
 }
+
+
+#: Drives by the model that they tell (infra/contract.py, Nvme).
+EBS, IN_THE_HOST = "Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"
+
+
+def on_aws(host: ContractHost) -> bool:
+    return host.instance_id is not None
+
+
+def listening(host: ContractHost) -> set[tuple[str, int]]:
+    """Sockets that may be open to others beside those of the contract's flows."""
+    return LISTENING_EVERYWHERE | (MAY_LISTEN_ON_AWS if on_aws(host) else set())
 
 
 def loopback(host: ContractHost) -> set[tuple[str, int]]:
@@ -107,15 +123,43 @@ def resolvers(contract: Contract, host: ContractHost) -> set[str]:
     return {host.gateway}
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Which ways packets take. `link`: an interface's name, "" where any will do. `resolvers`: choices."""
+
+    link: str
+    mtus: frozenset[int]
+    routes: set[str]
+    routes_besides: set[str]
+    queues: frozenset[str]
+    resolvers: list[set[str]]
+
+
+#: What AWS offers, and what every network takes (EC2 user guide, "Network MTU for your EC2 instance").
+MTUS_OF_AWS = frozenset({1500, 9001})
+#: An interface's queues, one a core, and those that order what waits: none slows anything down.
+QUEUES_OF_AWS = frozenset({"noqueue", "mq", "fq", "fq_codel", "pfifo_fast"})
+#: Where systemd-resolved answers for the host itself.
+STUB = "127.0.0.53"
+
+
+def ways(contract: Contract, host: ContractHost, network: str) -> Ways:
+    """The ways of `host`, which lies in `network`."""
+    routes = {f"default {host.gateway}", network}
+    asked = resolvers(contract, host)
+    if contract.platform == "local":
+        routes.add(host.gateway)
+        return Ways("eth0", frozenset({1500}), routes, set(), frozenset({"noqueue"}), [asked])
+    # systemd-networkd routes to the resolver and the clock that DHCP names (RoutesToDNS=, RoutesToNTP=).
+    besides = {host.gateway, *(f"{server} {host.gateway}" for server in (*asked, CLOCK))}
+    return Ways("", MTUS_OF_AWS, routes, besides, QUEUES_OF_AWS, [asked, {STUB}])
+
+
 #: Units that run and start at boot: on every host, then by what a host serves.
-UNITS_EVERYWHERE = [
-    "ssh.service",
-    "nftables.service",
-    "systemd-networkd.service",
-    "systemd-resolved.service",
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-]
+UNITS_EVERYWHERE = ["ssh.service", "nftables.service", "apt-daily.timer", "apt-daily-upgrade.timer"]
+#: On AWS the network is the image's to configure, and hosts keep their own time.
+UNITS_OF_LOCAL = ["systemd-networkd.service", "systemd-resolved.service"]
+UNITS_OF_AWS = ["systemd-timesyncd.service"]
 UNITS_OF_SERVICES = {
     "node_exporter": ["prometheus-node-exporter.service"],
     "https": ["haproxy.service"],
@@ -154,6 +198,8 @@ TIMED = {
     "logrotate.service",
     "systemd-tmpfiles-clean.service",
 }
+#: mdadm's: they look for copies that differ, of which RAID 0 has none, and for drives that failed.
+TIMED_WITH_ARRAYS = {"mdcheck_continue.service", "mdcheck_start.service", "mdmonitor-oneshot.service"}
 #: Debian's own files for a cron that is not installed.
 CRON_OF_PACKAGES = {
     "/etc/cron.d/e2scrub_all",
@@ -165,7 +211,18 @@ CRON_OF_PACKAGES = {
 
 def units(host: ContractHost) -> list[str]:
     """Units of `host` that are active and start at boot."""
-    return UNITS_EVERYWHERE + [unit for name in host.services for unit in UNITS_OF_SERVICES.get(name, [])]
+    everywhere = UNITS_EVERYWHERE + (UNITS_OF_AWS if on_aws(host) else UNITS_OF_LOCAL)
+    return everywhere + [unit for name in host.services for unit in UNITS_OF_SERVICES.get(name, [])]
+
+
+def has_arrays(host: ContractHost) -> bool:
+    """Whether a volume of `host` lies over several drives."""
+    return any(volume.nvme and volume.nvme.count > 1 for volume in host.volumes)
+
+
+def timed(host: ContractHost) -> set[str]:
+    """What timers of `host` may start."""
+    return TIMED | (TIMED_WITH_ARRAYS if has_arrays(host) else set())
 
 
 def drop_ins(host: ContractHost) -> set[str]:
@@ -181,72 +238,12 @@ def own_units(host: ContractHost) -> set[str]:
     return {"flashtier-ssh-keys.service", *checks, *(f"{mount}.mount" for mount in mounts), *units(host)}
 
 
-#: Rights in the cluster as a whole and in the app's database: sql/server.sql, sql/photos.sql.
-DATABASE_RIGHTS = {
-    "postgres": {
-        "rights": ["PUBLIC CONNECT", "PUBLIC TEMPORARY",
-                   "postgres CONNECT", "postgres CREATE", "postgres TEMPORARY"],
-        "connections": -1, "open": True, "tablespace": "pg_default",
-    },
-    "photos": {
-        "rights": ["photos_app CONNECT",
-                   "photos_owner CONNECT", "photos_owner CREATE", "photos_owner TEMPORARY"],
-        "connections": -1, "open": True, "tablespace": "pg_default",
-    },
-}  # fmt: skip
-SCHEMA_RIGHTS = {
-    "public": {
-        "owner": "pg_database_owner",
-        "rights": "{pg_database_owner=UC/pg_database_owner,photos_app=U/pg_database_owner}",
-    }
-}
-DEFAULT_RIGHTS = {
-    "photos_owner r": "{photos_app=arwd/photos_owner}",
-    "photos_owner S": "{photos_app=rU/photos_owner}",
-}
-#: As the app's migrations made them.
-MIGRATIONS = ROOT / "app" / "src" / "photo_api" / "migrations"
-RELATION_OPTIONS = {"public.photos": "fillfactor=90"}
-#: What a server makes in its data directory beside folders of its own (pg_*).
-DATA_DIRECTORY = {
-    "PG_VERSION", "base", "current_logfiles", "global", "postgresql.auto.conf", "postmaster.opts",
-    "postmaster.pid",
-}  # fmt: skip
-#: By the kind of relation: what the app may do with it.
-APP_RIGHTS = {"r": ["DELETE", "INSERT", "SELECT", "UPDATE"], "S": ["SELECT", "USAGE"]}
-
-
 def mount_places(host: ContractHost) -> list[str]:
     """Where something of the contract is mounted on `host`."""
     return [
         *(volume.mount_point for volume in host.volumes),
         *(placed.path for placed in host.placements),
     ]
-
-
-POSTGRESQL_CONFIG = "/etc/flashtier/postgresql/postgresql.conf"
-#: Set from the host and its paths beside the declared settings; each has a check of its own.
-POSTGRESQL_HOST_SETTINGS = {
-    "allow_alter_system",
-    "cluster_name",
-    "hba_file",
-    "ident_file",
-    "listen_addresses",
-    "log_directory",
-    "port",
-    "ssl_ca_file",
-    "ssl_cert_file",
-    "ssl_key_file",
-    "temp_tablespaces",
-    "unix_socket_directories",
-}
-#: What the unit's command line names.
-POSTGRESQL_COMMAND = {"config_file", "data_directory"}
-#: role@database: deadlines, so that whoever waits for a lock does not hold up all who come after.
-POSTGRESQL_ROLE_SETTINGS = {
-    "photos_app@*": ["lock_timeout=2s", "statement_timeout=5s", "idle_in_transaction_session_timeout=10s"],
-    "photos_owner@*": ["lock_timeout=3s", "idle_in_transaction_session_timeout=60s"],
-}
 
 
 KEY_FILES_OF_SERVICES = {
@@ -275,7 +272,7 @@ def key_files(host: ContractHost) -> dict[str, tuple[str, str, str]]:
     files = dict(KEY_FILES)
     for service in host.services:
         files |= KEY_FILES_OF_SERVICES.get(service, {})
-    return {path: own for path, own in files.items() if host.instance_id is None or "/s3_" not in path}
+    return {path: own for path, own in files.items() if not on_aws(host) or "/s3_" not in path}
 
 
 DATABASE_PATHS = [

@@ -44,8 +44,8 @@ def counts(ledger: Ledger) -> dict[str, Counter[str]]:
 COLUMNS = ("declared", "verified", "failed", "unsupported", "uncovered")
 
 
-def table(terminal: Any, contract: Contract, ledger: Ledger) -> None:
-    """Print the facts by kind, then what the platform cannot do and why."""
+def table(terminal: Any, contract: Contract, ledger: Ledger, taken: dict[str, set[Any]]) -> None:
+    """Print the facts by kind, then what is not in effect here and why, and what was taken from an image."""
     terminal.section(f"facts of stack {contract.stack}")
     terminal.line(f"{'':12}" + "".join(f"{column:>13}" for column in COLUMNS))
     rows = sorted(counts(ledger).items())
@@ -57,6 +57,10 @@ def table(terminal: Any, contract: Contract, ledger: Ledger) -> None:
     terminal.line(f"{ledger.checks} checks, those of what the kit promises everywhere included")
     for what, (count, why) in unsupported(contract).items():
         terminal.line(f"unsupported on {contract.platform}: {what} ({count} hosts): {why}")
+    for key, why in not_in_effect(contract, ledger).items():
+        terminal.line(f"not in effect: {key}: {why}")
+    if found := ", ".join(f"{len(things)} {kind}" for kind, things in sorted(taken.items()) if things):
+        terminal.line(f"not in a list of the kit, and alike on all hosts of an image: {found}")
 
 
 def unsupported(contract: Contract) -> dict[str, tuple[int, str]]:
@@ -65,6 +69,12 @@ def unsupported(contract: Contract) -> dict[str, tuple[int, str]]:
     for entry in contract.unsupported:
         found[entry.what] = (found.get(entry.what, (0, ""))[0] + 1, entry.why)
     return found
+
+
+def not_in_effect(contract: Contract, ledger: Ledger) -> dict[str, str]:
+    """Facts that the kit itself does not bring about yet, whatever the platform."""
+    reasons = {entry.why for entry in contract.unsupported}
+    return {key: why for key, why in sorted(ledger.unsupported.items()) if why not in reasons}
 
 
 def write(
@@ -85,6 +95,7 @@ def write(
         "unsupported_reasons": {
             what: {"hosts": count, "why": why} for what, (count, why) in unsupported(contract).items()
         },
+        "not_in_effect": not_in_effect(contract, ledger),
         "failures": failures,
     }
     path = state_dir(contract.stack) / "verified.json"

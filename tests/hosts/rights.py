@@ -42,6 +42,12 @@ LINKS = {
     "/var/spool/mail": "../mail",
 }
 
+#: Those of them that a role makes or the system needs: Debian's own image, on AWS, decides the others.
+LINKS_ON_AWS = {path: LINKS[path] for path in ("/etc/localtime", "/etc/mtab", "/etc/os-release")}
+
+#: Folders that a role gives rights on every host.
+FOLDERS_ON_AWS = ("/etc/ssl/private",)
+
 #: Programs that give away the rights of their owner or group, with mode, owner and group.
 SUID = {
     **{
@@ -57,9 +63,15 @@ SUID = {
 }
 
 
+def links(contract: Contract) -> dict[str, str]:
+    """Where links lead that say what is in force, by path."""
+    return LINKS if contract.platform == "local" else LINKS_ON_AWS
+
+
 def folders(host: ContractHost, contract: Contract) -> dict[str, tuple[str, str]]:
     """Folders of `host` whose rights are their own."""
-    found = dict(FOLDERS)
+    everywhere = FOLDERS if contract.platform == "local" else FOLDERS_ON_AWS
+    found = {path: FOLDERS[path] for path in everywhere}
     for service in host.services:
         found |= FOLDERS_OF_SERVICES.get(service, {})
     if host.tier == "database":

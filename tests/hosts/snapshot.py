@@ -22,7 +22,7 @@ from testinfra.host import Host
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
 from tests.hosts import own_files
-from tests.hosts.own_files import Like, Lines, Template
+from tests.hosts.file_kinds import Like, Lines, Template
 from tests.hosts.promises import mount_places, units
 from tests.hosts.sent import program
 
@@ -146,6 +146,7 @@ def questions(
     return {
         host.name: {
             "address": host.address,
+            "metadata": contract.platform == "aws",
             "devices": [volume.device for volume in host.volumes],
             "mount_points": mount_places(host),
             "paths": [

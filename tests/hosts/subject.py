@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+import requests
 
 from infra.contract import Contract
+from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Ledger
 from tests.hosts.snapshot import Hosts
 
@@ -19,6 +21,10 @@ class Subject:
     contract: Contract
     #: Who answers; None: the contract's own hosts, over SSH.
     hosts: Hosts | None = None
+    #: Who answers for AWS; None: AWS itself, where the platform is AWS.
+    cloud: Cloud | None = None
+    #: What requests to the edge go through; None: a session of the run's own.
+    client: requests.Session | None = None
     #: Whether the run leaves verified.json and prints the table of facts.
     recorded: bool = True
 

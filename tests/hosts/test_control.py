@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any
 
 import pytest
 import requests
@@ -18,7 +20,9 @@ SCRAPES = 45  # seconds: Prometheus scrapes every 15, and an exporter may have s
 
 def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hosts, check: Check) -> None:
     """Asked from a web host, which may reach it: TLS by the project's authority, and no anonymous reading."""
-    flow = next(flow for flow in contract.flows if flow.service == "s3")
+    flow = next((flow for flow in contract.flows if flow.service == "s3"), None)
+    if flow is None:
+        pytest.skip("the contract declares no gateway: S3 itself is asked by test_cloud.py")
     base = f"https://{flow.destination}.{contract.domain}:{flow.port}"
     answers = hosts.ask(
         (HERE / "fetch.py").read_text(), {flow.source: [f"{base}/", f"{base}/photos?list-type=2"]}
@@ -59,26 +63,49 @@ def test_the_gateways_buckets_and_policies(
     check.equal(f"{declared.name}: policy of bucket photos: statements about others than the app", [], others)
 
 
-def scraped(client: requests.Session, url: str) -> tuple[str, dict[str, tuple[str, str]]]:
+Targets = dict[str, tuple[str, str]]
+
+
+def scraped(client: requests.Session, url: str) -> tuple[str, Targets]:
     """Why Prometheus does not answer, and its targets by address: their health and last error."""
     try:
         answer = client.get(url, timeout=DEADLINE)
         answer.raise_for_status()
     except requests.RequestException as error:
         return str(error), {}
-    return "", {
+    return "", by_address(answer.json())
+
+
+def scraped_at_home(hosts: Hosts, name: str, url: str) -> tuple[str, Targets]:
+    """The same, asked on its own host: the controller's way to AWS carries SSH alone."""
+    answers = hosts.ask((HERE / "fetch.py").read_text(), {name: [url]})[name]
+    if isinstance(answers, dict):
+        return str(answers["error"]), {}
+    [answer] = answers
+    if answer.get("status") != 200:
+        return str(answer)[:200], {}
+    return "", by_address(json.loads(answer["body"]))
+
+
+def by_address(answer: Any) -> Targets:
+    return {
         target["scrapeUrl"].partition("://")[2].partition("/")[0]: (target["health"], target["lastError"])
-        for target in answer.json()["data"]["activeTargets"]
+        for target in answer["data"]["activeTargets"]
     }
 
 
-def test_prometheus_sees_every_target(contract: Contract, client: requests.Session, check: Check) -> None:
+def test_prometheus_sees_every_target(
+    contract: Contract, hosts: Hosts, client: requests.Session, check: Check
+) -> None:
     flow = next(flow for flow in contract.flows if flow.service == "prometheus")
     address = contract.host(flow.destination).address
     url = f"https://{address}:{flow.port}/api/v1/targets?state=active"
     end = time.monotonic() + SCRAPES
     while True:
-        fault, targets = scraped(client, url)
+        if contract.platform == "local":
+            fault, targets = scraped(client, url)
+        else:
+            fault, targets = scraped_at_home(hosts, flow.destination, url)
         if not fault and all(state == ("up", "") for state in targets.values()):
             break
         if time.monotonic() > end:

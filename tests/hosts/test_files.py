@@ -10,6 +10,9 @@ from infra.contract import Contract, ContractHost
 from tests.hosts import own_files, rights
 from tests.hosts.content import Contents
 from tests.hosts.facts import Check
+from tests.hosts.file_kinds import ALIKE
+from tests.hosts.image import Image
+from tests.hosts.image_files import OF_KERNELS, OF_THE_IMAGE
 from tests.hosts.snapshot import Seen
 
 #: What a person does about a file that no role writes: none removes it, because it may be somebody's work.
@@ -18,29 +21,59 @@ ENABLED = "/etc/systemd/"  # links there say which units start; test_services.py
 
 
 def test_no_file_of_a_package_is_missing_or_changed(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
 ) -> None:
     wanted = own_files.expected(declared, contract)
     files = seen["files"]
-    check.equal(f"{declared.name}: files of packages that are missing", [], files["missing"])
+    gone = image.completed("files that are missing", declared.name, (), lambda seen: seen["files"]["missing"])
+    check.equal(f"{declared.name}: files of packages that are missing", sorted(gone), files["missing"])
+    left = image.completed("files that were changed", declared.name, (), changed_files)
     changed = {
         path: f"differs from what {told['package']} brought: a person installs the package again"
         for path, told in files["found"].items()
-        if told.get("state") == "changed" and path not in wanted
+        if told.get("state") == "changed" and path not in wanted and (path, told.get("sha256")) not in left
     }
     check.equal(f"{declared.name}: files of packages that were changed", {}, changed)
 
 
+def changed_files(seen: Seen) -> list[tuple[str, str]]:
+    found = seen["files"]["found"]
+    return [(path, told["sha256"]) for path, told in found.items() if told.get("state") == "changed"]
+
+
+#: What a host writes for itself at its boot: of one image, and yet of another content on each.
+OF_EACH_HOST = ("/etc/cloud/", "/etc/netplan/", "/etc/network/", "/etc/nvme/", "/run/systemd/network/")
+
+
+def added_files(seen: Seen) -> list[tuple[str, ...]]:
+    """Files of no package by all that is told of them."""
+    return [
+        (
+            path,
+            told["kind"],
+            told["mode"],
+            told["owner"],
+            told.get("target", "" if path.startswith(OF_EACH_HOST) else told.get("sha256", "")),
+        )
+        for path, told in seen["files"]["found"].items()
+        if not told["package"]
+    ]
+
+
 def test_no_file_is_there_that_nobody_declared(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
 ) -> None:
+    brought = {path for path, *_ in image.completed("files", declared.name, (), added_files)}
     known = {
         *own_files.expected(declared, contract),
         *rights.folders(declared, contract),
         *rights.LOCAL_FOLDERS,
-        *rights.LINKS,
+        *rights.links(contract),
         "/opt/photo-api/current",
+        *brought,
     }
+    if contract.platform == "aws":
+        known |= {path for path in seen["files"]["found"] if OF_KERNELS.fullmatch(path)}
     foreign = {
         path: f"{FOREIGN} ({told['kind']} {told['mode']} {told['owner']} {told.get('target', '')})"
         for path, told in seen["files"]["found"].items()
@@ -67,28 +100,43 @@ def test_declared_files_are_as_declared(
     for path, (mode, owner, content) in own_files.expected(declared, contract).items():
         what, told = f"{declared.name}: {path}", found.get(path)
         if told is None:
-            if path not in own_files.MAY_BE_MISSING:
+            if path not in own_files.may_be_missing(contract):
                 check.equal(what, "there", "missing, or as its package brought it")
             continue
         check.equal(f"{what}: mode and owner", (mode, owner), (told["mode"], told["owner"]))
         check.equal(f"{what}: content", "", contents.fault(content, told, declared.name, sources))
-    for path, target in rights.LINKS.items():
+    for path, target in rights.links(contract).items():
         check.equal(f"{declared.name}: {path} leads to", target, found.get(path, {}).get("target"))
 
 
-def test_rights(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+def attributes(seen: Seen) -> list[tuple[str, ...]]:
+    found = seen["files"]["found"]
+    return [(path, *told["attributes"]) for path, told in found.items() if told.get("attributes")]
+
+
+def rights_of_packages(seen: Seen) -> list[tuple[str, str, str]]:
+    found = seen["files"]["found"]
+    return [(path, told["mode"], told["owner"]) for path, told in found.items() if told["package"]]
+
+
+def test_rights(declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check) -> None:
     """Folders and programs with rights of their own; ACLs, capabilities and flags that no mode shows."""
     found = seen["files"]["found"]
+    kept = image.completed("attributes", declared.name, (), attributes)
+    has = {path: list(own) for path, *own in kept}
+    as_brought = image.completed("rights", declared.name, (), rights_of_packages)
     wanted: dict[str, tuple[str, str]] = {**rights.SUID, **rights.folders(declared, contract)}
     files = own_files.expected(declared, contract)
     for path, told in found.items():
         if told["kind"] == "link":
             continue
-        check.equal(f"{declared.name}: {path}: ACL, capability or flag", [], told.get("attributes", []))
+        check.equal(
+            f"{declared.name}: {path}: ACL, capability or flag", has.get(path, []), told.get("attributes", [])
+        )
         if path not in files and told["package"] and told["kind"] in ("file", "folder"):
             own = wanted.get(path, ("0755", "root:root") if told["kind"] == "folder" else None)
             plain = told["mode"] in ("0644", "0755") and told["owner"] == "root:root"
-            if own is not None or not plain:
+            if (own is not None or not plain) and (path, told["mode"], told["owner"]) not in as_brought:
                 check.equal(
                     f"{declared.name}: {path}: mode and owner",
                     own or "0644 or 0755, root:root",
@@ -99,8 +147,9 @@ def test_rights(declared: ContractHost, contract: Contract, seen: Seen, check: C
         check.equal(f"{declared.name}: {path}: mode and owner", own, (told["mode"], told["owner"]))
     top = found.get("/", {"mode": "0755", "owner": "root:root"})
     check.equal(f"{declared.name}: /: mode and owner", ("0755", "root:root"), (top["mode"], top["owner"]))
-    suid = {path: rights.SUID.get(path) for path in seen["suid"]}
-    check.equal(f"{declared.name}: programs that give away rights", sorted(rights.SUID), sorted(suid))
+    usual = rights.SUID if contract.platform == "local" else ()
+    giving = image.completed("programs", declared.name, usual, lambda seen: seen["suid"], rights.SUID)
+    check.equal(f"{declared.name}: programs that give away rights", sorted(giving), sorted(seen["suid"]))
 
 
 def test_the_system_trusts_no_other_authority(declared: ContractHost, seen: Seen, check: Check) -> None:
@@ -113,13 +162,19 @@ def test_what_packages_made_is_alike_everywhere(
     contract: Contract, snapshots: dict[str, Seen], check: Check
 ) -> None:
     """Written by packages' scripts, so without checksum: of one image's hosts the rare one is wrong."""
-    for path, (_, _, content) in own_files.EVERYWHERE.items():
-        if content != own_files.ALIKE:
-            continue
+    made = {
+        path
+        for host in contract.hosts
+        for path, (_, _, content) in (own_files.expected(host, contract) | OF_THE_IMAGE).items()
+        if content == ALIKE
+    }
+    for path in sorted(made):
         digests = {
             name: seen["files"]["found"].get(path, {}).get("sha256", "missing")
             for name, seen in snapshots.items()
         }
+        if contract.platform == "aws":  # there a tier has packages of its own
+            digests = {name: digest for name, digest in digests.items() if digest != "missing"} or {"": ""}
         common, _ = Counter(digests.values()).most_common(1)[0]
         check.equal(
             f"{path}: hosts where it differs from the others",

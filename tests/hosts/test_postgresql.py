@@ -12,7 +12,7 @@ import pytest
 
 from infra.contract import Contract, ContractHost
 from infra.stack import read_secrets
-from tests.hosts import promises
+from tests.hosts import database
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
 from tests.hosts.units import normal
@@ -86,7 +86,7 @@ def test_the_data_directory_holds_what_the_server_makes(seen: Seen, server: Any,
     """A file such as standby.signal decides what the server is at its next start."""
     data = server["settings"]["data_directory"]["setting"]
     found = set((seen["paths"].get(data) or {}).get("entries") or [])
-    foreign = {name for name in found - promises.DATA_DIRECTORY if not name.startswith("pg_")}
+    foreign = {name for name in found - database.DATA_DIRECTORY if not name.startswith("pg_")}
     check.true(f"{data} is a cluster", "PG_VERSION" in found, found=sorted(found))
     check.equal(f"files in {data} that the server does not make", [], sorted(foreign))
 
@@ -104,7 +104,7 @@ def test_settings_are_in_effect(contract: Contract, server: Any, check: Check) -
         check.fact(key, setting.value if same else found["shown"], how="pg_settings")
         check.equal(
             f"{setting.name}: set in",
-            ("configuration file", promises.POSTGRESQL_CONFIG),
+            ("configuration file", database.POSTGRESQL_CONFIG),
             (found["source"], found["file"]),
         )
 
@@ -117,16 +117,16 @@ def test_no_setting_waits_or_comes_from_elsewhere(contract: Contract, server: An
     )
     check.equal("settings left by ALTER SYSTEM", [], server["auto_settings"])
     check.equal("lines of the configuration with an error", [], server["file_errors"])
-    declared = {setting.name for setting in contract.database.settings} | promises.POSTGRESQL_HOST_SETTINGS
+    declared = {setting.name for setting in contract.database.settings} | database.POSTGRESQL_HOST_SETTINGS
     given = {
         name
         for name, setting in settings.items()
         if setting["source"] in ("configuration file", "environment variable", "command line")
     }
-    check.equal("settings that nobody declared", [], sorted(given - declared - promises.POSTGRESQL_COMMAND))
+    check.equal("settings that nobody declared", [], sorted(given - declared - database.POSTGRESQL_COMMAND))
     check.equal("files that were changed after the server read them", [], server["unread"])
     check.equal(
-        "settings of roles and databases", promises.POSTGRESQL_ROLE_SETTINGS, server["scoped_settings"]
+        "settings of roles and databases", database.POSTGRESQL_ROLE_SETTINGS, server["scoped_settings"]
     )
 
 
@@ -230,7 +230,7 @@ def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
     rights = {
         name: {**held, "rights": sorted(held["rights"])} for name, held in server["database_rights"].items()
     }
-    check.equal("rights of databases", promises.DATABASE_RIGHTS, rights)
+    check.equal("rights of databases", database.DATABASE_RIGHTS, rights)
     check.equal("template databases", ["template0", "template1"], server["templates"])
     check.equal("rights of tablespaces", {"temp": ["PUBLIC CREATE", "postgres CREATE"]},
                 {name: sorted(held) for name, held in server["tablespace_rights"].items()})  # fmt: skip
@@ -240,9 +240,9 @@ def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
         check.equal(thing.replace("_", " "), [], server[thing])
     photos = seen["database"]["photos"]
     check.equal("photos: extensions", ["plpgsql"], sorted(photos["extensions"]))
-    check.equal("photos: schemas and their rights", promises.SCHEMA_RIGHTS, photos["schemas"])
-    check.equal("photos: rights of tables to come", promises.DEFAULT_RIGHTS, photos["default_rights"])
-    check.equal("photos: migrations", len(list(promises.MIGRATIONS.glob("*.sql"))), photos["migrations"])
+    check.equal("photos: schemas and their rights", database.SCHEMA_RIGHTS, photos["schemas"])
+    check.equal("photos: rights of tables to come", database.DEFAULT_RIGHTS, photos["default_rights"])
+    check.equal("photos: migrations", len(list(database.MIGRATIONS.glob("*.sql"))), photos["migrations"])
     check.equal("photos: languages", ["c", "internal", "plpgsql", "sql"], photos["languages"])
     for thing in (
         "functions",
@@ -259,9 +259,9 @@ def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
         check.equal(f"photos: owner of {name}", "photos_owner", relation["owner"])
         check.equal(f"photos: {name} is open to PUBLIC", False, relation["public"])
         check.equal(f"photos: tablespace of {name}", "", relation["tablespace"])
-        options = promises.RELATION_OPTIONS.get(name, "")
+        options = database.RELATION_OPTIONS.get(name, "")
         check.equal(f"photos: options of {name}", options, relation["options"] or "")
-        granted = {"photos_app": promises.APP_RIGHTS.get(relation["kind"], [])}
+        granted = {"photos_app": database.APP_RIGHTS.get(relation["kind"], [])}
         check.equal(f"photos: rights on {name}", granted, relation["granted"])
 
 

@@ -7,6 +7,7 @@ import pytest
 from infra.contract import ContractHost
 from tests.hosts import exact, promises
 from tests.hosts.facts import Check
+from tests.hosts.image import Image
 from tests.hosts.snapshot import Seen
 
 
@@ -53,93 +54,153 @@ def test_nothing_else_was_started(declared: ContractHost, seen: Seen, check: Che
     check.equal(f"{declared.name}: daemons that would start at boot", [], sorted(enabled - expected))
 
 
-def test_no_other_unit_starts_runs_or_is_masked(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """Whole lists, so that a unit of any name shows."""
-    name, files, shown = declared.name, seen["units"]["files"], seen["units"]["shown"]
-    starting = {unit for unit, state in files.items() if state in ("enabled", "linked", "linked-runtime")}
-    check.equal(f"{name}: units enabled beside the declared", [], sorted(starting - exact.enabled(declared)))
-    check.equal(f"{name}: units not enabled", [], sorted(exact.enabled(declared) - starting))
-    # A mask that a package brought lies below /usr and is one of its files.
-    masked = {unit for unit, state in files.items() if state.startswith("masked")}
-    own = {
+def starting(seen: Seen) -> set[str]:
+    files = seen["units"]["files"]
+    return {unit for unit, state in files.items() if state in ("enabled", "linked", "linked-runtime")}
+
+
+def masked(seen: Seen) -> set[str]:
+    """Units that somebody masked: a mask that a package brought lies below /usr and is one of its files."""
+    found = seen["files"]["found"]
+    return {
         unit
-        for unit in masked
-        if seen["files"]["found"].get(f"/etc/systemd/system/{unit}", {}).get("target") == "/dev/null"
-        or seen["files"]["found"].get(f"/run/systemd/system/{unit}", {}).get("target") == "/dev/null"
+        for unit, state in seen["units"]["files"].items()
+        if state.startswith("masked")
+        and "/dev/null"
+        in [found.get(f"/{at}/systemd/system/{unit}", {}).get("target") for at in ("etc", "run")]
     }
-    check.equal(f"{name}: masked units", sorted(exact.masked(declared)), sorted(own))
-    live = {
+
+
+def live(seen: Seen) -> set[str]:
+    return {
         unit
-        for unit, state in shown.items()
+        for unit, state in seen["units"]["shown"].items()
         if unit.endswith((".service", ".socket", ".timer", ".path"))
         and state["SubState"] in ("running", "listening", "waiting", "start", "auto-restart")
     }
+
+
+def test_no_other_unit_starts_runs_or_is_masked(
+    declared: ContractHost, seen: Seen, image: Image, check: Check
+) -> None:
+    """Whole lists, so that a unit of any name shows."""
+    name, enabled, running = declared.name, exact.enabled(declared), exact.running(declared)
+    at_boot = image.completed("units at boot", name, enabled, starting, exact.may_be_enabled(declared))
+    check.equal(f"{name}: units enabled beside the declared", [], sorted(starting(seen) - at_boot))
+    check.equal(f"{name}: units not enabled", [], sorted(enabled - starting(seen)))
+    out = image.completed("masked units", name, exact.masked(declared), masked, exact.MASKED)
+    check.equal(f"{name}: masked units", sorted(out), sorted(masked(seen)))
+    may_run = image.completed("running units", name, running, live, exact.may_run(declared))
     check.equal(
         f"{name}: units that run beside the declared",
         [],
-        sorted(live - exact.running(declared) - exact.COME_AND_GO),
+        sorted(unit for unit in live(seen) - may_run if not exact.comes_and_goes(declared, unit)),
     )
-    check.equal(f"{name}: units that do not run", [], sorted(exact.running(declared) - live))
+    check.equal(f"{name}: units that do not run", [], sorted(running - live(seen)))
     check.equal(f"{name}: programs that no unit runs", [], seen["left_behind"])
-    check.equal(f"{name}: environment of all units", exact.ENVIRONMENT, seen["units"]["environment"])
+    given = image.completed(
+        "environment", name, exact.environment(declared), lambda seen: seen["units"]["environment"],
+        exact.ENVIRONMENT,
+    )  # fmt: skip
+    check.equal(f"{name}: environment of all units", sorted(given), seen["units"]["environment"])
     check.equal(f"{name}: users whose units run without them (linger)", [], seen["entries"]["lingering"])
 
 
-def test_links_of_units_are_those_of_enabled_ones(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """A unit without [Install] starts at boot by a link alone, and another target by the link of its name."""
-    links = {
-        path: told
+def links(seen: Seen) -> dict[str, str]:
+    return {
+        path: told["target"]
         for path, told in seen["files"]["found"].items()
         if path.startswith(("/etc/systemd/", "/run/systemd/")) and told["kind"] == "link"
     }
-    wanted = {path for path in links if ".wants/" in path or ".requires/" in path}
-    units = {path.rpartition("/")[2] for path in wanted}
-    known = exact.enabled(declared) | exact.ENABLED_FOR_USERS
-    check.equal(f"{declared.name}: units that a link starts", [], sorted(units - known))
-    others = {path: told["target"] for path, told in links.items() if path not in wanted}
-    masks = {f"/etc/systemd/system/{unit}": "/dev/null" for unit in exact.masked(declared)}
-    check.equal(f"{declared.name}: other names of units, and masks", exact.ALIASES | masks, others)
 
 
-def test_nothing_restarts_on_a_schedule(declared: ContractHost, seen: Seen, check: Check) -> None:
+def linked(seen: Seen) -> set[str]:
+    """Units that a link starts, with whatever it belongs to."""
+    return {path.rpartition("/")[2] for path in links(seen) if starts(path)}
+
+
+def other_names(seen: Seen) -> list[tuple[str, str]]:
+    return [(path, target) for path, target in links(seen).items() if not starts(path)]
+
+
+def starts(path: str) -> bool:
+    return ".wants/" in path or ".requires/" in path
+
+
+def test_links_of_units_are_those_of_enabled_ones(
+    declared: ContractHost, seen: Seen, image: Image, check: Check
+) -> None:
+    """A unit without [Install] starts at boot by a link alone, and another target by the link of its name."""
+    known = image.completed(
+        "linked units", declared.name, exact.enabled(declared) | exact.ENABLED_FOR_USERS, linked,
+        exact.may_be_enabled(declared),
+    )  # fmt: skip
+    check.equal(f"{declared.name}: units that a link starts", [], sorted(linked(seen) - known))
+    declared_names = exact.aliases(declared)
+    named = image.completed(
+        "names of units", declared.name, declared_names.items(), other_names, exact.may_be_named()
+    )
+    check.equal(f"{declared.name}: other names of units, and masks", dict(named), dict(other_names(seen)))
+
+
+def triggered(seen: Seen) -> set[str]:
+    return {unit["Triggers"] for name, unit in seen["units"]["shown"].items() if name.endswith(".timer")}
+
+
+def jobs(seen: Seen) -> list[tuple[str, tuple[str, ...]]]:
+    return [(path, tuple(lines)) for path, lines in seen["schedules"].items() if lines]
+
+
+def cron(seen: Seen) -> set[str]:
+    """Programs that run jobs at set times."""
+    return {name for name, _ in seen["processes"]} & {"cron", "crond", "atd", "anacron"}
+
+
+def test_nothing_restarts_on_a_schedule(
+    declared: ContractHost, seen: Seen, image: Image, check: Check
+) -> None:
     """The story's web servers were restarted hourly. Here nothing is: no timer, no cron, no life limit."""
     shown = seen["units"]["shown"]
-    triggered = {unit["Triggers"] for name, unit in shown.items() if name.endswith(".timer")}
+    may = image.completed("timers", declared.name, promises.timed(declared), triggered)
     check.equal(
         f"{declared.name}: what timers start",
         [],
-        sorted(triggered - promises.TIMED),
+        sorted(triggered(seen) - may),
     )
     limited = sorted(
         name for name, unit in shown.items() if unit.get("RuntimeMaxUSec", "infinity") != "infinity"
     )
     check.equal(f"{declared.name}: units with a limited life (RuntimeMaxSec)", [], limited)
-    jobs = {
-        path: lines
-        for path, lines in seen["schedules"].items()
-        if lines and path not in promises.CRON_OF_PACKAGES
+    known = image.completed("jobs", declared.name, (), jobs)
+    others = {
+        path: list(lines)
+        for path, lines in jobs(seen)
+        if path not in promises.CRON_OF_PACKAGES and (path, lines) not in known
     }
-    check.equal(f"{declared.name}: jobs of cron", {}, jobs)
-    check.equal(f"{declared.name}: cron", "not running", "running" if cron(seen) else "not running")
+    check.equal(f"{declared.name}: jobs of cron", {}, others)
+    may_run = image.completed("cron", declared.name, (), cron)
+    state = "running" if cron(seen) - may_run else "not running"
+    check.equal(f"{declared.name}: cron", "not running", state)
 
 
-def cron(seen: Seen) -> bool:
-    return any(name in ("cron", "crond", "atd", "anacron") for name, _ in seen["processes"])
+def drop_ins(seen: Seen) -> set[str]:
+    shown = seen["units"]["shown"].values()
+    found = {path for unit in shown for path in unit.get("DropInPaths", "").split()}
+    return {path for path in found if not path.startswith("/usr/lib/")}
 
 
-def test_units_are_as_installed(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """A drop-in or a unit in /etc that no role put there changes what a service is."""
-    shown = seen["units"]["shown"]
-    drop_ins = {path for unit in shown.values() for path in unit.get("DropInPaths", "").split()}
-    foreign = sorted(path for path in drop_ins if not path.startswith("/usr/lib/"))
-    check.equal(
-        f"{declared.name}: drop-ins that no role wrote", [], sorted({*foreign} - promises.drop_ins(declared))
-    )
-    written = {
+def written(seen: Seen) -> set[str]:
+    """Units that lie in /etc."""
+    return {
         name
-        for name, unit in shown.items()
+        for name, unit in seen["units"]["shown"].items()
         if unit["FragmentPath"].startswith("/etc/systemd/system/") and unit["LoadState"] != "masked"
     }
-    check.equal(
-        f"{declared.name}: units that no role wrote", [], sorted(written - promises.own_units(declared))
-    )
+
+
+def test_units_are_as_installed(declared: ContractHost, seen: Seen, image: Image, check: Check) -> None:
+    """A drop-in or a unit in /etc that no role put there changes what a service is."""
+    ours = image.completed("drop-ins", declared.name, promises.drop_ins(declared), drop_ins)
+    check.equal(f"{declared.name}: drop-ins that no role wrote", [], sorted(drop_ins(seen) - ours))
+    own = image.completed("units", declared.name, promises.own_units(declared), written)
+    check.equal(f"{declared.name}: units that no role wrote", [], sorted(written(seen) - own))

@@ -6,15 +6,24 @@ device that is mounted, and the number of the device that a file lies on.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from infra.contract import Contract, ContractHost
+from infra.contract import Contract, ContractHost, ContractVolume
 from tests.hosts import exact
 from tests.hosts.facts import Check
+from tests.hosts.image import Image
+from tests.hosts.promises import EBS, IN_THE_HOST
 from tests.hosts.snapshot import Seen
 
 #: A gp3-class device adds more than this to every read that no cache answers; a plain one does not (ms).
 NETWORK_READ_MS = 1.0
+
+_MIB = 1 << 20
+#: What mdadm keeps of each drive for itself, at most: 128 MiB for later changes of shape, its superblock and
+#: a bitmap, in whole MiB (super1.c, validate_geometry1). RAID 0 then rounds down to whole stripes.
+ARRAY_OVERHEAD = 130 * _MIB
 
 with_volumes = pytest.mark.where(lambda host: host.volumes)
 
@@ -29,13 +38,40 @@ def test_devices(declared: ContractHost, seen: Seen, check: Check) -> None:
         check.fact(f"{key}.device", volume.device if device["block"] else "no block device")
         check.fact(f"{key}.uuid", device["uuid"], how=f"blkid {volume.device}")
         check.equal(f"{key}: file system", "xfs", device["type"], how=f"blkid {volume.device}")
-        check.fact(f"{key}.size_bytes", device["size_bytes"])
+        if volume.nvme and volume.nvme.partition_bytes:
+            check_drives_size(key, volume, device["size_bytes"], check)
+        else:
+            check.fact(f"{key}.size_bytes", device["size_bytes"])
+        if volume.nvme:
+            check_model(key, volume, seen["drives"][volume.device], check)
+            continue
         fastest = device["quickest_read_ms"]
         check.fact(
             f"{key}.volume_class",
             "network" if fastest > NETWORK_READ_MS else "flash",
             how=f"quickest uncached read takes {fastest:.2f} ms",
         )
+
+
+def check_drives_size(key: str, volume: ContractVolume, size: int, check: Check) -> None:
+    """Of drives in the host the contract declares partitions in bytes and the volume in whole GiB."""
+    assert volume.nvme is not None
+    assert volume.nvme.partition_bytes is not None
+    count, part = volume.nvme.count, volume.nvme.partition_bytes
+    least = count * part - (ARRAY_OVERHEAD * count if count > 1 else 0)
+    check.true(f"{key}: {count} partitions of {part} bytes", least <= size <= count * part, found=size)
+    # A partition is cut to whole MiB, the volume before that to whole GiB.
+    whole = {(count * (part + cut)) >> 30 << 30 for cut in (0, _MIB)}
+    fits = volume.size_bytes in whole and least <= size <= count * part
+    check.fact(f"{key}.size_bytes", volume.size_bytes if fits else size, how="size of the device")
+
+
+def check_model(key: str, volume: ContractVolume, found: Any, check: Check) -> None:
+    """Drives in the host are a class of their own. Of EBS only AWS knows which: test_cloud.py asks it."""
+    models = {drive["model"] for drive in found.get("drives", [])}
+    if volume.volume_class == "instance-store" or models != {EBS}:
+        seen = "instance-store" if models == {IN_THE_HOST} else sorted(map(str, models))
+        check.fact(f"{key}.volume_class", seen, how="model of the drives")
 
 
 @pytest.mark.where(lambda host: any(volume.nvme for volume in host.volumes))
@@ -56,9 +92,13 @@ def test_drives(declared: ContractHost, seen: Seen, check: Check) -> None:
             values = {drive[field] for drive in under}
             if field == "read_ahead_kib":
                 values.add(found.get(field))
-            check.fact(f"{key}.{field}", wanted if values == {wanted} else sorted(map(str, values)))
-        serials = sorted(drive["serial"] for drive in under) if volume.nvme.serials else []
-        check.fact(f"{key}.serials", serials)
+            told = wanted if values == {wanted} else sorted(map(str, values))
+            if wanted is None:  # a whole drive
+                check.equal(f"{key}.{field}", None, told)
+            else:
+                check.fact(f"{key}.{field}", told)
+        if volume.nvme.serials:
+            check.fact(f"{key}.serials", sorted(drive["serial"] for drive in under))
         check.fact(f"{key}.accept_blank", False, how="an acceptance is for one loss: config rm")
 
 
@@ -127,13 +167,17 @@ def test_volumes_hold_what_is_placed_on_them(declared: ContractHost, seen: Seen,
         check.equal(f"{declared.name}: {volume.mount_point} holds", placed, found and found["entries"])
 
 
-def test_nothing_else_is_mounted(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_nothing_else_is_mounted(declared: ContractHost, seen: Seen, image: Image, check: Check) -> None:
     """A mount over a path hides what is declared there, whatever the files beneath say."""
+    found = exact.foreign_mounts(declared, list(seen["mounts"]))
+    brought = image.completed("mounts", declared.name, (), lambda seen: other_places(declared, seen))
     check.equal(
-        f"{declared.name}: mounts that nobody declared",
-        [],
-        exact.foreign_mounts(declared, list(seen["mounts"])),
+        f"{declared.name}: mounts that nobody declared", [], [at for at in found if at not in brought]
     )
+
+
+def other_places(declared: ContractHost, seen: Seen) -> list[str]:
+    return exact.foreign_mounts(declared, list(seen["mounts"]))
 
 
 def test_no_volume_is_at_another_place(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:

@@ -11,7 +11,8 @@ from declared import TREE, contract_of, local_environment
 from infra.contract import Nvme
 from infra.environment import Environment
 from tests.hosts.content import Contents
-from tests.hosts.own_files import Like, Lines, Template, Tree, expected, mount_unit
+from tests.hosts.file_kinds import Like, Lines, Template, Tree
+from tests.hosts.own_files import expected, mount_unit
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 FILES = {

@@ -3,10 +3,11 @@
 import json
 import sys
 
-from tests.hosts.probe import accounts, files, network, release, services, storage, system
+from tests.hosts.probe import accounts, files, instance, network, release, services, storage, system
 
 PARTS = (
     system.identity,
+    instance.instance,
     system.capacity,
     system.kernel,
     system.abilities,
@@ -49,7 +50,8 @@ def answer(question):
     """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
 
     `question` is what to look at: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
-    (of TLS), address, postgresql_port, and sql (name -> [database, query]) where a server runs.
+    (of TLS), address, postgresql_port, metadata (whether EC2's is to be asked), and sql (name ->
+    [database, query]) where a server runs.
     """
     snapshot = {}
     for part in PARTS:

@@ -19,6 +19,7 @@ def identity(question):
         "fqdn": socket.getfqdn(),
         "machine_id": read("/etc/machine-id").strip(),
         "virtualization": run("systemd-detect-virt", allowed=(0, 1)).strip(),
+        "machine": os.uname().machine,
         "distribution": release["ID"].strip('"'),
         "codename": release["VERSION_CODENAME"].strip('"'),
         "time_zone": os.path.realpath("/etc/localtime").removeprefix("/usr/share/zoneinfo/"),
@@ -59,19 +60,23 @@ def kernel(question):
 
 
 #: linux/capability.h
-CAP_SYS_TIME = 25
+CAP_SYS_MODULE, CAP_SYS_TIME = 16, 25
 
 
 def abilities(question):
     """What a root process of this host could do if it wanted to: the kernel is asked, nothing is changed."""
     bounds = next(line for line in read("/proc/self/status").splitlines() if line.startswith("CapBnd:"))
+    bounding = int(bounds.split()[1], 16)
     queues = list(pathlib.Path("/sys/block").glob("*/queue"))
+    # A watchdog of the kernel's own, where there is no device for one.
+    modules = pathlib.Path("/lib/modules", os.uname().release).glob("kernel/drivers/watchdog/softdog.ko*")
     return {
         "vm_sysctl": os.access("/proc/sys/vm/swappiness", os.W_OK),
         "io_scheduler": any(os.access(queue / "scheduler", os.W_OK) for queue in queues),
         "read_ahead": any(os.access(queue / "read_ahead_kb", os.W_OK) for queue in queues),
-        "watchdog": pathlib.Path("/dev/watchdog").exists(),
-        "set_clock": bool(int(bounds.split()[1], 16) >> CAP_SYS_TIME & 1),
+        "watchdog": pathlib.Path("/dev/watchdog").exists()
+        or (bool(bounding >> CAP_SYS_MODULE & 1) and any(modules)),
+        "set_clock": bool(bounding >> CAP_SYS_TIME & 1),
     }
 
 

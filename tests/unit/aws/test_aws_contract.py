@@ -24,7 +24,8 @@ from test_ansible_roles import MAPPED, TIERS, specs
 from test_firewall_template import NAMESPACE
 
 from infra.contract import Contract, ContractHost
-from tests.hosts.own_files import Template, expected
+from tests.hosts.file_kinds import Template
+from tests.hosts.own_files import expected
 
 STACKS = ("dev", "staging", "prod")
 APP = "photo-api"

@@ -1,0 +1,72 @@
+"""What hosts have from an image that the kit did not make: Debian's own, on AWS.
+
+No list of this folder knows it. It is taken as it is if all hosts of the image have it alike: then it shows
+what somebody changed on one of them, and not what was changed on all in the same way. On platform local the
+image is the kit's, every part of it is in a list, and nothing is taken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
+
+import pytest
+
+from infra.contract import Contract
+from tests.hosts.snapshot import Seen
+
+T = TypeVar("T", bound=Hashable)
+
+#: One host is like itself: that says nothing.
+LEAST = 2
+
+
+class Image:
+    """The image's part of what a host has, by comparison with the other hosts of the same architecture."""
+
+    def __init__(self, contract: Contract, snapshots: dict[str, Seen]) -> None:
+        self._known = contract.platform == "local"
+        self._snapshots = snapshots
+        #: What was taken, by kind: the end of a run says how much.
+        self.taken: dict[str, set[Any]] = defaultdict(set)
+
+    def brought(self, kind: str, host: str, told: Callable[[Seen], Iterable[T]]) -> set[T]:
+        """What `host` and all others of its image have of `told`."""
+        if self._known:
+            return set()
+        machine = _told(self._snapshots[host], _machine)
+        alike = [seen for seen in self._snapshots.values() if _told(seen, _machine) == machine]
+        sets = [_told(seen, told) for seen in (alike if len(alike) >= LEAST else self._snapshots.values())]
+        answered = [one for one in sets if one is not None]
+        if len(answered) < LEAST:
+            return set()
+        return set.intersection(*answered)
+
+    def completed(
+        self,
+        kind: str,
+        host: str,
+        wanted: Iterable[T],
+        told: Callable[[Seen], Iterable[T]],
+        may: Iterable[T] = (),
+    ) -> set[T]:
+        """`wanted`, and of what the host has that which `may` be there or came with its image."""
+        if self._known:
+            return set(wanted)
+        found = set(told(self._snapshots[host]))
+        brought = (self.brought(kind, host, told) & found) - set(wanted) - set(may)
+        self.taken[kind] |= brought
+        return set(wanted) | (found & set(may)) | brought
+
+
+def _machine(seen: Seen) -> set[Any]:
+    return {seen["identity"]["machine"]}
+
+
+def _told(seen: Seen, told: Callable[[Seen], Iterable[T]]) -> set[T] | None:
+    """None of a host that does not answer: that is a fault of its own, and of no other host."""
+    try:
+        return set(told(seen))
+    except pytest.fail.Exception:
+        return None

@@ -1,0 +1,48 @@
+"""What EC2 tells the host about itself, over the instance metadata service (IMDSv2)."""
+
+import pathlib
+import urllib.request
+
+from tests.hosts.probe.base import read
+
+#: Source: EC2 user guide, "Access instance metadata for an EC2 instance".
+SERVICE = "http://169.254.169.254/latest"
+DEADLINE = 5  # seconds for one answer
+LIFE = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+
+
+def instance(question):
+    """None where there is no such service; otherwise what it says, and what the firmware says of the same."""
+    if not question["metadata"]:
+        return None
+    held = {"X-aws-ec2-metadata-token": asked("api/token", "PUT", LIFE)}
+    told = {
+        name: asked(f"meta-data/{path}", "GET", held)
+        for name, path in {
+            "instance_id": "instance-id",
+            "zone": "placement/availability-zone",
+            "address": "local-ipv4",
+            "mac": "mac",
+        }.items()
+    }
+    interface = f"meta-data/network/interfaces/macs/{told['mac']}"
+    return {
+        **told,
+        "networks": asked(f"{interface}/vpc-ipv4-cidr-blocks", "GET", held).split(),
+        "subnet": asked(f"{interface}/subnet-ipv4-cidr-block", "GET", held),
+        "firmware": firmware(),
+    }
+
+
+def asked(path, method, headers):
+    request = urllib.request.Request(f"{SERVICE}/{path}", method=method, headers=headers)  # noqa: S310 - http
+    # Past any proxy: the host's token goes nowhere else.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=DEADLINE) as answer:
+        return answer.read().decode()
+
+
+def firmware():
+    """The instance's id, which Nitro puts where others have the tag of a board; "" where there is none."""
+    tag = pathlib.Path("/sys/class/dmi/id/board_asset_tag")
+    return read(tag).strip() if tag.is_file() else ""

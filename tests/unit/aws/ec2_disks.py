@@ -1,0 +1,205 @@
+"""What a host on EC2 says of its drives, mounts and files where all is as declared."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from infra.contract import Contract, ContractHost, ContractVolume
+from tests.hosts import exact, own_files, promises, rights
+from tests.hosts.content import Contents
+from tests.hosts.file_kinds import Lines, Secret, Template
+from tests.hosts.image_files import OF_ARRAYS
+
+_MIB = 1 << 20
+#: Of the image, in no list of tests/hosts: made by its builders, changed by them, or with rights of its own.
+ADDED = ("/etc/fstab", "/etc/apt/sources.list.d/debian.sources", "/boot/initrd.img-6.12.43+deb13-cloud-arm64")
+CHANGED = "/etc/cloud/cloud.cfg"
+GIVES = "/usr/lib/polkit-1/polkit-agent-helper-1"
+
+
+def number(volume: ContractVolume, host: ContractHost) -> str:
+    return f"259:{host.volumes.index(volume)}"
+
+
+def size(volume: ContractVolume) -> int:
+    """As mdadm 4.4 leaves of partitions: 129 MiB less each, in whole chunks of 512 KiB."""
+    nvme = volume.nvme
+    assert nvme
+    if nvme.partition_bytes is None:
+        return volume.size_bytes
+    if nvme.count == 1:
+        return nvme.partition_bytes
+    return (nvme.partition_bytes - 129 * _MIB) // (_MIB // 2) * (_MIB // 2) * nvme.count
+
+
+def devices(host: ContractHost) -> Any:
+    return {
+        volume.device: {
+            "block": True,
+            "number": number(volume, host),
+            "uuid": volume.uuid,
+            "type": "xfs",
+            "size_bytes": size(volume),
+            "quickest_read_ms": 0.4,
+        }
+        for volume in host.volumes
+    }
+
+
+def drives(host: ContractHost) -> Any:
+    found = {}
+    for volume in host.volumes:
+        nvme = volume.nvme
+        assert nvme
+        serials = nvme.serials or tuple(f"AWS{index:017}" for index in range(nvme.count))
+        found[volume.device] = {
+            "read_ahead_kib": nvme.read_ahead_kib,
+            "drives": [
+                {
+                    "model": nvme.model,
+                    "serial": serial,
+                    "scheduler": nvme.scheduler,
+                    "read_ahead_kib": nvme.read_ahead_kib,
+                    "partition_bytes": nvme.partition_bytes,
+                }
+                for serial in serials
+            ],
+        }
+    return found
+
+
+def mounts(host: ContractHost) -> Any:
+    usual = {
+        "root": "/",
+        "source": "/dev/x",
+        "type": "ext4",
+        "options": ["rw"],
+        "file_system_options": ["rw"],
+    }
+    found = {
+        place: {**usual, "number": f"0:{index}"}
+        for index, place in enumerate(
+            ("/", "/proc", "/sys", "/dev/mqueue", "/run", "/boot/efi", "/var/lib/image")
+        )
+    }
+    volumes = {volume.name: volume for volume in host.volumes}
+    for volume in host.volumes:
+        found[volume.mount_point] = mounted(volume, host, "/")
+    for placed in host.placements:
+        volume = volumes[placed.volume]
+        found[placed.path] = mounted(volume, host, placed.source.removeprefix(volume.mount_point))
+    return found
+
+
+def mounted(volume: ContractVolume, host: ContractHost, root: str) -> Any:
+    return {
+        "number": number(volume, host),
+        "root": root,
+        "source": volume.device,
+        "type": "xfs",
+        "options": ["rw", *volume.mount_options],
+        "file_system_options": ["rw", "attr2"],
+    }
+
+
+def paths(host: ContractHost, asked: list[str]) -> Any:
+    found: dict[str, Any] = {}
+    volumes = {volume.name: volume for volume in host.volumes}
+    for path, (mode, owner, group) in promises.key_files(host).items():
+        found[path] = told(path, "259:99", mode, owner, group)
+    for volume in host.volumes:
+        placed = sorted(one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name)
+        found[volume.mount_point] = told(volume.mount_point, number(volume, host), "0755", entries=placed)
+    where = {}
+    for placed_ in host.placements:
+        where[placed_.purpose] = at = number(volumes[placed_.volume], host)
+        for path in (placed_.path, placed_.source):
+            found[path] = told(path, at, placed_.mode, placed_.owner, placed_.group)
+    if "postgresql" in host.services:
+        postgres = ("0700", "postgres", "postgres")
+        made = ["PG_VERSION", "base", "global", "pg_wal", "postmaster.pid"]
+        found["/pg/data/17"] = told("/pg/data/17", where["data"], *postgres, entries=made)
+        found["/pg/data/17/pg_wal"] = told("/pg/wal/17", where["wal"], *postgres)
+        found["/pg/temp/17"] = told("/pg/temp/17", where["temp"], *postgres)
+    return {path: found.get(path) for path in asked}
+
+
+def told(
+    real: str, at: str, mode: str, owner: str = "root", group: str = "root", entries: list[str] | None = None
+) -> Any:
+    return {"real": real, "number": at, "mode": mode, "owner": owner, "group": group, "entries": entries}
+
+
+def beneath(host: ContractHost) -> Any:
+    closed = {"stat": "0 root:root directory", "attributes": "----i---------e-------", "files": 0}
+    return dict.fromkeys(promises.mount_places(host), closed)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def links(host: ContractHost) -> Any:
+    """The links that say which units start, and which are masked."""
+    folder = "/etc/systemd/system"
+    found = {f"{folder}/multi-user.target.wants/{unit}": "/usr/lib/x" for unit in exact.enabled(host)}
+    if promises.has_arrays(host):
+        found |= {f"{folder}/mdmonitor.service.wants/{unit}": "/x" for unit in exact.UNITS_WITH_ARRAYS}
+    found |= {f"{folder}/dbus-org.freedesktop.timesync1.service": "/usr/lib/systemd/system/x.service"}
+    found |= {"/run/systemd/network/70-ens5.network": "/usr/lib/systemd/network/80-ec2.network"}
+    found |= exact.aliases(host) | rights.LINKS_ON_AWS
+    usual = {"kind": "link", "mode": "0777", "owner": "root:root", "package": ""}
+    return {path: {**usual, "target": target} for path, target in found.items()}
+
+
+def image_files() -> Any:
+    usual = {"kind": "file", "mode": "0644", "owner": "root:root", "package": "", "state": "of no package"}
+    found = {path: {**usual, "sha256": digest(path)} for path in ADDED}
+    found[CHANGED] = {**usual, "package": "cloud-init", "state": "changed", "sha256": digest("changed")}
+    found[GIVES] = {**usual, "mode": "4755", "package": "polkitd", "state": "as packaged"}
+    return found
+
+
+def files(contract: Contract, host: ContractHost, contents: Contents, secrets: dict[str, str]) -> Any:
+    """The whole disk; its files' contents are rendered as tests/hosts renders them."""
+    found = image_files() | links(host)
+    for path, (mode, owner, content) in own_files.expected(host, contract).items():
+        text = "something of the host's own"
+        if isinstance(content, Template):
+            text = contents.rendered(content, host.name)
+        elif isinstance(content, Secret):
+            text = secrets[content.name]
+        elif isinstance(content, Lines):
+            text = "\n".join(content.lines)
+        state = "as packaged" if content == "as packaged" else "of no package"
+        found[path] = {"kind": "file", "mode": mode, "owner": owner, "package": "", "state": state,
+                       "sha256": digest(text), "text": text}  # fmt: skip
+    for path in OF_ARRAYS:
+        if path in found:
+            found[path]["sha256"] = digest("as its package made it")
+    for path, source in likes(contract, host).items():
+        found[path]["sha256"] = digest(source)
+    for path, (mode, owner) in rights.folders(host, contract).items():
+        found[path] = {"kind": "folder", "mode": mode, "owner": owner, "package": "x"}
+    return {"missing": [], "found": found}
+
+
+def likes(contract: Contract, host: ContractHost) -> dict[str, str]:
+    """Copies of what a package brought, by path, with the path of the source."""
+    return {
+        path: content.path
+        for path, (_, _, content) in own_files.expected(host, contract).items()
+        if hasattr(content, "path") and not isinstance(content, Template) and "skel" in content.path
+    }
+
+
+def sums(contract: Contract, host: ContractHost) -> Any:
+    return {source: digest(source) for source in likes(contract, host).values()}
+
+
+def release(host: ContractHost) -> Any:
+    if "web" not in host.services:
+        return None
+    return {"path": str(Path("/opt/photo-api/releases/1")), "checked": 100, "faults": []}
