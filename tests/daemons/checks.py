@@ -52,7 +52,8 @@ CHECKS = (
     Check("/etc/default/prometheus-node-exporter", "node_exporter", "node_exporter", 'ARGS="--nonsense"\n'),
     Check("/etc/flashtier/node-exporter.yml", "node_exporter", "node_exporter", "nonsense: 1\n"),
     # Units, and what is added to those of packages
-    Check(rf"{_UNITS}/[^/]+\.service(\.d/.*)?", "systemd-analyze", _VERIFY, "[Service]\nNonsense=1\n"),
+    Check(rf"{_UNITS}/[^/]+\.service", "systemd-analyze", _VERIFY, "[Service]\nNonsense=1\n"),
+    Check(rf"{_UNITS}/[^/]+\.service\.d/.*", "systemd-analyze", _VERIFY, "[Service]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.socket", "systemd-analyze", _VERIFY, "[Socket]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.mount", "systemd-analyze", _VERIFY, "[Mount]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.timer\.d/.*", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),

@@ -17,7 +17,10 @@ def answer(question):
     look, talks, spoil]: an argv or a function's name; whether the command says something when all is well;
     what is appended to the file for that look alone).
     """
-    view.begin(question["packages"])
+    try:
+        view.begin(question["packages"])
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        sys.exit(f"{', '.join(question['packages'])} cannot be had from the host's archive: {error}")
     json.dump([alone(host) for host in question["hosts"]], sys.stdout)
 
 

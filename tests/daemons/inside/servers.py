@@ -115,7 +115,8 @@ def postgresql(path):
         done = run(*account, *psql, "-c", FAULTS.format(instead=instead))
         if done.returncode == 0:
             stop(server)
-            return done.stdout.strip()
+            warned = [line for line in LOG.read_text().splitlines() if line.startswith("WARNING")]
+            return "\n".join([*warned, done.stdout]).strip()
         if server.poll() is not None or time.monotonic() > end:
             stop(server)
             said = LOG.read_text().replace("\nCONTEXT:", "; CONTEXT:").splitlines()
