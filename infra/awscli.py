@@ -13,6 +13,9 @@ from infra.errors import FlashtierError
 NEEDED = (2, 12)
 #: Seconds that `aws --version` may take: its first start reads all of its Python.
 _DEADLINE = 20
+#: Tunnels that one endpoint carries at a time. Source: EC2 user guide, "Connect using EC2 Instance Connect
+#: Endpoint", Limitations; there, too: it carries ports 22 and 3389 alone.
+MOST_TUNNELS = 20
 #: Seconds that one tunnel lives; the longest that AWS allows.
 LONGEST_TUNNEL = 3600
 _FIX = "install version 2: docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"

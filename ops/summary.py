@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import paths
+from infra.awscli import open_tunnel
 from infra.contract import Contract
 from infra.errors import FlashtierError
 from infra.topology import SERVICES
@@ -36,9 +37,10 @@ def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
             }
             for host in contract.hosts
         ],
-        "api": _url(contract, "https"),
+        "api": _url(contract, "https") if contract.access.proxy is None else f"{contract.url}/",
         "prometheus": _url(contract, "prometheus"),
         "ca_certificate": str(certificate),
+        "log_in": _log_in(contract),
         "unsupported": _unsupported(contract),
         "verified": _verified(directory / "verified.json"),
         "phases": _phases(directory / "phases.jsonl"),
@@ -52,6 +54,18 @@ def _url(contract: Contract, service: str) -> str | None:
         if service in host.services:
             return f"https://{host.address}{'' if port == 443 else f':{port}'}/"
     return None
+
+
+def _log_in(contract: Contract) -> str | None:
+    """On AWS: the command that logs in to the host with Prometheus. Nothing but SSH gets there."""
+    proxy, access = contract.access.proxy, contract.access
+    host = next((host for host in contract.hosts if "prometheus" in host.services), None)
+    if proxy is None or host is None:
+        return None
+    return (
+        f"ssh -i {access.private_key_file} -o UserKnownHostsFile={paths.known_hosts(contract.stack)}"
+        f" -o ProxyCommand='{open_tunnel(proxy, host)}' {access.user}@{host.address}"
+    )
 
 
 def _unsupported(contract: Contract) -> list[dict[str, Any]]:
@@ -124,17 +138,19 @@ def _show_hosts(hosts: list[dict[str, Any]], console: Console) -> None:
 
 def _show_urls(summary: dict[str, Any], console: Console) -> None:
     console.print()
-    for label, url, path in (
-        ("API", summary["api"], "healthz"),
-        ("Prometheus", summary["prometheus"], "-/ready"),
+    log_in = summary["log_in"]
+    ours = f"curl --cacert {summary['ca_certificate']}"
+    for label, url, hint in (
+        ("API", summary["api"], f"{'curl' if log_in else ours} {summary['api']}healthz"),
+        (
+            "Prometheus",
+            summary["prometheus"],
+            f"from its own host: {log_in}" if log_in else f"{ours} {summary['prometheus']}-/ready",
+        ),
     ):
         if url:
             console.print(f"{label + ':':12}[bold]{url}[/bold]", highlight=False)
-            console.print(
-                f"{'':12}curl --cacert {summary['ca_certificate']} {url}{path}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            console.print(f"{'':12}{hint}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_verified(verified: dict[str, Any] | None, console: Console) -> None:
@@ -152,6 +168,10 @@ def _show_verified(verified: dict[str, Any] | None, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for key, why in verified.get("not_in_effect", {}).items():
+        console.print(
+            f"{'':12}not in effect yet: {key}: {why}", markup=False, highlight=False, soft_wrap=True
+        )
     failures = verified["failures"]
     for failure in failures[:SHOWN]:
         console.print(f"{'':12}{failure}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -13,11 +13,23 @@ if TYPE_CHECKING:
 RATE_LIMIT = 3000
 
 #: AWS's rules, in their order. Source: AWS WAF, "AWS Managed Rules rule groups list".
-MANAGED = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
+COMMON = "AWSManagedRulesCommonRuleSet"
+MANAGED = (COMMON, "AWSManagedRulesKnownBadInputsRuleSet")
+#: Rules about bodies, which only count. A body is a photo: larger than the 8 KiB that they allow, and full of
+#: bytes in which they see scripts and paths of files now and then. What is no photo, and what is larger than
+#: one may be, the app and nginx refuse.
+#: Source: AWS re:Post, "Why does AWS WAF block my legitimate upload request?".
+ABOUT_BODIES = (
+    "SizeRestrictions_BODY",
+    "CrossSiteScripting_BODY",
+    "EC2MetaDataSSRF_BODY",
+    "GenericLFI_BODY",
+    "GenericRFI_BODY",
+)
 
 
 def web_acl(edge: Edge, balancer: aws.lb.LoadBalancer) -> None:
-    """Put the rules before the load balancer. A photo is larger than what the common rules let through."""
+    """Put the rules before the load balancer."""
     acl = aws.wafv2.WebAcl(
         edge.naming.resource("edge"),
         name=edge.naming.resource("edge"),
@@ -58,10 +70,9 @@ def _managed(name: str, priority: int) -> aws.wafv2.WebAclRuleArgsDict:
         "vendor_name": "AWS",
         "name": name,
     }
-    if name == "AWSManagedRulesCommonRuleSet":
-        # It refuses bodies over 8 KiB. A photo is one; nginx refuses what is larger than a photo may be.
+    if name == COMMON:
         statement["rule_action_overrides"] = [
-            {"name": "SizeRestrictions_BODY", "action_to_use": {"count": {}}}
+            {"name": rule, "action_to_use": {"count": {}}} for rule in ABOUT_BODIES
         ]
     return {
         "name": name,

@@ -10,7 +10,7 @@ from declared import contract_of, local_environment
 
 from infra.environment import Environment
 from tests.hosts.facts import Check, Ledger, declared_facts
-from tests.hosts.report import counts, kind, write
+from tests.hosts.report import counts, kind, not_in_effect, table, write
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 
@@ -71,3 +71,27 @@ def test_the_result_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert result["declared"] == len(ledger.declared) == result["uncovered"] + 1
     assert result["failures"] == ["test_x: cidr: ..."]
     assert result["unsupported_reasons"]["vm_sysctl"] == {"hosts": 9, "why": "a container shares the kernel"}
+
+
+class Terminal:
+    """Takes what a run prints at its end."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def section(self, text: str) -> None:
+        self.lines.append(text)
+
+    line = section
+
+
+def test_what_is_declared_before_it_is_built_is_told_apart_from_what_a_platform_cannot_do() -> None:
+    ledger = Ledger(declared_facts(CONTRACT))
+    check = Check(ledger)
+    check.unsupported("unsupported.db1.vm_sysctl", "a container shares the kernel")
+    check.unsupported("database.version", "is not built yet")
+    assert not_in_effect(CONTRACT, ledger) == {"database.version": "is not built yet"}
+    terminal = Terminal()
+    table(terminal, CONTRACT, ledger, {"files": {"/etc/a", "/etc/b"}, "units": {"a"}, "accounts": set()})
+    assert "not in effect: database.version: is not built yet" in terminal.lines
+    assert "not in a list of the kit, and alike on all hosts of an image: 2 files, 1 units" in terminal.lines

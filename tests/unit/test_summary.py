@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_contract import aws_contract
 from declared import contract_of, local_environment
 from rich.console import Console
 from typer.testing import CliRunner
 
 from infra import paths
+from infra.contract import Contract
 from infra.environment import Environment
 from infra.errors import FlashtierError
 from ops import cli, summary
@@ -33,6 +35,7 @@ VERIFIED = {
     "unsupported": 5,
     "uncovered": 2,
     "unsupported_reasons": {},
+    "not_in_effect": {"durability.synchronous_mode": "one server [so far]"},
     "failures": ["test_storage[db1]: /pg/data is on the wrong device [loop7]"],
 }
 PHASES = [
@@ -54,10 +57,10 @@ def leave(state: Path, verified: Any = VERIFIED, phases: Any = PHASES) -> None:
     (state / "phases.jsonl").write_text("".join(json.dumps(phase) + "\n" for phase in phases))
 
 
-def shown(terminal: bool = False) -> str:
+def shown(terminal: bool = False, contract: Contract = CONTRACT) -> str:
     output = StringIO()
     summary.show(
-        summary.collect(CONTRACT, CERTIFICATE), Console(file=output, width=200, force_terminal=terminal)
+        summary.collect(contract, CERTIFICATE), Console(file=output, width=200, force_terminal=terminal)
     )
     return output.getvalue()
 
@@ -73,11 +76,24 @@ def test_people_read_every_host_and_where_the_services_answer(state: Path) -> No
     assert f"Prometheus: https://{control}:9090/" in text
 
 
+def test_on_aws_the_api_has_a_name_that_all_trust_and_prometheus_is_asked_on_its_host() -> None:
+    contract = aws_contract("prod")
+    text = shown(contract=contract)
+    assert "API:        https://photos.example.com/\n" in text
+    assert "            curl https://photos.example.com/healthz\n" in text
+    control = contract.host("control1")
+    [line] = [line for line in text.splitlines() if "from its own host: ssh " in line]
+    assert f"--instance-id {control.instance_id} " in line
+    assert line.endswith(f" operator@{control.address}")
+    assert "--cacert" not in text
+
+
 def test_people_read_what_is_wrong(state: Path) -> None:
     leave(state)
     text = shown()
     assert "FAILED: 290 of 300 declared facts are in effect, 3 are not, 5 cannot be here, 2 were not" in text
     assert VERIFIED["failures"][0] in text
+    assert "not in effect yet: durability.synchronous_mode: one server [so far]" in text
     assert any(line.split() == ["playbook", "200.5", "s", "exit", "code", "2"] for line in text.splitlines())
     assert any(line.split() == ["all", "261.8", "s"] for line in text.splitlines())
     assert f"vm_sysctl ({len(CONTRACT.hosts)} hosts): a container shares the kernel" in text

@@ -15,6 +15,8 @@ from tests.hosts.image_files import OF_ARRAYS
 _MIB = 1 << 20
 #: Of the image, in no list of tests/hosts: made by its builders, changed by them, or with rights of its own.
 ADDED = ("/etc/fstab", "/etc/apt/sources.list.d/debian.sources", "/boot/initrd.img-6.12.43+deb13-cloud-arm64")
+#: The same, and with the address of the host's network card in it.
+OF_THE_HOST = ("/etc/netplan/50-cloud-init.yaml", "/run/systemd/network/10-netplan-ens5.network")
 CHANGED = "/etc/cloud/cloud.cfg"
 GIVES = "/usr/lib/polkit-1/polkit-agent-helper-1"
 
@@ -148,15 +150,16 @@ def links(host: ContractHost) -> Any:
     if promises.has_arrays(host):
         found |= {f"{folder}/mdmonitor.service.wants/{unit}": "/x" for unit in exact.UNITS_WITH_ARRAYS}
     found |= {f"{folder}/dbus-org.freedesktop.timesync1.service": "/usr/lib/systemd/system/x.service"}
-    found |= {"/run/systemd/network/70-ens5.network": "/usr/lib/systemd/network/80-ec2.network"}
     found |= exact.aliases(host) | rights.LINKS_ON_AWS
     usual = {"kind": "link", "mode": "0777", "owner": "root:root", "package": ""}
     return {path: {**usual, "target": target} for path, target in found.items()}
 
 
-def image_files() -> Any:
+def image_files(host: ContractHost) -> Any:
     usual = {"kind": "file", "mode": "0644", "owner": "root:root", "package": "", "state": "of no package"}
     found = {path: {**usual, "sha256": digest(path)} for path in ADDED}
+    for path in OF_THE_HOST:
+        found[path] = {**usual, "mode": "0600", "sha256": digest(host.name)}
     found[CHANGED] = {**usual, "package": "cloud-init", "state": "changed", "sha256": digest("changed")}
     found[GIVES] = {**usual, "mode": "4755", "package": "polkitd", "state": "as packaged"}
     return found
@@ -164,7 +167,7 @@ def image_files() -> Any:
 
 def files(contract: Contract, host: ContractHost, contents: Contents, secrets: dict[str, str]) -> Any:
     """The whole disk; its files' contents are rendered as tests/hosts renders them."""
-    found = image_files() | links(host)
+    found = image_files(host) | links(host)
     for path, (mode, owner, content) in own_files.expected(host, contract).items():
         text = "something of the host's own"
         if isinstance(content, Template):

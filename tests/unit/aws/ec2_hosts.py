@@ -164,7 +164,7 @@ class Ec2Hosts:
         if self._contents:
             files = disks.files(contract, host, self._contents, self._secrets)
         else:
-            files = {"missing": [], "found": disks.image_files() | disks.links(host)}
+            files = {"missing": [], "found": disks.image_files(host) | disks.links(host)}
         return {
             "identity": system.identity(contract, host),
             "instance": system.instance(contract, host),

@@ -1,7 +1,7 @@
 """What a Debian host on EC2 says of its system where all is as declared: units, accounts, packages, network.
 
 What its image brings beside the kit's own is made up after Debian's images for EC2: cloud-init, the network
-by amazon-ec2-net-utils, systemd-resolved's stub. The kit has no list of it; it must do without one.
+by netplan, systemd-resolved's stub. The kit has no list of it; it must do without one.
 """
 
 from __future__ import annotations
@@ -22,15 +22,10 @@ from tests.hosts.own_files import mount_unit
 MACHINE = "aarch64"
 LINK = "ens5"
 #: Of the image: running, enabled and only enabled units, in no list of tests/hosts.
-RUNS = (
-    "getty@tty1.service",
-    "polkit.service",
-    "systemd-udevd.service",
-    f"refresh-policy-routes@{LINK}.timer",
-)
+RUNS = ("getty@tty1.service", "polkit.service", "systemd-udevd.service", "fstrim.timer")
 STARTS = ("cloud-init-main.service", "getty@.service", "man-db.timer")
 ACCOUNTS = ("polkitd", "_chrony")
-PACKAGES = ("amazon-ec2-net-utils", "cloud-init", "linux-image-cloud-arm64")
+PACKAGES = ("amazon-ec2-utils", "cloud-init", "linux-image-cloud-arm64", "netplan.io")
 
 
 def network_of(contract: Contract, host: ContractHost) -> str:
