@@ -43,6 +43,12 @@ def _image(value: str) -> str:
     return value
 
 
+def _account(value: str) -> str:
+    if not re.fullmatch(r"\d{12}", value):
+        raise ValueError("is no number of an AWS account, in quotes; write one such as '136693071363'")
+    return value
+
+
 def _host_name(value: str) -> str:
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     if len(value) > 253 or not re.fullmatch(rf"{label}(\.{label})+", value):
@@ -78,7 +84,8 @@ class Aws(Model):
 
     `zones` are names, so that no host moves when AWS offers one more; a load balancer takes at least two.
     `nat_gateways`: one, or one a zone. `root_gib`: the encrypted gp3 root of every host. `images`: by
-    architecture, pinned by `flashtier image`; hosts that exist keep theirs. `owner`, `cost_center`: tags.
+    architecture, pinned by `flashtier image`; hosts that exist keep theirs. `image_owner`: the account whose
+    images are taken. `owner`, `cost_center`: tags.
     `alarm_email` gets the alarms and the budget's, `budget_usd` is a month's. `waf`: AWS's managed rules
     before the load balancer. `deletion_protection`: of the load balancer and of every host.
     """
@@ -88,6 +95,7 @@ class Aws(Model):
     nat_gateways: int = Field(ge=1, le=6)
     root_gib: int = Field(ge=8, le=1024)
     images: dict[catalogue.Architecture, Image]
+    image_owner: Annotated[str, AfterValidator(_account)]
     domain: Domain
     owner: Tag
     cost_center: Tag

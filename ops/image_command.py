@@ -15,8 +15,6 @@ from infra.declared import read_environment
 from infra.environment import Environment
 from infra.errors import FlashtierError
 
-#: Debian's own account on AWS, in the partition `aws`. Source: https://wiki.debian.org/Cloud/AmazonEC2Image
-OWNER = "136693071363"
 #: Names are like debian-13-arm64-20251006-2257. The hosts' release: docs/decisions/image.md.
 NAMES = {"arm64": "debian-13-arm64-*", "x86_64": "debian-13-amd64-*"}
 
@@ -41,7 +39,7 @@ def image(
         ),
     ] = None,
 ) -> None:
-    """Look up the newest Debian 13 image in the stack's region and pin it in its configuration.
+    """Look up the newest Debian 13 image of aws.image_owner in the stack's region and pin it.
 
     An image is pinned so that a new one is a decision. Hosts that exist keep what they were made from;
     a new image is for hosts that are made from then on.
@@ -96,12 +94,13 @@ def newest(
         for architecture in account.architectures(topology.build(stack, environment)):
             filters = {"name": NAMES[architecture], "architecture": architecture, "state": "available"}
             answer = client.describe_images(
-                Owners=[OWNER], Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
+                Owners=[settings.image_owner],
+                Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()],
             )
             if not answer["Images"]:
                 raise FlashtierError(
-                    f"{settings.region}: has no image {NAMES[architecture]} of Debian's account {OWNER}; "
-                    f"name one of your own: pulumi config set --path "
+                    f"{settings.region}: account {settings.image_owner} has no image {NAMES[architecture]} "
+                    f"there; name one of your own, and its account as image_owner: pulumi config set --path "
                     f"flashtier:environment.aws.images.{architecture} ami-..."
                 )
             found[architecture] = max(answer["Images"], key=lambda one: str(one["CreationDate"]))

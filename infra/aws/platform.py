@@ -38,7 +38,10 @@ class AwsPlatform:
     """Implements `infra.platform.Platform` with pulumi-aws and, for SSH host keys, infra/aws/console."""
 
     def preflight(self, topology: Topology, environment: Environment) -> list[str]:
-        return account.faults(topology, environment)
+        seen = account.look(topology, environment)
+        for line in seen.warnings:
+            pulumi.log.warn(line)
+        return list(seen.faults)
 
     def deploy(self, topology: Topology, environment: Environment) -> pulumi.Output[Deployed]:
         naming = Naming(topology.stack, environment)

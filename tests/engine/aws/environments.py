@@ -26,7 +26,7 @@ def _tree(folder: Path) -> Path:
 class Environment(Stack):
     """One stack of the kit's program, judged by the policy pack as a user's is.
 
-    The declaration is a copy, in which the images are two that moto has: those of the kit are pinned by
+    The declaration is a copy, in which the images are those of moto: the kit's are pinned by
     `flashtier image`. All else is as it is committed.
     """
 
@@ -39,8 +39,7 @@ class Environment(Stack):
         self.cloud = self.declared["aws"]
         self.region: str = self.cloud["region"]
         images = client(endpoint, "ec2", self.region).describe_images(Owners=["amazon"])["Images"]
-        ids = {one["Architecture"]: one["ImageId"] for one in images}
-        self.cloud["images"] = {architecture: ids[architecture] for architecture in ("arm64", "x86_64")}
+        self.cloud["images"] = {one["Architecture"]: one["ImageId"] for one in images}
         self._hosted_zone()
         self.variables |= {
             "FLASHTIER_STATE": str(base / "kept"),

@@ -15,11 +15,14 @@ import os
 import struct
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 # Both are off by default; without them moto takes a type or an image that does not exist.
 os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
 os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "true"
+# In place of moto's own, which are more than a thousand and not of Debian.
+os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("images.json"))
 
 from moto.ec2.responses import general, monitoring
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app

@@ -1,10 +1,11 @@
-"""`flashtier image`: the newest of Debian's own images is pinned, in the stack's own words, and no other."""
+"""`flashtier image`: the newest image of the declared owner is pinned, in the stack's own words."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -47,8 +48,14 @@ def registered(ec2, name: str, architecture: str, day: str = "2025-01-01") -> st
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "Pulumi.unit.yaml"
-    path.write_text(yaml.safe_dump({"config": {"flashtier:environment": aws_environment("dev")}}))
+    declare(path)
     return path
+
+
+def declare(path: Path, **values: Any) -> None:
+    """dev, which takes the images of moto's own account unless `values` say otherwise."""
+    environment = changed(aws_environment("dev"), **{"aws__image_owner": OWN, **values})
+    path.write_text(yaml.safe_dump({"config": {"flashtier:environment": environment}}))
 
 
 @pytest.fixture
@@ -63,13 +70,7 @@ def run(settings: Path, *arguments: str):
     return CliRunner().invoke(app, ["image", "-s", "unit", "--config-file", str(settings), *arguments])
 
 
-def owned_by_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    # moto's images belong to its own account.
-    monkeypatch.setattr(image_command, "OWNER", OWN)
-
-
-def test_the_newest_of_the_architecture_is_pinned(account, settings, written, monkeypatch) -> None:
-    owned_by_moto(monkeypatch)
+def test_the_newest_of_the_architecture_is_pinned(account, settings, written) -> None:
     newest = registered(account, "debian-13-arm64-20260101-1", "arm64", "2026-01-01")
     registered(account, "debian-13-arm64-20250101-1", "arm64")
     registered(account, "debian-12-arm64-20260301-1", "arm64", "2026-03-01")
@@ -81,8 +82,7 @@ def test_the_newest_of_the_architecture_is_pinned(account, settings, written, mo
     assert written == [["config", "set", "--path", path, newest, "--config-file", str(settings)]]
 
 
-def test_to_look_changes_nothing_and_programs_get_json(account, settings, written, monkeypatch) -> None:
-    owned_by_moto(monkeypatch)
+def test_to_look_changes_nothing_and_programs_get_json(account, settings, written) -> None:
     image = registered(account, "debian-13-arm64-20260101-1", "arm64")
     done = run(settings, "--look", "--json")
     told = json.loads(done.output)
@@ -93,11 +93,9 @@ def test_to_look_changes_nothing_and_programs_get_json(account, settings, writte
     assert written == []
 
 
-def test_what_is_pinned_already_is_left(account, settings, written, monkeypatch) -> None:
-    owned_by_moto(monkeypatch)
+def test_what_is_pinned_already_is_left(account, settings, written) -> None:
     image = registered(account, "debian-13-arm64-20260101-1", "arm64")
-    pinned = changed(aws_environment("dev"), aws__images={"arm64": image})
-    settings.write_text(yaml.safe_dump({"config": {"flashtier:environment": pinned}}))
+    declare(settings, aws__images={"arm64": image})
     done = run(settings)
     assert "is pinned already" in done.output
     assert written == []
@@ -105,9 +103,11 @@ def test_what_is_pinned_already_is_left(account, settings, written, monkeypatch)
 
 def test_somebody_elses_image_of_that_name_is_never_taken(account, settings, written) -> None:
     registered(account, "debian-13-arm64-20260101-1", "arm64")
+    declare(settings, aws__image_owner="136693071363")
     done = run(settings)
     assert isinstance(done.exception, FlashtierError)
-    assert str(done.exception).startswith("us-east-1: has no image debian-13-arm64-* of Debian's account")
+    said = "us-east-1: account 136693071363 has no image debian-13-arm64-* there; name one of your own"
+    assert str(done.exception).startswith(said)
     assert written == []
 
 
