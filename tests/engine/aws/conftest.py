@@ -3,6 +3,7 @@ module."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from cloud import HERE, Stack, account, client, fresh, install, moto
 
 from infra.paths import ROOT
 
-#: A fixed name, so that the next run removes what a killed one left.
-BASE = Path("/var/tmp/flashtier-engine-tests/aws")  # noqa: S108
+#: A fixed name, so that the next run removes what a killed one left; each tree has its own.
+BASE = Path(f"/var/tmp/flashtier-engine-tests/aws-{zlib.crc32(bytes(ROOT)):08x}")  # noqa: S108
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ laws."""
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,15 @@ class Account:
         self.region = ""
         self.number = ""
         self.default_tags: dict[str, str] = {}
+        self._session = boto3.Session(botocore_session=convert.SESSION)
         self._clients: dict[str, Any] = {}
-        self._lock = threading.Lock()
         #: Where the resources are recorded that moto does not have.
         self._records = records
 
     def client(self, service: str) -> Any:
-        with self._lock:  # the session of boto3 is not for several threads at a time
+        with convert.LOCK:
             if service not in self._clients:
-                self._clients[service] = boto3.client(
+                self._clients[service] = self._session.client(
                     service,
                     region_name=self.region,
                     config=Config(

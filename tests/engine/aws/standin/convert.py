@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,13 +22,17 @@ from botocore.validate import ParamValidator
 from infra.plugin.marshalling import UNKNOWN, has_unknown
 from standin.row import Bad
 
+#: One for all that is validated and called: a session reads each model once. It is for one thread at a time.
+SESSION = botocore.session.get_session()
+LOCK = threading.Lock()
 #: Members that boto3 fills in itself.
 _FILLED = {"ClientToken", "CreatorRequestId", "IdempotencyToken"}
 
 
 @functools.cache
 def _operations(service: str) -> dict[str, OperationModel]:
-    model = botocore.session.get_session().get_service_model(service)
+    with LOCK:
+        model = SESSION.get_service_model(service)
     return {xform_name(name): model.operation_model(name) for name in model.operation_names}
 
 

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
 import grpc
 from botocore.exceptions import ClientError
 from google.protobuf import empty_pb2
@@ -24,7 +23,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as wire
 
 from infra.plugin.marshalling import UNKNOWN, from_wire, to_wire
-from standin import diff, resource
+from standin import convert, diff, resource
 from standin.account import Account, is_gone
 from standin.invokes import INVOKES
 from standin.row import Bad, Refused, Row, Values
@@ -60,7 +59,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         region = news.get("region")
         if region is None:
             failures.append(("region", "is missing; set aws:region or the provider's region"))
-        elif region != UNKNOWN and region not in boto3.Session().get_available_regions("ec2"):
+        elif region != UNKNOWN and region not in convert.SESSION.get_available_regions("ec2"):
             failures.append(("region", f"{region!r} is no region that AWS has"))
         failures += [
             (name, "the stand-in does not know this setting") for name in sorted(set(news) - _SETTINGS)
