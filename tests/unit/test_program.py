@@ -26,18 +26,21 @@ class Everything(mocks.Mocks):
 def ran(monkeypatch: pytest.MonkeyPatch, declare: Any) -> None:
     """Run the program as Pulumi's language host does, with `declare` for what it declares."""
     monkeypatch.setattr(program, "_declare", declare)
-    monitor = mocks.MockMonitor(Everything())
-    settings = mocks.MockSettings(
-        monitor=monitor, engine=mocks.MockEngine(None), project="flashtier", stack="unit", callbacks=None
-    )
-    pulumi.runtime.configure(settings)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+
+    async def whole() -> None:
+        settings = mocks.MockSettings(
+            monitor=mocks.MockMonitor(Everything()),
+            engine=mocks.MockEngine(None),
+            project="flashtier",
+            stack="unit",
+            callbacks=None,
+        )
+        pulumi.runtime.configure(settings)
+        await run_in_stack(lambda: program.run("unit", None))
+
     try:
-        loop.run_until_complete(run_in_stack(lambda: program.run("unit", None)))
+        asyncio.run(whole())
     finally:
-        loop.close()
-        asyncio.set_event_loop(None)
         reset_options()
 
 
