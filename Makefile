@@ -19,7 +19,7 @@ export FLASHTIER_STACK
 CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_FILE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help bench setup up down provision configure verify summary test drills check lint unit components format
+.PHONY: help bench setup up down provision configure verify summary test drills check lint types unit components format
 
 help: ## Show the targets
 	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
@@ -74,7 +74,7 @@ bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (
 	@tools/hold bench benchmarks/growth.py $(OPTIONS)
 
 check: ## Linters, types and unit tests, in a minute or two
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit types lint
 
 # What is about AWS has a target of its own: to import its SDKs, record prod and render its files takes a minute.
 unit:
@@ -84,13 +84,15 @@ unit:
 components: ## What is about AWS: components on Pulumi's mocks, files of its hosts, looks at the account
 	@pytest tests/unit/aws
 
-lint:
-	@ruff check .
-	@ruff format --check .
+types:
 	@mypy
 	@uv run --frozen --directory app mypy
 	@uv sync --frozen --quiet --project policy
 	@mypy --python-executable policy/.venv/bin/python policy/engine.py policy/__main__.py policy/rules
+
+lint:
+	@ruff check .
+	@ruff format --check .
 	@shellcheck -x $(SHELL_FILES)
 	@yamllint --strict .
 	@ansible-lint --offline -q

@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import inventory_loader
 from declared import contract_of, local_environment
+from rendered import ROOT
 
+from infra import stack
 from infra.contract import SECRET_NAMES
 from infra.environment import Environment
 
-ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 SECRETS = {name: f"the-{name}-itself" for name in SECRET_NAMES}
 OUTPUTS = {"contract": CONTRACT.model_dump(mode="json"), "secrets": SECRETS}
@@ -100,26 +105,32 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(
-    ("outputs", "says"),
-    [
-        (None, "stack unit: does not exist in "),
-        ({}, "stack unit: has no outputs"),
-        ({"contract": OUTPUTS["contract"] | {"hosts": []}}, "contract.hosts: "),
-    ],
-    ids=["no stack", "no outputs", "no hosts"],
-)
-def test_a_stack_that_cannot_be_read_ends_the_run_and_says_why(run: Run, outputs: Any, says: str) -> None:
-    done = run("ansible-inventory", "--graph", outputs=outputs)
-    assert done.returncode != 0
-    assert [line for line in done.stderr.splitlines() if says in line], done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_no_play_runs_without_an_inventory(run: Run) -> None:
+def test_no_play_runs_on_a_stack_that_cannot_be_read(run: Run) -> None:
     done = run("ansible-playbook", str(ROOT / "ansible" / "site.yml"))
     assert done.returncode != 0
     assert "PLAY" not in done.stdout
+    said = done.stdout + done.stderr
+    assert [line for line in said.splitlines() if "stack unit: does not exist in " in line], said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("outputs", "says"),
+    [
+        ({}, "stack unit: has no outputs"),
+        ({"contract": OUTPUTS["contract"] | {"hosts": []}}, "contract.hosts: "),
+    ],
+    ids=["no outputs", "no hosts"],
+)
+def test_what_is_no_contract_is_a_fault_of_the_inventory(
+    outputs: Any, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "outputs", lambda name: outputs)
+    monkeypatch.setenv("FLASHTIER_STACK", "unit")
+    inventory_loader.add_directory(str(ROOT / "ansible" / "plugins" / "inventory"))
+    plugin = inventory_loader.get("pulumi_stack")
+    with pytest.raises(AnsibleParserError, match=says):
+        plugin.parse(InventoryData(), DataLoader(), str(ROOT / "ansible" / "inventory.pulumi_stack.yml"))
 
 
 PLAY = """
