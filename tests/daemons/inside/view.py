@@ -47,6 +47,10 @@ def enter(address):
     for package in (PACKAGES / "archives").glob("*.deb"):
         must("dpkg-deb", "--extract", str(package), str(root))
     must("mount", "-t", "proc", "none", f"{root}/proc")
+    # Of the kernel's settings no look changes others than those of its own network.
+    for place in ("proc/sys", "proc/sys/net"):
+        must("mount", "--bind", f"{root}/{place}", f"{root}/{place}")
+    must("mount", "-o", "remount,bind,ro", f"{root}/proc/sys")
     for place in ("dev", "run"):
         must("mount", "-t", "tmpfs", "-o", "mode=0755", "none", f"{root}/{place}")
     for name in DEVICES:
