@@ -67,15 +67,26 @@ class Environment(Stack):
     def contract(self) -> Contract:
         return Contract.from_json(self.must("stack", "output", "contract", "--json"))
 
+    def locked(self) -> set[str]:
+        """The hosts that AWS itself does not terminate, asked with boto3."""
+        ec2 = client(self.endpoint, "ec2", self.region)
+        return {
+            host.name
+            for host in self.contract().hosts
+            if ec2.describe_instance_attribute(
+                InstanceId=host.instance_id, Attribute="disableApiTermination"
+            )["DisableApiTermination"]["Value"]
+        }
+
     def destroy(self) -> None:
-        """The locks off, those of AWS by hand and those of Pulumi, then all of it."""
-        ec2, balancing = (client(self.endpoint, service, self.region) for service in ("ec2", "elbv2"))
+        """What is left to do once `deletion_protection` is false and up: docs/tasks/deploy-to-aws.md.
+
+        The locks of hosts whose drives a stop erases are taken off by hand, then those of Pulumi.
+        """
+        ec2 = client(self.endpoint, "ec2", self.region)
         for host in self.contract().hosts:
-            for lock in ("DisableApiTermination", "DisableApiStop"):
-                ec2.modify_instance_attribute(InstanceId=host.instance_id, **{lock: {"Value": False}})
-        balancing.modify_load_balancer_attributes(
-            LoadBalancerArn=self.outputs(f"LoadBalancer::flashtier-{self.name}-edge")["id"],
-            Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
-        )
+            if any(volume.volume_class == "instance-store" for volume in host.volumes):
+                for lock in ("DisableApiTermination", "DisableApiStop"):
+                    ec2.modify_instance_attribute(InstanceId=host.instance_id, **{lock: {"Value": False}})
         self.must("state", "unprotect", "--all", "--yes")
         self.must("destroy", "--yes", "--skip-preview")

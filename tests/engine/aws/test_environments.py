@@ -28,7 +28,23 @@ def before(dev: Environment) -> set[str]:
     return account(dev.endpoint, dev.region)
 
 
-def test_dev_comes_up_and_its_contract_is_what_the_kit_reads(dev: Environment, before: set[str]) -> None:
+@pytest.fixture(scope="module")
+def begun(dev: Environment, before: set[str]) -> dict[str, str]:
+    """The identities of what an up made that AWS refused one host."""
+    refusal = "InsufficientInstanceCapacity: We currently do not have sufficient t4g.small capacity"
+    said = dev.refused("up", "--yes", "--skip-preview", FAIL={"flashtier-dev-web1": refusal})
+    assert refusal in said
+    return identities(dev)
+
+
+def identities(stack: Environment) -> dict[str, str]:
+    """Of the resources that the state knows, by URN."""
+    return {one["urn"]: one["id"] for one in stack.resources()}
+
+
+def test_dev_comes_up_and_its_contract_is_what_the_kit_reads(
+    dev: Environment, before: set[str], begun: dict[str, str]
+) -> None:
     dev.up()
     contract = dev.contract()
     assert [host.instance_id for host in contract.hosts] == [
@@ -37,6 +53,16 @@ def test_dev_comes_up_and_its_contract_is_what_the_kit_reads(dev: Environment, b
     # What the tests of roles, templates and daemons go by.
     assert otherwise(contract) == {}
     assert account(dev.endpoint, dev.region) > before
+
+
+def test_what_an_up_had_made_before_it_failed_is_what_the_next_goes_on_with(
+    dev: Environment, begun: dict[str, str]
+) -> None:
+    whole = identities(dev)
+    assert "Instance::flashtier-dev-web1" not in " ".join(begun)
+    assert "Vpc::flashtier-dev" in " ".join(begun)
+    assert begun.items() < whole.items()
+    assert len(client(dev.endpoint, "ec2", dev.region).describe_vpcs()["Vpcs"]) == 2  # and the account's own
 
 
 def test_dev_up_again_changes_nothing(dev: Environment) -> None:
@@ -88,11 +114,16 @@ def test_prod_lives(endpoint: str, home: Path, before: set[str], capsys: pytest.
     again = prod.seconds["up"]
     contract = prod.contract()
     assert otherwise(contract) == {}
-    members = [host.instance_id for host in contract.hosts if host.tier == "database"]
+    members = {host.name: host.instance_id for host in contract.hosts if host.tier == "database"}
     ec2 = client(endpoint, "ec2", prod.region)
     for operation in (ec2.stop_instances, ec2.terminate_instances):
         with pytest.raises(ec2.exceptions.ClientError, match="OperationNotPermitted"):
-            operation(InstanceIds=members)
+            operation(InstanceIds=list(members.values()))
+    assert prod.locked() == members.keys() | {host.name for host in contract.hosts if host.tier == "control"}
+    # What protects prod is taken away by its declaration, all but the locks of drives that a stop erases.
+    prod.cloud["deletion_protection"] = False
+    assert set(changed(prod.up()).values()) == {"updated"}
+    assert prod.locked() == members.keys()
     prod.destroy()
     with capsys.disabled():
         print(
