@@ -57,6 +57,8 @@ RUNNING = {
 }
 #: Of Debian's mdadm: links start them with its monitor, which RAID 0 does not start; its installation may.
 UNITS_WITH_ARRAYS = {"mdcheck_continue.timer", "mdcheck_start.timer", "mdmonitor-oneshot.timer"}
+#: Of Debian's xfsprogs, beside the timer that the role masks: a link starts that one no more.
+UNITS_WITH_VOLUMES = {"system-xfs_scrub.slice"}
 #: Started by a request over D-Bus or by a timer, and gone again soon.
 COME_AND_GO = {
     "apt-daily-upgrade.service",
@@ -85,7 +87,10 @@ def enabled(host: ContractHost) -> set[str]:
 
 
 def may_be_enabled(host: ContractHost) -> set[str]:
-    return ENABLED | (UNITS_WITH_ARRAYS if has_arrays(host) else set())
+    of_packages = (UNITS_WITH_ARRAYS if has_arrays(host) else set()) | (
+        UNITS_WITH_VOLUMES if host.volumes else set()
+    )
+    return ENABLED | of_packages
 
 
 def masked(host: ContractHost) -> set[str]:

@@ -20,7 +20,7 @@ from tests.hosts.file_kinds import (
     Template,
     template,
 )
-from tests.hosts.image_files import OF_ARRAYS, OF_POSTGRESQL, OF_THE_IMAGE
+from tests.hosts.image_files import OF_ARRAYS, OF_POSTGRESQL, OF_THE_IMAGE, SNAKEOIL
 
 EVERYWHERE: dict[str, Expected] = {
     # The roles base, certificates and node_exporter
@@ -80,6 +80,7 @@ MAY_BE_MISSING_ON_AWS = {
     "/etc/sudoers.d/README",
     *OF_ARRAYS,
     *OF_POSTGRESQL,
+    *SNAKEOIL,
 } - {"/etc/postgresql-common/createcluster.conf"}
 OF_SERVICES: dict[str, dict[str, Expected]] = {
     "https": {
@@ -170,7 +171,7 @@ def _of_aws(host: ContractHost) -> dict[str, Expected]:
     """What only hosts on AWS have, and what there only hosts of a tier have."""
     return {
         "/etc/systemd/timesyncd.conf.d/flashtier.conf": template("base/timesyncd.conf.j2"),
-        **(OF_POSTGRESQL if host.tier == "database" else {}),
+        **(OF_POSTGRESQL | SNAKEOIL if host.tier == "database" else {}),
         **(OF_ARRAYS if any(volume.nvme and volume.nvme.count > 1 for volume in host.volumes) else {}),
     }
 

@@ -45,8 +45,12 @@ LINKS = {
 #: Those of them that a role makes or the system needs: Debian's own image, on AWS, decides the others.
 LINKS_ON_AWS = {path: LINKS[path] for path in ("/etc/localtime", "/etc/mtab", "/etc/os-release")}
 
-#: Folders that a role gives rights on every host.
-FOLDERS_ON_AWS = ("/etc/ssl/private",)
+#: Folders with rights of their own on AWS, where there are such: there the packages of a tier decide, and
+#: without the package ssl-cert the rights that openssl gives are right as well.
+MAY_ON_AWS: dict[str, set[tuple[str, str]]] = {
+    **{path: {own} for path, own in FOLDERS.items()},
+    "/etc/ssl/private": {FOLDERS["/etc/ssl/private"], ("0700", "root:root")},
+}
 
 #: Programs that give away the rights of their owner or group, with mode, owner and group.
 SUID = {
@@ -70,8 +74,7 @@ def links(contract: Contract) -> dict[str, str]:
 
 def folders(host: ContractHost, contract: Contract) -> dict[str, tuple[str, str]]:
     """Folders of `host` whose rights are their own."""
-    everywhere = FOLDERS if contract.platform == "local" else FOLDERS_ON_AWS
-    found = {path: FOLDERS[path] for path in everywhere}
+    found = dict(FOLDERS) if contract.platform == "local" else {}
     for service in host.services:
         found |= FOLDERS_OF_SERVICES.get(service, {})
     if host.tier == "database":

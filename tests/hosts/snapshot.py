@@ -24,6 +24,7 @@ from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
 from tests.hosts import own_files
 from tests.hosts.file_kinds import Like, Lines, Template
+from tests.hosts.image_files import OF_THE_IMAGE
 from tests.hosts.promises import mount_places, units
 from tests.hosts.sent import program
 
@@ -171,7 +172,9 @@ def questions(
 
 def own_contents(host: ContractHost, contract: Contract) -> dict[str, list[str]]:
     """Files whose text is told, none with a secret in it, and those that others are made from."""
-    contents = {path: content for path, (_, _, content) in own_files.expected(host, contract).items()}
+    # Scripts of packages may make the image's on other images, too.
+    files = OF_THE_IMAGE | own_files.expected(host, contract)
+    contents = {path: content for path, (_, _, content) in files.items()}
     return {
         "texts": [
             path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.hosts.content import Contents
 from tests.hosts.facts import Check
 from tests.hosts.file_kinds import ALIKE
 from tests.hosts.image import Image
-from tests.hosts.image_files import OF_KERNELS, OF_THE_IMAGE
+from tests.hosts.image_files import OF_KERNELS, OF_THE_IMAGE, SNAKEOIL
 from tests.hosts.snapshot import Seen
 
 #: What a person does about a file that no role writes: none removes it, because it may be somebody's work.
@@ -60,12 +61,36 @@ def added_files(seen: Seen) -> list[tuple[str, ...]]:
     ]
 
 
+@pytest.fixture(scope="session")
+def contents(contract: Contract) -> Contents:
+    return Contents(contract)
+
+
+def as_packages_make_them(name: str, seen: Seen, contents: Contents) -> set[str]:
+    """Files that scripts of packages make and that the kit's own image has, too, wherever the package is."""
+    found = seen["files"]["found"]
+    sources = {**found, **{path: {"sha256": digest} for path, digest in seen["sums"].items()}}
+    made = {
+        path
+        for path, (mode, owner, content) in OF_THE_IMAGE.items()
+        if path in found
+        and (mode, owner) == (found[path]["mode"], found[path]["owner"])
+        and not contents.fault(content, found[path], name, sources)
+    }
+    return made | {path for path, told in found.items() if told.get("target") in SNAKEOIL_LINKS}
+
+
+#: What a link by the hash of that certificate leads to.
+SNAKEOIL_LINKS = {Path(path).name for path in SNAKEOIL if path.endswith(".pem")}
+
+
 def test_no_file_is_there_that_nobody_declared(
-    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
+    declared: ContractHost, contract: Contract, seen: Seen, image: Image, contents: Contents, check: Check
 ) -> None:
     brought = {path for path, *_ in image.completed("files", declared.name, (), added_files)}
     known = {
         *own_files.expected(declared, contract),
+        *rights.FOLDERS,
         *rights.folders(declared, contract),
         *rights.LOCAL_FOLDERS,
         *rights.links(contract),
@@ -74,6 +99,7 @@ def test_no_file_is_there_that_nobody_declared(
     }
     if contract.platform == "aws":
         known |= {path for path in seen["files"]["found"] if OF_KERNELS.fullmatch(path)}
+        known |= as_packages_make_them(declared.name, seen, contents)
     foreign = {
         path: f"{FOREIGN} ({told['kind']} {told['mode']} {told['owner']} {told.get('target', '')})"
         for path, told in seen["files"]["found"].items()
@@ -84,11 +110,6 @@ def test_no_file_is_there_that_nobody_declared(
         and not (told["kind"] == "link" and path.startswith(ENABLED))
     }
     check.equal(f"{declared.name}: files", {}, foreign)
-
-
-@pytest.fixture(scope="session")
-def contents(contract: Contract) -> Contents:
-    return Contents(contract)
 
 
 def test_declared_files_are_as_declared(
@@ -126,6 +147,7 @@ def test_rights(declared: ContractHost, contract: Contract, seen: Seen, image: I
     has = {path: list(own) for path, *own in kept}
     as_brought = image.completed("rights", declared.name, (), rights_of_packages)
     wanted: dict[str, tuple[str, str]] = {**rights.SUID, **rights.folders(declared, contract)}
+    may = {} if contract.platform == "local" else rights.MAY_ON_AWS
     files = own_files.expected(declared, contract)
     for path, told in found.items():
         if told["kind"] == "link":
@@ -136,7 +158,9 @@ def test_rights(declared: ContractHost, contract: Contract, seen: Seen, image: I
         if path not in files and told["package"] and told["kind"] in ("file", "folder"):
             own = wanted.get(path, ("0755", "root:root") if told["kind"] == "folder" else None)
             plain = told["mode"] in ("0644", "0755") and told["owner"] == "root:root"
-            if (own is not None or not plain) and (path, told["mode"], told["owner"]) not in as_brought:
+            as_usual = (told["mode"], told["owner"]) in may.get(path, ())
+            as_usual = as_usual or (path, told["mode"], told["owner"]) in as_brought
+            if (own is not None or not plain) and not as_usual:
                 check.equal(
                     f"{declared.name}: {path}: mode and owner",
                     own or "0644 or 0755, root:root",

@@ -9,7 +9,7 @@ import pytest
 from infra.contract import Contract, ContractHost
 from infra.topology import volume_uuid
 from tests.hosts.facts import Check
-from tests.hosts.promises import on_aws
+from tests.hosts.promises import CLOCK, on_aws
 from tests.hosts.snapshot import Seen
 
 #: What `systemd-detect-virt` calls a platform's hosts.
@@ -79,6 +79,15 @@ def test_instance(declared: ContractHost, seen: Seen, check: Check) -> None:
     check.fact(f"host.{name}.zone", told["zone"], how="instance metadata service")
     check.equal(f"{name}: address, says EC2", declared.address, told["address"])
     check.equal(f"{name}: instance, says the firmware", declared.instance_id, told["firmware"])
+    check.equal(f"{name}: metadata without a session's token", 401, told["without_token"])
+
+
+@pytest.mark.where(lambda host: on_aws(host))
+def test_the_time_comes_from_amazon(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """The firewall lets nothing out to another clock."""
+    check.equal(
+        f"{declared.name}: clock", (CLOCK, "yes"), (seen["clock"]["server"], seen["clock"]["synchronized"])
+    )
 
 
 def test_size(declared: ContractHost, seen: Seen, check: Check) -> None:

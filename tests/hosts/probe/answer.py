@@ -8,6 +8,7 @@ from tests.hosts.probe import accounts, files, instance, network, release, servi
 PARTS = (
     system.identity,
     instance.instance,
+    instance.clock,
     system.capacity,
     system.kernel,
     system.abilities,

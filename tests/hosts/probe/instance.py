@@ -1,9 +1,10 @@
 """What EC2 tells the host about itself, over the instance metadata service (IMDSv2)."""
 
 import pathlib
+import urllib.error
 import urllib.request
 
-from tests.hosts.probe.base import read
+from tests.hosts.probe.base import read, run
 
 #: Source: EC2 user guide, "Access instance metadata for an EC2 instance".
 SERVICE = "http://169.254.169.254/latest"
@@ -31,6 +32,17 @@ def instance(question):
         "networks": asked(f"{interface}/vpc-ipv4-cidr-blocks", "GET", held).split(),
         "subnet": asked(f"{interface}/subnet-ipv4-cidr-block", "GET", held),
         "firmware": firmware(),
+        "without_token": without_token(),
+    }
+
+
+def clock(question):
+    """Where the time comes from; None where the host does not keep its own."""
+    if not question["metadata"]:
+        return None
+    return {
+        "server": run("timedatectl", "show-timesync", "--property=ServerAddress", "--value").strip(),
+        "synchronized": run("timedatectl", "show", "--property=NTPSynchronized", "--value").strip(),
     }
 
 
@@ -40,6 +52,15 @@ def asked(path, method, headers):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=DEADLINE) as answer:
         return answer.read().decode()
+
+
+def without_token():
+    """What a program is answered that any web page can make ask: the first version of the service took it."""
+    try:
+        asked("meta-data/instance-id", "GET", {})
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 200
 
 
 def firmware():

@@ -150,6 +150,11 @@ def links(host: ContractHost) -> Any:
     if promises.has_arrays(host):
         found |= {f"{folder}/mdmonitor.service.wants/{unit}": "/x" for unit in exact.UNITS_WITH_ARRAYS}
     found |= {f"{folder}/dbus-org.freedesktop.timesync1.service": "/usr/lib/systemd/system/x.service"}
+    if host.volumes:  # the role masks the timer, whose link stays
+        found[f"{folder}/timers.target.wants/xfs_scrub_all.timer"] = "/usr/lib/x"
+        found[f"{folder}/system.slice.wants/system-xfs_scrub.slice"] = "/usr/lib/x"
+    if host.tier == "database":
+        found["/etc/ssl/certs/2e5ac55d.0"] = "ssl-cert-snakeoil.pem"
     found |= exact.aliases(host) | rights.LINKS_ON_AWS
     usual = {"kind": "link", "mode": "0777", "owner": "root:root", "package": ""}
     return {path: {**usual, "target": target} for path, target in found.items()}
@@ -184,9 +189,22 @@ def files(contract: Contract, host: ContractHost, contents: Contents, secrets: d
             found[path]["sha256"] = digest("as its package made it")
     for path, source in likes(contract, host).items():
         found[path]["sha256"] = digest(source)
-    for path, (mode, owner) in rights.folders(host, contract).items():
+    for path, (mode, owner) in (rights.folders(host, contract) | folders(host)).items():
         found[path] = {"kind": "folder", "mode": mode, "owner": owner, "package": "x"}
+    if host.tier == "database":  # of readline-common, which psql needs
+        found["/etc/inputrc"] = {"kind": "file", "mode": "0644", "owner": "root:root", "package": "",
+                                 "state": "of no package", "sha256": digest(INPUTRC)}  # fmt: skip
     return {"missing": [], "found": found}
+
+
+def folders(host: ContractHost) -> dict[str, tuple[str, str]]:
+    """What packages of the host's tier give rights of their own."""
+    if host.tier != "database":
+        return {"/etc/ssl/private": ("0700", "root:root")}
+    return {path: rights.FOLDERS[path] for path in ("/etc/postgresql", "/etc/ssl/private")}
+
+
+INPUTRC = "/usr/share/readline/inputrc"
 
 
 def likes(contract: Contract, host: ContractHost) -> dict[str, str]:
@@ -199,7 +217,7 @@ def likes(contract: Contract, host: ContractHost) -> dict[str, str]:
 
 
 def sums(contract: Contract, host: ContractHost) -> Any:
-    return {source: digest(source) for source in likes(contract, host).values()}
+    return {source: digest(source) for source in (*likes(contract, host).values(), INPUTRC)}
 
 
 def release(host: ContractHost) -> Any:

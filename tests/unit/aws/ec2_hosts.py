@@ -168,6 +168,7 @@ class Ec2Hosts:
         return {
             "identity": system.identity(contract, host),
             "instance": system.instance(contract, host),
+            "clock": {"server": promises.CLOCK, "synchronized": "yes"},
             "capacity": system.capacity(host),
             "kernel": {setting.name: setting.value for setting in host.kernel},
             "abilities": dict.fromkeys(
@@ -212,6 +213,10 @@ class Ec2Hosts:
     def _snapshot(self, host: ContractHost, question: Any) -> dict[str, Any]:
         told = json.loads(json.dumps(self._told(host.name)))
         told["paths"] = disks.paths(host, question["paths"])
+        told["sums"] = {path: told["sums"][path] for path in question["sums"] if path in told["sums"]}
+        for path, file in told["files"]["found"].items():
+            if path not in question["texts"]:
+                file.pop("text", None)
         gone = {"error": "No such file or directory"}
         for part in ("devices", "drives"):
             told[part] = {path: told[part].get(path, gone) for path in question["devices"]}

@@ -70,6 +70,7 @@ def instance(contract: Contract, host: ContractHost) -> Any:
         "networks": [contract.cidr],
         "subnet": network_of(contract, host),
         "firmware": host.instance_id,
+        "without_token": 401,
     }
 
 
@@ -159,6 +160,7 @@ def units(host: ContractHost) -> Any:
             told["SubState"] = "waiting"
     enabled = exact.enabled(host) | {*STARTS}
     arrays = exact.UNITS_WITH_ARRAYS if promises.has_arrays(host) else set()
+    arrays |= exact.UNITS_WITH_VOLUMES if host.volumes else set()
     masked = dict.fromkeys(exact.masked(host), "masked")
     return {
         "state": "running",

@@ -70,11 +70,13 @@ def test_a_host_asks_the_metadata_service_with_a_token(service: None) -> None:
     assert (told["instance_id"], told["zone"]) == ("i-0123456789abcdef0", "eu-central-1a")
     assert (told["address"], told["subnet"]) == ("10.66.64.10", "10.66.64.0/21")
     assert told["networks"] == ["10.66.0.0/16", "10.67.0.0/16"]
+    assert told["without_token"] == 401
 
 
 def test_a_host_of_another_platform_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance, "SERVICE", "nowhere")
     assert instance.instance({"metadata": False}) is None
+    assert instance.clock({"metadata": False}) is None
 
 
 Script = Callable[[str], Path]

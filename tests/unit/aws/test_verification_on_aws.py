@@ -145,6 +145,8 @@ BY_HAND: list[tuple[list[str], Any, str]] = [
     (["ways", "interfaces", "wg0"], 1420, "interfaces beside it: declared 1, in effect 2"),
     (["abilities", "watchdog"], False, "watchdog is out of its reach: declared False, in effect True"),
     (["instance", "firmware"], "i-0", "instance, says the firmware"),
+    (["instance", "without_token"], 200, "metadata without a session's token: declared 401, in effect 200"),
+    (["clock", "synchronized"], "no", "clock: declared ('169.254.169.123', 'yes')"),
     (["network", "ssh_clients", "+"], "10.9.9.9", "controller: declared '10.66.192.0/21'"),
     (["suid", "+"], "/usr/bin/evil", "programs that give away rights"),
     (["files", "found", "/etc/evil.conf"], FILE, "'/etc/evil.conf': 'no package brought it"),
