@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from typing import Any
+from urllib.request import getproxies
 
 import pytest
 import requests
@@ -145,11 +146,13 @@ def client(
         yield given
         return
     with requests.Session() as session:
+        session.trust_env = False  # no proxy of the controller's own
         if contract.platform == "local":
             authority = tmp_path_factory.mktemp("tls") / "ca.crt"
             authority.write_text(contract.ca_certificate)
             session.verify = str(authority)
-        session.trust_env = False  # no proxy of the controller's own
+        else:
+            session.proxies = getproxies()  # but on the way to the world
         yield session
 
 
