@@ -37,7 +37,7 @@ class Cloud:
         done = self._call(service, operation, parameters)
         if done.returncode:
             pytest.fail(f"aws {service} {operation}: {_reason(done.stderr)}", pytrace=False)
-        return json.loads(done.stdout or "{}")
+        return json.loads(done.stdout.strip() or "{}")
 
     def refusal(self, service: str, operation: str, **parameters: Any) -> str:
         """Why AWS refuses the call; "" where it does not."""
