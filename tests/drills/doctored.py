@@ -19,7 +19,11 @@ Path = tuple[str | int, ...]
 #: The words that some fields may hold; the first that differs from the declared one is taken.
 WORDS = {
     "tier": ("edge", "web", "database", "control"),
-    "volume_class": ("flash", "network"),
+    "volume_class": ("flash", "network", "gp3"),
+    "credentials": ("keys", "instance-profile"),
+    "ca": ("project", "system"),
+    "model": ("Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"),
+    "synchronous_mode": ("quorum", "asynchronous"),
     "protocol": ("udp", "tcp"),
     "what": ("vm_sysctl", "io_scheduler", "read_ahead", "watchdog", "set_clock"),
     "mode": ("0755", "0700"),
@@ -27,7 +31,7 @@ WORDS = {
 }
 PLACED = "hosts.placements.volume"
 #: Fields with only one possible value: another one is no contract, and whoever reads it is told so.
-FIXED = frozenset({"version", "platform"})
+FIXED = frozenset({"version", "platform", "hosts.volumes.nvme.scheduler"})
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ def other(field: str, value: Any, tree: Any) -> Any:
         return authority.certificate("another", authority.new_key())
     if re.fullmatch(r"[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+", value):
         return value.rpartition(".")[0] + ".222"
-    if name == "cidr":
-        return str(value).replace("/24", "/23")
+    if match := re.fullmatch(r"([0-9.]+)/([0-9]+)", value):
+        return f"{match[1]}/{int(match[2]) - 1}"
     if name == "value" and (match := re.match(r"-?[0-9]+", value)):
         return f"{int(match[0]) + 1}{value[match.end() :]}"
     if value in ("on", "off"):
@@ -104,9 +108,10 @@ def other(field: str, value: Any, tree: Any) -> Any:
     return f"{value}x"
 
 
-def neighbour(tree: Any, path: Path, volume: str) -> str:
-    """Another volume of the same host."""
-    return str(next(one["name"] for one in tree["hosts"][path[1]]["volumes"] if one["name"] != volume))
+def neighbour(tree: Any, path: Path, volume: str) -> str | None:
+    """Another volume of the same host, None of one that has a single one."""
+    others = (one["name"] for one in tree["hosts"][path[1]]["volumes"] if one["name"] != volume)
+    return next(others, None)
 
 
 def alterations(contract: Contract) -> Iterator[Altered]:
@@ -115,9 +120,11 @@ def alterations(contract: Contract) -> Iterator[Altered]:
     facts = declared_facts(contract)
     for path, value in leaves(tree):
         field = field_of(path)
-        if is_annotation(path) or field in FIXED:
+        if is_annotation(path) or field in FIXED or value is None:  # what a platform lacks is no fact
             continue
         after = other(field, value, tree) if field != PLACED else neighbour(tree, path, value)
+        if after is None:
+            continue
         changed = declared_facts(parsed(replaced(tree, path, after)))
         differing = {key for key in {*facts, *changed} if facts.get(key) != changed.get(key)}
         renamed = set(facts) != set(changed)

@@ -87,6 +87,14 @@ class Cloud:
         found = self.once("ec2", "describe-volumes", VolumeIds=sorted(volume_ids))
         return {volume["VolumeId"]: volume for volume in found["Volumes"]}
 
+    def sizes(self, types: list[str]) -> dict[str, tuple[int, int]]:
+        """vCPUs and MiB of memory of instance types."""
+        found = self.once("ec2", "describe-instance-types", InstanceTypes=types)
+        return {
+            one["InstanceType"]: (one["VCpuInfo"]["DefaultVCpus"], one["MemoryInfo"]["SizeInMiB"])
+            for one in found["InstanceTypes"]
+        }
+
     def balancers(self, vpc_id: str) -> list[Any]:
         """The load balancers in a network."""
         found = self.once("elbv2", "describe-load-balancers")

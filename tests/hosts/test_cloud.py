@@ -6,6 +6,7 @@ from infra.contract import Contract, ContractVolume
 from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check
 from tests.hosts.promises import EBS
+from tests.hosts.snapshot import Seen
 
 DEADLINE = (10, 30)  # seconds to connect, seconds without a byte
 
@@ -23,7 +24,8 @@ def test_the_way_in(contract: Contract, cloud: Cloud, check: Check) -> None:
     check.fact("access.proxy.endpoint_id", found, how="describe-instance-connect-endpoints")
     region = endpoint["InstanceConnectEndpointArn"].split(":")[3]
     check.fact("access.proxy.region", region, how="the endpoint's ARN")
-    check.equal("network of the endpoint", [contract.controller], cloud.networks([endpoint["SubnetId"]]))
+    [network] = cloud.networks([endpoint["SubnetId"]])
+    check.fact("controller", network, how="the endpoint's subnet")
     check.equal("the endpoint shows hosts its clients' addresses", False, endpoint["PreserveClientIp"])
 
 
@@ -49,6 +51,17 @@ def test_the_balancer(contract: Contract, cloud: Cloud, check: Check) -> None:
             healthy = target is not None and state == "healthy"
             check.fact(f"{key}.port", target["Target"]["Port"] if target and healthy else state, how=how)
             check.fact(f"{key}.protocol", "tcp" if healthy else state, how=how)
+
+
+def test_sizes(contract: Contract, snapshots: dict[str, Seen], cloud: Cloud, check: Check) -> None:
+    """What a type of instance is, says AWS; what of it a host has, test_identity.py shows."""
+    types = {host.name: snapshots[host.name]["instance"]["type"] for host in contract.hosts}
+    sizes = cloud.sizes(sorted(set(types.values())))
+    for host in contract.hosts:
+        key, how = f"host.{host.name}.size", f"describe-instance-types {types[host.name]}"
+        vcpus, memory = sizes[types[host.name]]
+        check.fact(f"{key}.vcpus", vcpus, how=how)
+        check.fact(f"{key}.memory_mib", memory, how=how)
 
 
 def on_ebs(contract: Contract) -> dict[str, tuple[str, str | None, ContractVolume]]:
@@ -85,10 +98,13 @@ def test_volumes(contract: Contract, cloud: Cloud, check: Check) -> None:
 def test_backups(contract: Contract, cloud: Cloud, check: Check) -> None:
     backups = contract.backups
     assert backups is not None
+    fault = cloud.refusal("s3api", "get-bucket-location", Bucket=backups.bucket)
+    check.fact("backups.bucket", fault or backups.bucket, how="get-bucket-location")
+    if fault:
+        return
     where = cloud.once("s3api", "get-bucket-location", Bucket=backups.bucket)
     # The oldest region has no name here.
     region = where.get("LocationConstraint") or "us-east-1"
-    check.fact("backups.bucket", backups.bucket, how="get-bucket-location")
     check.fact("backups.region", region, how="get-bucket-location")
     check.fact("backups.kms_key_arn", key_of(cloud, backups.bucket), how="get-bucket-encryption")
 

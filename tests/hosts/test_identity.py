@@ -95,9 +95,13 @@ def test_size(declared: ContractHost, seen: Seen, check: Check) -> None:
     check.fact(f"host.{declared.name}.size.vcpus", capacity["cpus"], how="/proc/cpuinfo")
     check.equal(f"{declared.name}: cores that a program may use", declared.size.vcpus, capacity["nproc"])
     memory = capacity["memory_kib"] / 1024
-    if on_aws(declared) and LEAST_MEMORY <= memory / declared.size.memory_mib < 1:
-        memory = declared.size.memory_mib
-    check.fact(f"host.{declared.name}.size.memory_mib", memory, how="MemTotal")
+    if on_aws(declared):
+        left = memory / declared.size.memory_mib
+        check.true(
+            f"{declared.name}: memory for programs", LEAST_MEMORY <= left < 1, found=f"{left:.2f} of it"
+        )
+    else:
+        check.fact(f"host.{declared.name}.size.memory_mib", memory, how="MemTotal")
 
 
 def test_tier(declared: ContractHost, seen: Seen, check: Check) -> None:

@@ -194,11 +194,11 @@ def let_in(contract: Contract, flow: Flow, seen: Seen) -> tuple[str, str]:
     SSH has come through it. Other ports it does not carry (EC2 user guide, "Connect using EC2 Instance
     Connect Endpoint": 22 and 3389), so that they are held against the host's own rules and sockets.
     """
+    if (flow.protocol, flow.port) not in remote_sockets(seen):
+        return "refused", f"sockets of {flow.destination}"
     if flow.service == "ssh":
         return "open" if ssh_clients(seen) else "dropped", f"sessions of sshd on {flow.destination}"
     accepts = accepted(seen["network"]["nftables"], "input", "saddr").get((flow.protocol, flow.port), set())
-    if (flow.protocol, flow.port) not in remote_sockets(seen):
-        return "refused", f"sockets of {flow.destination}"
     return "open" if contract.controller in accepts else "dropped", f"rules of {flow.destination}"
 
 

@@ -21,6 +21,7 @@ def instance(question):
         name: asked(f"meta-data/{path}", "GET", held)
         for name, path in {
             "instance_id": "instance-id",
+            "type": "instance-type",
             "zone": "placement/availability-zone",
             "address": "local-ipv4",
             "mac": "mac",

@@ -13,6 +13,7 @@ import botocore.session
 import requests
 from botocore import xform_name
 from botocore.validate import ParamValidator
+from ec2_system import type_of
 
 from infra.contract import Contract
 from tests.hosts.cloud import Cloud
@@ -58,6 +59,9 @@ class Ec2Cloud(Cloud):
         return held(known.output_shape, answer, f"{operation} answers") if known.output_shape else answer
 
     def refusal(self, service: str, operation: str, **parameters: Any) -> str:
+        known = {self._contract.object_store.bucket, self._contract.backups and self._contract.backups.bucket}
+        if parameters.get("Bucket") not in known:
+            return "An error occurred (NoSuchBucket): it does not exist"
         self.ask(service, operation, **parameters)
         return ""
 
@@ -85,6 +89,19 @@ class Ec2Cloud(Cloud):
 
     def _describe_subnets(self, SubnetIds: list[str]) -> Any:
         return {"Subnets": [{"SubnetId": one, "CidrBlock": self._subnets[one]} for one in SubnetIds]}
+
+    def _describe_instance_types(self, InstanceTypes: list[str]) -> Any:
+        sizes = {type_of(host): host.size for host in self._contract.hosts}
+        return {
+            "InstanceTypes": [
+                {
+                    "InstanceType": name,
+                    "VCpuInfo": {"DefaultVCpus": sizes[name].vcpus},
+                    "MemoryInfo": {"SizeInMiB": sizes[name].memory_mib},
+                }
+                for name in InstanceTypes
+            ]
+        }
 
     def _describe_load_balancers(self) -> Any:
         zones = [{"SubnetId": one} for one in self._subnets_of("public")]

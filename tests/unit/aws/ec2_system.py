@@ -61,9 +61,15 @@ def identity(contract: Contract, host: ContractHost) -> Any:
     }
 
 
+def type_of(host: ContractHost) -> str:
+    """A made-up name: the contract has none."""
+    return f"t{host.size.vcpus}.{host.size.memory_mib}"
+
+
 def instance(contract: Contract, host: ContractHost) -> Any:
     return {
         "instance_id": host.instance_id,
+        "type": type_of(host),
         "zone": host.zone,
         "address": host.address,
         "mac": "02:00:00:00:00:01",

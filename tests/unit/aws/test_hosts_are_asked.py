@@ -26,6 +26,7 @@ from tests.hosts.snapshot import Seen
 
 TOLD = {
     "instance-id": "i-0123456789abcdef0",
+    "instance-type": "t4g.small",
     "placement/availability-zone": "eu-central-1a",
     "local-ipv4": "10.66.64.10",
     "mac": "02:00:00:00:00:01",

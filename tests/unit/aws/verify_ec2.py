@@ -1,7 +1,7 @@
 """Runs tests/hosts against hosts on EC2 that are played, in a process of its own; prints what was found.
 
-usage: verify_ec2.py <stack> <folder>; standard input: {"altered": {dotted path: value}, "changes": [...],
-"files": [...], "without": [...], "whole_disk": bool}.
+usage: verify_ec2.py <stack> <folder>; standard input: {"altered": {dotted path: value}, "each": bool,
+"changes": [...], "files": [...], "without": [...], "whole_disk": bool}. `each`: every value, in turn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from ec2_hosts import Ec2Hosts  # noqa: E402
 from infra import authority, stack  # noqa: E402
 from infra.contract import SECRET_NAMES, Contract  # noqa: E402
 from infra.paths import ca_certificate, passphrase_file  # noqa: E402
-from tests.drills.verifier import verify  # noqa: E402
+from tests.drills.doctored import Altered, alterations, doctored, dotted  # noqa: E402
+from tests.drills.verifier import Outcome, verify  # noqa: E402
 from tests.hosts.subject import Subject  # noqa: E402
 
 
@@ -59,36 +61,64 @@ def altered(contract: Contract, values: dict[str, Any]) -> Contract:
     return Contract.from_json(json.dumps(tree))
 
 
+class Played:
+    """A stack on AWS of which hosts, balancer and AWS itself answer from memory."""
+
+    def __init__(self, name: str, folder: Path, whole_disk: bool, changes: Any) -> None:
+        self.contract, secrets = living(name, folder)
+        self.objects: list[str] = []
+        stack.outputs = lambda _: {"secrets": secrets}  # type: ignore[assignment]
+        self._api = Api(self.contract, self.objects)
+        self._hosts: Any = Ec2Hosts(self.contract, secrets, self._api, whole_disk=whole_disk, changes=changes)
+
+    def verify(self, declared: Contract, **chosen: Any) -> Outcome:
+        cloud = Ec2Cloud(self.contract, self.objects)  # a new one: it keeps what it was answered
+        subject = Subject(declared, self._hosts, cloud, self._api.session(), recorded=False)
+        return verify(subject, traffic=True, **chosen)
+
+
+def told(outcome: Outcome, objects: list[str]) -> dict[str, Any]:
+    ledger = outcome.ledger
+    return {
+        "faults": outcome.faults,
+        "uncovered": ledger.uncovered(),
+        "failed": ledger.failed,
+        "unsupported": ledger.unsupported,
+        "left": objects,
+    }
+
+
+def each(played: Played, **chosen: Any) -> dict[str, Any]:
+    """Each declared value altered, those of one field together: which of them does not fail for itself?"""
+    together: dict[str, list[Altered]] = defaultdict(list)
+    for one in alterations(played.contract):
+        if not one.renamed:
+            together[one.field].append(one)
+    found: dict[str, Any] = {"fields": len(together), "unnoticed": [], "unsupported": []}
+    for _, group in sorted(together.items()):
+        ledger = played.verify(doctored(played.contract, group), **chosen).ledger
+        for one in group:
+            if one.facts <= set(ledger.unsupported):
+                found["unsupported"] += sorted(one.facts)
+            elif not one.facts <= set(ledger.failed):
+                found["unnoticed"].append(f"{dotted(one.path)}: {one.before!r} -> {one.after!r}")
+    return found
+
+
 def main() -> None:
     name, folder = sys.argv[1], Path(sys.argv[2])
     asked = json.load(sys.stdin)
     os.environ["FLASHTIER_STATE"] = str(folder)
-    contract, secrets = living(name, folder)
-    declared = altered(contract, asked.get("altered", {}))
-    stack.outputs = lambda _: {"secrets": secrets}  # type: ignore[assignment]
     address = "198.51.100.7"
     socket.getaddrinfo = lambda *_, **__: [(socket.AF_INET, 1, 6, "", (address, 0))]  # type: ignore[assignment]
-    objects: list[str] = []
-    api = Api(contract, objects)
-    hosts: Any = Ec2Hosts(
-        contract, secrets, api, whole_disk=asked.get("whole_disk", False), changes=asked.get("changes", ())
-    )
-    subject = Subject(declared, hosts, Ec2Cloud(contract, objects), api.session(), recorded=False)
-    outcome = verify(subject, traffic=True, files=asked.get("files", ()), without=asked.get("without", ()))
-    ledger = outcome.ledger
-    json.dump(
-        {
-            "faults": outcome.faults,
-            "tests": outcome.tests,
-            "checks": ledger.checks,
-            "uncovered": ledger.uncovered(),
-            "verified": sorted(ledger.verified),
-            "failed": ledger.failed,
-            "unsupported": ledger.unsupported,
-            "left": objects,
-        },
-        sys.stdout,
-    )
+    played = Played(name, folder, asked.get("whole_disk", False), asked.get("changes", ()))
+    chosen = {"files": asked.get("files", ()), "without": asked.get("without", ())}
+    if asked.get("each"):
+        result = each(played, **chosen)
+    else:
+        declared = altered(played.contract, asked.get("altered", {}))
+        result = told(played.verify(declared, **chosen), played.objects)
+    json.dump(result, sys.stdout)
 
 
 if __name__ == "__main__":
