@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 
 import pulumi
 import pulumi_aws as aws
 
+gc.disable()  # as the kit's own program does
 config = pulumi.Config()
 VARIANTS = set((config.get("variant") or "").split(","))
 STACK = pulumi.get_stack()
