@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws.console.output import ssh_host_key
@@ -19,7 +17,8 @@ DEADLINE_S = 600.0
 #: Between two looks, and between two lines that say how long it has taken.
 PAUSE_S, PROGRESS_S = 5.0, 60.0
 
-_CONFIG = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+#: Of one client: each host that is awaited asks in its own thread.
+CONNECTIONS = 50
 #: The instance was just made, and not every part of EC2 knows it yet.
 _NOT_YET = frozenset({"InvalidInstanceID.NotFound"})
 #: What types that are not of the Nitro System answer to `Latest`.
@@ -34,7 +33,17 @@ class Ec2(Protocol):
 
 def client(region: str) -> Ec2:
     """A client with deadlines. Credentials and AWS_ENDPOINT_URL are the environment's, as for pulumi-aws."""
-    found: Ec2 = boto3.client("ec2", region_name=region, config=_CONFIG)
+    # Half of what the plugin takes to start, and a preview reads no console.
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=10,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=CONNECTIONS,
+    )
+    found: Ec2 = boto3.client("ec2", region_name=region, config=config)
     return found
 
 
@@ -54,10 +63,12 @@ class Reader:
         self._connect = connect
         self._clock = clock
         self._deadline_s = deadline_s
+        self._clients: dict[str, Ec2] = {}
+        self._lock = threading.Lock()
 
     def host_key(self, instance: str, region: str) -> str:
         """The instance's key. Raises `FlashtierError` after the deadline, when refused and when cancelled."""
-        ec2 = self._connect(region)
+        ec2 = self._client(region)
         start = said = self._clock()
         while True:
             if key := self._look(ec2, instance):
@@ -70,6 +81,13 @@ class Reader:
                 self._say(f"{instance}: no SSH host key on its console yet, {now - start:.0f} s")
             if self._cancelled.wait(PAUSE_S):
                 raise FlashtierError(f"instance {instance}: cancelled while its SSH host key was awaited")
+
+    def _client(self, region: str) -> Ec2:
+        """One client for all hosts of a region: clients serve many threads, but boto3 makes them in one."""
+        with self._lock:
+            if region not in self._clients:
+                self._clients[region] = self._connect(region)
+            return self._clients[region]
 
     def _look(self, ec2: Ec2, instance: str) -> str | None:
         """The key in what the console shows now, else in what it showed after the first boot."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import struct
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -131,6 +133,24 @@ def test_waits_until_the_key_is_printed_and_says_how_long():
     assert ec2.asked[0] == {"InstanceId": INSTANCE, "Latest": True}
     assert clock.now == pytest.approx(100, abs=10)
     assert said == [f"{INSTANCE}: no SSH host key on its console yet, 60 s"]
+
+
+def test_hosts_that_are_awaited_at_once_share_a_client_that_is_made_once():
+    """boto3 makes clients for one thread at a time."""
+    ec2, at_work, made = Ec2(console(new_key())), threading.Lock(), []
+
+    def connect(region: str) -> Ec2:
+        assert at_work.acquire(blocking=False), "two threads make a client"
+        time.sleep(0.01)
+        made.append(region)
+        at_work.release()
+        return ec2
+
+    looks = reading.Reader(lambda line: None, threading.Event(), connect)
+    with ThreadPoolExecutor(8) as hosts:
+        answers = [hosts.submit(looks.host_key, INSTANCE, region) for region in [REGION, "eu-west-1"] * 8]
+    assert len({answer.result() for answer in answers}) == 1
+    assert sorted(made) == sorted([REGION, "eu-west-1"])
 
 
 def test_a_type_without_latest_shows_its_first_boot():
