@@ -31,10 +31,8 @@ class Image:
         #: What was taken, by kind: the end of a run says how much.
         self.taken: dict[str, set[Any]] = defaultdict(set)
 
-    def brought(self, kind: str, host: str, told: Callable[[Seen], Iterable[T]]) -> set[T]:
+    def _brought(self, host: str, told: Callable[[Seen], Iterable[T]]) -> set[T]:
         """What `host` and all others of its image have of `told`."""
-        if self._known:
-            return set()
         machine = _told(self._snapshots[host], _machine)
         alike = [seen for seen in self._snapshots.values() if _told(seen, _machine) == machine]
         sets = [_told(seen, told) for seen in (alike if len(alike) >= LEAST else self._snapshots.values())]
@@ -51,11 +49,14 @@ class Image:
         told: Callable[[Seen], Iterable[T]],
         may: Iterable[T] = (),
     ) -> set[T]:
-        """`wanted`, and of what the host has that which `may` be there or came with its image."""
+        """`wanted`, and of what the host has that which `may` be there or came with its image.
+
+        `kind` is what the end of a run calls such things.
+        """
         if self._known:
             return set(wanted)
         found = set(told(self._snapshots[host]))
-        brought = (self.brought(kind, host, told) & found) - set(wanted) - set(may)
+        brought = (self._brought(host, told) & found) - set(wanted) - set(may)
         self.taken[kind] |= brought
         return set(wanted) | (found & set(may)) | brought
 
