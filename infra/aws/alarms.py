@@ -118,6 +118,7 @@ class Alarms(Component):
         self,
         naming: Naming,
         settings: Aws,
+        key_arn: pulumi.Input[str],
         network: Network,
         edge: Edge,
         instances: Mapping[str, aws.ec2.Instance],
@@ -126,7 +127,7 @@ class Alarms(Component):
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(naming, "Alarms", options)
-        self.topic_arn = self._topic(settings)
+        self.topic_arn = self._topic(settings, key_arn)
         for host, instance in instances.items():
             rules = (*HOST, *MEMBER) if host in members else HOST
             for rule in rules:
@@ -145,12 +146,13 @@ class Alarms(Component):
         self._events([instances[name].id for name in members])
         self.register_outputs({"topicArn": self.topic_arn})
 
-    def _topic(self, settings: Aws) -> pulumi.Output[str]:
-        # Not encrypted with the environment's key: who may publish (alarms, events) would need rights to
-        # it, and a lost key would silence the alarms about it.
+    def _topic(self, settings: Aws, key_arn: pulumi.Input[str]) -> pulumi.Output[str]:
         topic = aws.sns.Topic(
             self.naming.resource("alarms"),
             name=self.naming.resource("alarms"),
+            # A key of its own, which the services that publish may use. Whoever publishes to an encrypted
+            # topic must do it over TLS. Source: Amazon SNS, "Encryption at rest".
+            kms_master_key_id=key_arn,
             tags=self.naming.tags(Name=self.naming.label("alarms"), Tier="control"),
             opts=self.of(),
         )
@@ -238,21 +240,24 @@ class Alarms(Component):
 
 
 def _publishers(topic: str, account: str) -> str:
-    """CloudWatch and EventBridge may publish, for this account only."""
-    services = ("cloudwatch", "events")
+    """CloudWatch may publish for this account, and EventBridge.
+
+    EventBridge bears no condition: it names no source to SNS, so that one would never hold, and nothing be
+    told. A stranger's rule that names this topic could mail noise, and read nothing. Source: Amazon
+    EventBridge, "Using resource-based policies", "Amazon SNS permissions".
+    """
+    publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
     return json.dumps(
         {
             "Version": "2012-10-17",
             "Statement": [
                 {
-                    "Sid": service.capitalize(),
-                    "Effect": "Allow",
-                    "Principal": {"Service": f"{service}.amazonaws.com"},
-                    "Action": "sns:Publish",
-                    "Resource": topic,
+                    **publish,
+                    "Sid": "CloudWatch",
+                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
                     "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                }
-                for service in services
+                },
+                {**publish, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
             ],
         }
     )

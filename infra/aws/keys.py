@@ -1,6 +1,8 @@
-"""The keys that encrypt what an environment keeps: one for roots, volumes and photos, one for backups."""
+"""The keys of an environment: one for roots, volumes and photos, one for backups, one for alarms."""
 
 from __future__ import annotations
+
+import json
 
 import pulumi
 import pulumi_aws as aws
@@ -12,28 +14,45 @@ CALL_BACK_DAYS = 30
 
 
 class Keys(Component):
-    """A key's own policy is KMS's default: the account decides by IAM who may use it.
+    """The policy of the keys of data is KMS's default: the account decides by IAM who may use them.
 
     Backups have one of their own: whoever may read volumes and photos reads no backup, and the loss of one
-    key does not take the data and its copies.
+    key does not take the data and its copies. Alarms have one, too: they must tell of the loss of another.
     """
 
     def __init__(self, naming: Naming, options: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(naming, "Keys", options)
         self.data_key_arn = self._key("data", "Volumes and photos")
         self.backups_key_arn = self._key("backups", "Backups")
-        self.register_outputs({"dataKeyArn": self.data_key_arn, "backupsKeyArn": self.backups_key_arn})
+        account = pulumi.Output.all(naming.partition(self).partition, naming.account_id(self))
+        self.alarms_key_arn = self._key(
+            "alarms",
+            "Alarms on their way",
+            # Nothing is kept under it: after a loss alarms go out with another one.
+            protect=False,
+            policy=account.apply(lambda known: alarms_policy(*known)),
+        )
+        self.register_outputs(
+            {
+                "dataKeyArn": self.data_key_arn,
+                "backupsKeyArn": self.backups_key_arn,
+                "alarmsKeyArn": self.alarms_key_arn,
+            }
+        )
 
-    def _key(self, name: str, what: str) -> pulumi.Output[str]:
+    def _key(
+        self, name: str, what: str, *, protect: bool = True, policy: pulumi.Input[str] | None = None
+    ) -> pulumi.Output[str]:
         naming = self.naming
         key = aws.kms.Key(
             naming.resource(name),
             description=f"{what} of flashtier's environment {naming.stack}",
             enable_key_rotation=True,
             deletion_window_in_days=CALL_BACK_DAYS,
+            policy=policy,
             tags=naming.tags(Name=naming.label(name), Tier="data"),
             # All that it encrypts would be lost with it.
-            opts=self.of(protect=True),
+            opts=self.of(protect=protect),
         )
         aws.kms.Alias(
             naming.resource(name),
@@ -42,3 +61,34 @@ class Keys(Component):
             opts=self.of(),
         )
         return key.arn
+
+
+def alarms_policy(partition: str, account: str) -> str:
+    """The account by IAM, as KMS has it by default, and the services that publish to the topic.
+
+    Source: Amazon SNS, "Enable compatibility between event sources from AWS services and encrypted topics".
+    """
+    use = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "Account",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
+                    "Action": "kms:*",
+                    "Resource": "*",
+                },
+                {
+                    **use,
+                    "Sid": "CloudWatch",
+                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+                },
+                # EventBridge names no source where it publishes to an encrypted topic: with a condition on
+                # it, this would never hold, and nobody would be told of it.
+                {**use, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
+            ],
+        }
+    )

@@ -79,6 +79,7 @@ class AwsPlatform:
         Alarms(
             naming,
             settings,
+            keys.alarms_key_arn,
             network,
             edge,
             instances={name: instance for tier in tiers for name, instance in tier.instances.items()},

@@ -58,14 +58,35 @@ def test_every_alarm_reaches_the_address_and_says_what_is_wrong(made):
         assert ("statistic" in alarm.inputs) != ("extendedStatistic" in alarm.inputs)
 
 
-def test_only_aws_itself_publishes_and_for_this_account_alone(made):
+#: What each service that publishes may be asked for: EventBridge names no source, and a condition on it
+#: would drop what it says without a word.
+SOURCES = {
+    "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": mocks.ACCOUNT}},
+    "events.amazonaws.com": None,
+}
+
+
+def conditions(statements):
+    return {one["Principal"]["Service"]: one.get("Condition") for one in statements}
+
+
+def test_only_aws_itself_publishes_and_cloudwatch_for_this_account_alone(made):
     _, recorded = made
     policy = json.loads(recorded.one("aws:sns/topicPolicy:TopicPolicy").inputs["policy"])
-    for statement in policy["Statement"]:
-        assert set(statement["Principal"]) == {"Service"}
-        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": mocks.ACCOUNT}}
-    services = {statement["Principal"]["Service"] for statement in policy["Statement"]}
-    assert services == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    assert {one["Effect"] for one in policy["Statement"]} == {"Allow"}
+    assert {one["Action"] for one in policy["Statement"]} == {"sns:Publish"}
+    assert conditions(policy["Statement"]) == SOURCES
+
+
+def test_alarms_are_encrypted_with_a_key_that_the_loss_of_data_leaves_and_that_publishers_may_use(made):
+    _, recorded = made
+    key = recorded.named("flashtier-prod-alarms", "Key")
+    assert recorded.one("aws:sns/topic:Topic").inputs["kmsMasterKeyId"] == key.arn
+    account, *services = json.loads(key.inputs["policy"])["Statement"]
+    assert account["Principal"] == {"AWS": f"arn:{mocks.PARTITION}:iam::{mocks.ACCOUNT}:root"}
+    assert (account["Action"], account["Effect"]) == ("kms:*", "Allow")
+    assert conditions(services) == SOURCES
+    assert all(one["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"] for one in services)
 
 
 def test_a_member_that_stops_or_is_to_be_stopped_is_told(made):

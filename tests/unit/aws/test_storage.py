@@ -32,11 +32,11 @@ def found():
     return recorded()
 
 
-@pytest.mark.parametrize("what", ["data", "backups"])
-def test_a_key_rotates_is_protected_and_can_be_called_back(found, what):
+@pytest.mark.parametrize("what", ["data", "backups", "alarms"])
+def test_a_key_rotates_is_protected_where_data_hangs_on_it_and_can_be_called_back(found, what):
     key = found.named(f"flashtier-unit-{what}", "Key")
     assert (key.inputs["enableKeyRotation"], key.inputs["deletionWindowInDays"]) == (True, 30)
-    assert key.options.protect
+    assert key.options.protect is (what != "alarms")
     alias = found.named(f"flashtier-unit-{what}", "Alias").inputs
     assert alias["name"] == f"alias/flashtier-unit-{what}"
 
