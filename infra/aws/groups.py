@@ -12,7 +12,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
-from infra.aws.network import WORLD, Network
+from infra.aws.network import Network
+from infra.aws.network_acl import WORLD
 from infra.topology import SERVICES, Topology
 
 GroupName = Literal["edge", "web", "database", "control", "access"]

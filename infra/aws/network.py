@@ -12,10 +12,9 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
+from infra.aws.network_acl import WORLD, network_acl
 from infra.subnets import Subnet, SubnetTier, subnets
 from infra.topology import Topology
-
-WORLD = "0.0.0.0/0"
 
 #: How long refused packets can be looked up, in days.
 FLOW_LOG_RETENTION_DAYS = 30
@@ -53,6 +52,9 @@ class Network(Component):
             tags=self._tags("default-closed"),
             opts=self.of(),
         )
+        acl = network_acl(
+            naming.resource("default"), self.vpc, topology.cidr, self._tags("default"), self.of()
+        )
         layout = subnets(topology.cidr, self._aws.zones)
         self._subnets = {(subnet.tier, subnet.zone): self._subnet(subnet) for subnet in layout}
         self.subnet_ids: dict[tuple[SubnetTier, str], pulumi.Output[str]] = {
@@ -63,7 +65,7 @@ class Network(Component):
         self.nat_gateway_ids: dict[str, pulumi.Output[str]] = {
             zone: gateway.id for zone, gateway in self.nat_gateways.items()
         }
-        self.ready: list[pulumi.Resource] = []
+        self.ready: list[pulumi.Resource] = [acl]
         tables = [self._private(zone) for zone in self._aws.zones]
         self._access()
         self._s3(tables)

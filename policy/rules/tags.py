@@ -19,6 +19,7 @@ TAGGED = frozenset(
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:ebs/volume:Volume",
+        "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl",
         "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         "aws:ec2/eip:Eip",
         "aws:ec2/flowLog:FlowLog",

@@ -18,6 +18,7 @@ from infra.topology import Topology, build
 
 EXPECTED = {token: ANSWERS[token] for token in (IDENTITY, ZONE)}
 OUTPUTS = {
+    "aws:ec2/vpc:Vpc": lambda name, inputs: {"defaultNetworkAclId": "acl-default"},
     "aws:acm/certificate:Certificate": lambda name, inputs: {
         "domainValidationOptions": [
             {

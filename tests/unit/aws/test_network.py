@@ -6,6 +6,7 @@ import ipaddress
 import json
 
 import pytest
+from mocks import Recording
 from network_parts import ACCOUNT, REGION, environment, everything
 
 STACKS = ("dev", "prod")
@@ -90,12 +91,57 @@ def test_the_default_group_lets_nothing_through() -> None:
     assert closed.inputs["ingress"] == closed.inputs["egress"] == []
 
 
+def let_in(recorded: Recording, cidr: str, protocol: str, port: int) -> bool:
+    """Whether the first rule that fits a packet allows it, as AWS goes through them."""
+    rules = sorted(recorded.one("DefaultNetworkAcl").inputs["ingress"], key=lambda rule: rule["ruleNo"])
+    for rule in rules:
+        inside = ipaddress.ip_network(cidr).subnet_of(ipaddress.ip_network(rule["cidrBlock"]))
+        fits = rule["protocol"] == "-1" or (
+            rule["protocol"] == protocol and rule["fromPort"] <= port <= rule["toPort"]
+        )
+        if inside and fits:
+            return rule["action"] == "allow"
+    return False
+
+
+def test_the_world_reaches_no_ssh_through_the_network_acl_and_every_answer_comes_in() -> None:
+    recorded = everything(environment())
+    world = "203.0.113.7/32"
+    assert not let_in(recorded, world, "6", 22)
+    assert [port for port in range(1024) if let_in(recorded, world, "6", port)] == [80, 443]
+    assert not any(let_in(recorded, world, "17", port) for port in range(1024))
+    # NAT gateways and load balancers send from any port from here on, and the list keeps no state.
+    for protocol in ("6", "17"):
+        assert all(let_in(recorded, world, protocol, port) for port in (1024, 32768, 61000, 65535))
+    for subnet in recorded.of("Subnet"):
+        assert let_in(recorded, subnet.inputs["cidrBlock"], "6", 22)
+
+
+def test_the_network_acl_lets_out_all_and_in_what_says_that_a_packet_is_too_large() -> None:
+    acl = everything(environment()).one("DefaultNetworkAcl")
+    [out] = acl.inputs["egress"]
+    assert (out["action"], out["protocol"], out["cidrBlock"]) == ("allow", "-1", "0.0.0.0/0")
+    [icmp] = [rule for rule in acl.inputs["ingress"] if rule["protocol"] == "1"]
+    assert (icmp["icmpType"], icmp["icmpCode"]) == (3, 4)
+    for rule in acl.inputs["ingress"]:
+        assert rule["protocol"].lstrip("-").isdigit(), "a name differs from the number that AWS shows"
+
+
+def test_what_needs_the_network_waits_for_the_acl_and_subnets_are_not_its_business() -> None:
+    recorded = everything(environment())
+    acl = recorded.one("DefaultNetworkAcl")
+    assert recorded.one("LoadBalancer").depends_on(acl)
+    assert "subnetIds" in acl.options.ignoreChanges
+    assert acl.inputs["defaultNetworkAclId"] == "acl-default"
+
+
 #: What takes no tags, by the API.
 BARE = {
     "Route", "RouteTableAssociation", "RolePolicy", "TargetGroupAttachment", "CertificateValidation",
     "Record",
     "BucketPublicAccessBlock", "BucketOwnershipControls", "BucketServerSideEncryptionConfiguration",
-    "BucketLifecycleConfiguration", "BucketPolicy", "WebAclAssociation",
+    "BucketLifecycleConfiguration", "BucketPolicy", "BucketVersioning", "WebAclAssociation",
+    "WebAclLoggingConfiguration",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from standin.table import (
     kms,
     load_balancers,
     network,
+    network_acl,
     s3,
     security,
     volumes,
@@ -17,6 +18,7 @@ from standin.table import (
 
 TABLE: dict[str, Row] = {
     **network.ROWS,
+    **network_acl.ROWS,
     **security.ROWS,
     **instances.ROWS,
     **volumes.ROWS,
