@@ -35,7 +35,7 @@ IDLE_TIMEOUT_S = 60
 
 
 class Edge(Component):
-    """`instances`: the web hosts, by name."""
+    """`instances`: the web hosts, by name. `log`: the bucket that others may log to as well."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Edge(Component):
     ) -> None:
         super().__init__(naming, "Edge", options)
         self._aws = naming.settings
-        bucket, writable = edge_log(self, keep=self._aws.deletion_protection)
+        self.log = edge_log(self, keep=self._aws.deletion_protection)
         balancer = aws.lb.LoadBalancer(
             naming.resource("edge"),
             name=naming.resource("edge"),
@@ -56,14 +56,14 @@ class Edge(Component):
             ip_address_type="ipv4",
             subnets=network.of_tier("public"),
             security_groups=[groups.id_of("edge")],
-            access_logs=aws.lb.LoadBalancerAccessLogsArgs(bucket=bucket.bucket, enabled=True),
+            access_logs=aws.lb.LoadBalancerAccessLogsArgs(bucket=self.log.bucket.bucket, enabled=True),
             drop_invalid_header_fields=True,
             desync_mitigation_mode="defensive",
             enable_deletion_protection=self._aws.deletion_protection,
             idle_timeout=IDLE_TIMEOUT_S,
             tags=self.tags("edge"),
             # It tries to write to the log when it is made.
-            opts=self.of(depends_on=[*writable, *network.ready]),
+            opts=self.of(depends_on=[*self.log.writable, *network.ready]),
         )
         targets = self._targets(network, instances)
         self._listen(balancer, targets)

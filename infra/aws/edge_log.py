@@ -1,8 +1,9 @@
-"""The load balancer's log: a line a request, in a bucket of its own that nothing else writes to."""
+"""The bucket of logs: of the load balancer, a line a request, and of S3, who had what of the backups."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -13,13 +14,28 @@ if TYPE_CHECKING:
 
 #: How long a request can be looked up, in days. It has addresses of people in it: not for ever.
 RETENTION_DAYS = 90
+#: How long a log that was deleted can be had back, in days: whoever wipes traces is noticed before.
+DELETED_DAYS = 14
 
 #: Who writes the logs, in every region. Source: Elastic Load Balancing, "Enable access logs for your ALB".
 WRITER = "logdelivery.elasticloadbalancing.amazonaws.com"
 
+#: Where S3 writes who had what of the backups, and who it is then. Source: Amazon S3 user guide, "Enabling
+#: Amazon S3 server access logging", which also says why the bucket has keys of S3 and no Object Lock.
+BACKUPS_PREFIX = "s3/backups/"
+S3_WRITER = "logging.s3.amazonaws.com"
 
-def edge_log(edge: Edge, keep: bool) -> tuple[aws.s3.Bucket, list[pulumi.Resource]]:
-    """The bucket, and what must exist before a load balancer may name it.
+
+@dataclass(frozen=True)
+class Log:
+    """The bucket, and what must exist before another resource may name it as its log."""
+
+    bucket: aws.s3.Bucket
+    writable: list[pulumi.Resource]
+
+
+def edge_log(edge: Edge, keep: bool) -> Log:
+    """The bucket of logs.
 
     `keep`: it is not deleted with what is in it. Keys of S3, not of KMS: a load balancer writes to no other
     bucket.
@@ -50,6 +66,12 @@ def edge_log(edge: Edge, keep: bool) -> tuple[aws.s3.Bucket, list[pulumi.Resourc
         rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
         opts=edge.of(),
     )
+    versioning = aws.s3.BucketVersioning(
+        name,
+        bucket=bucket.id,
+        versioning_configuration={"status": "Enabled"},
+        opts=edge.of(),
+    )
     aws.s3.BucketLifecycleConfiguration(
         name,
         bucket=bucket.id,
@@ -59,10 +81,11 @@ def edge_log(edge: Edge, keep: bool) -> tuple[aws.s3.Bucket, list[pulumi.Resourc
                 "status": "Enabled",
                 "filter": {"prefix": ""},
                 "expiration": {"days": RETENTION_DAYS},
+                "noncurrent_version_expiration": {"noncurrent_days": DELETED_DAYS},
                 "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
             }
         ],
-        opts=edge.of(),
+        opts=edge.of(depends_on=[versioning]),
     )
     policy = aws.s3.BucketPolicy(
         name,
@@ -73,7 +96,7 @@ def edge_log(edge: Edge, keep: bool) -> tuple[aws.s3.Bucket, list[pulumi.Resourc
         # Two changes of a bucket's access at once refuse each other.
         opts=edge.of(depends_on=[closed]),
     )
-    return bucket, [policy]
+    return Log(bucket, [policy])
 
 
 def _policy(bucket: str, account: str) -> str:
@@ -87,6 +110,14 @@ def _policy(bucket: str, account: str) -> str:
                     "Principal": {"Service": WRITER},
                     "Action": "s3:PutObject",
                     "Resource": f"{bucket}/AWSLogs/{account}/*",
+                },
+                {
+                    "Sid": "S3OfThisAccount",
+                    "Effect": "Allow",
+                    "Principal": {"Service": S3_WRITER},
+                    "Action": "s3:PutObject",
+                    "Resource": f"{bucket}/{BACKUPS_PREFIX}*",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
                 },
                 {
                     "Sid": "OnlyTls",

@@ -76,6 +76,7 @@ class AwsPlatform:
         KeepData(naming)
         web = {name: instance.id for name, instance in tiers[0].instances.items()}
         edge = Edge(naming, network, groups, web)
+        buckets.log_backups(edge.log)
         Alarms(
             naming,
             settings,

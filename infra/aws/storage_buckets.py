@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.edge_log import BACKUPS_PREFIX, Log
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
 
@@ -51,6 +52,17 @@ class Buckets(Component):
         self.photos, self.photos_arn = photos.bucket, photos.arn
         self.backups, self.backups_arn = backups.bucket, backups.arn
         self.register_outputs({"photos": self.photos, "backups": self.backups})
+
+    def log_backups(self, log: Log) -> None:
+        """Who read a backup. Not of photos: each call would be a line, and is one of the load balancer's."""
+        aws.s3.BucketLogging(
+            self.naming.resource("backups"),
+            bucket=self.backups,
+            target_bucket=log.bucket.id,
+            target_prefix=BACKUPS_PREFIX,
+            # S3 looks whether it may write.
+            opts=self.of(depends_on=log.writable),
+        )
 
     def _bucket(
         self,

@@ -1,4 +1,4 @@
-"""An optional web application firewall at the load balancer: AWS's common rules, a rate an address."""
+"""An optional web application firewall at the load balancer: AWS's common rules, a rate an address, a log."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ ABOUT_BODIES = (
     "GenericRFI_BODY",
 )
 
+#: How long a blocked request can be looked up, in days. It has a person's address in it: not for ever.
+LOG_RETENTION_DAYS = 30
+#: Headers that let their bearer in. The log has no body, but every header.
+REDACTED = ("authorization", "cookie")
+
 
 def web_acl(edge: Edge, balancer: aws.lb.LoadBalancer) -> None:
     """Put the rules before the load balancer."""
@@ -45,6 +50,39 @@ def web_acl(edge: Edge, balancer: aws.lb.LoadBalancer) -> None:
         edge.naming.resource("edge"),
         resource_arn=balancer.arn,
         web_acl_arn=acl.arn,
+        opts=edge.of(),
+    )
+    _log(edge, acl)
+
+
+def _log(edge: Edge, acl: aws.wafv2.WebAcl) -> None:
+    """What was blocked, and by which rule. All requests are in the load balancer's log, for less.
+
+    Not what was counted: each photo is, by the rules about bodies.
+    """
+    group = aws.cloudwatch.LogGroup(
+        edge.naming.resource("blocked"),
+        # WAF writes to no group of another name. It permits itself, in the log's resource policy.
+        name=f"aws-waf-logs-{edge.naming.resource('edge')}",
+        retention_in_days=LOG_RETENTION_DAYS,
+        tags=edge.tags("blocked"),
+        opts=edge.of(),
+    )
+    aws.wafv2.WebAclLoggingConfiguration(
+        edge.naming.resource("edge"),
+        resource_arn=acl.arn,
+        log_destination_configs=[group.arn],
+        logging_filter={
+            "default_behavior": "DROP",
+            "filters": [
+                {
+                    "behavior": "KEEP",
+                    "requirement": "MEETS_ANY",
+                    "conditions": [{"action_condition": {"action": "BLOCK"}}],
+                }
+            ],
+        },
+        redacted_fields=[{"single_header": {"name": name}} for name in REDACTED],
         opts=edge.of(),
     )
 

@@ -68,7 +68,10 @@ def test_only_load_balancers_of_the_account_write_the_log_and_only_over_tls() ->
     recorded = everything(environment())
     policy = recorded.one("BucketPolicy")
     bucket = f"arn:{PARTITION}:s3:::flashtier-unit-edge-log-1"
-    allowed, denied = json.loads(policy.inputs["policy"])["Statement"]
+    allowed, s3, denied = json.loads(policy.inputs["policy"])["Statement"]
+    assert s3["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    assert (s3["Action"], s3["Resource"]) == ("s3:PutObject", f"{bucket}/s3/backups/*")
+    assert s3["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     assert allowed["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
     assert allowed["Resource"] == f"{bucket}/AWSLogs/{ACCOUNT}/*"
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
@@ -77,6 +80,34 @@ def test_only_load_balancers_of_the_account_write_the_log_and_only_over_tls() ->
     assert balancer.depends_on(policy)
     blocked = recorded.one("BucketPublicAccessBlock").inputs
     assert all(value is True for key, value in blocked.items() if key != "bucket")
+
+
+def test_a_log_that_is_deleted_can_be_had_back_and_none_is_kept_for_ever() -> None:
+    recorded = everything(environment())
+    versioning, lifecycle = recorded.one("BucketVersioning"), recorded.one("BucketLifecycleConfiguration")
+    assert versioning.inputs["versioningConfiguration"] == {"status": "Enabled"}
+    assert versioning.inputs["bucket"] == lifecycle.inputs["bucket"] == "flashtier-unit-edge-log-id"
+    [rule] = lifecycle.inputs["rules"]
+    assert (rule["status"], rule["expiration"]["days"]) == ("Enabled", 90)
+    assert 7 <= rule["noncurrentVersionExpiration"]["noncurrentDays"] < 90
+    assert lifecycle.depends_on(versioning)
+
+
+def test_what_the_firewall_blocks_is_kept_for_a_time_and_tells_no_credentials() -> None:
+    recorded = everything(environment(waf=True))
+    log = recorded.one("WebAclLoggingConfiguration").inputs
+    group = recorded.named("flashtier-unit-blocked", "LogGroup")
+    assert log["resourceArn"] == recorded.one("WebAcl").arn
+    assert log["logDestinationConfigs"] == [group.arn]
+    assert group.inputs["name"].startswith("aws-waf-logs-")
+    assert 0 < group.inputs["retentionInDays"] <= 90
+    assert {field["singleHeader"]["name"] for field in log["redactedFields"]} == {"authorization", "cookie"}
+    # A line for each request, or each photo that a rule counts, would be dearer than the firewall.
+    kept = log["loggingFilter"]
+    assert kept["defaultBehavior"] == "DROP"
+    [only] = kept["filters"]
+    assert (only["behavior"], only["conditions"]) == ("KEEP", [{"actionCondition": {"action": "BLOCK"}}])
+    assert not everything(environment()).of("WebAclLoggingConfiguration")
 
 
 def test_the_name_is_proved_in_its_zone_and_points_to_the_load_balancer() -> None:

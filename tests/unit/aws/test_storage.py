@@ -8,6 +8,7 @@ import mocks
 import pytest
 from aws_environments import parsed
 from network_parts import OUTPUTS
+from whole import whole
 
 from infra.aws.keys import Keys
 from infra.aws.naming import Naming
@@ -137,3 +138,11 @@ def test_no_role_may_do_anything_to_everything():
 
 def test_each_tier_has_a_profile_of_its_own(found):
     assert found.result == {tier: f"flashtier-unit-{tier}" for tier in OBJECTS}
+
+
+def test_who_read_a_backup_is_logged_once_the_log_may_be_written():
+    made = whole("prod").recorded
+    [log] = made.of("BucketLogging")
+    assert (log.inputs["bucket"], log.inputs["targetPrefix"]) == ("flashtier-prod-backups-1", "s3/backups/")
+    assert log.inputs["targetBucket"] == made.named("flashtier-prod-edge-log", "aws:s3/bucket:Bucket").id
+    assert log.depends_on(made.named("flashtier-prod-edge-log", "BucketPolicy"))

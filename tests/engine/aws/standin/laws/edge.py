@@ -60,10 +60,22 @@ def _delete_acl(account: Any, request: Values) -> None:
             )
 
 
+def _log(account: Any, request: Values) -> None:
+    # Source: AWS WAF, "Sending web ACL traffic logs to a CloudWatch Logs log group".
+    for arn in request["LoggingConfiguration"]["LogDestinationConfigs"]:
+        name = arn.rpartition(":")[2]
+        groups = account.call("logs", "describe_log_groups", logGroupNamePrefix=name)["logGroups"]
+        if not name.startswith("aws-waf-logs-") or name not in {one["logGroupName"] for one in groups}:
+            raise Refused(
+                "WAFInvalidParameterException",
+                f"{arn} is no log group whose name begins with aws-waf-logs-",
+            )
+
+
 LAWS = {
     "create_load_balancer": _create,
     "create_target_group": lambda account, request: _name(request),
     "create_listener": _listener,
 }
-WAF = {"delete_web_acl": _delete_acl}
+WAF = {"delete_web_acl": _delete_acl, "put_logging_configuration": _log}
 ACM = {"delete_certificate": _delete_certificate}

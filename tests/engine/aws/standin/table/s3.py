@@ -119,6 +119,21 @@ def _policy() -> Row:
     return Row(**{**row.__dict__, "seen": same, "check": _policy_check})
 
 
+def _logging() -> Row:
+    def off(account: Account, identity: str, inputs: Values) -> None:
+        account.call("s3", "put_bucket_logging", Bucket=identity, BucketLoggingStatus={})
+
+    row = _on_bucket(
+        "put_bucket_logging",
+        "bucketLoggingStatus",
+        "get_bucket_logging",
+        lambda left: {"loggingEnabled": left},
+        seen=lambda found: {name[0].lower() + name[1:]: value for name, value in found.items()},
+    )
+    read = Look("get_bucket_logging", lambda i, n: {"Bucket": i}, "LoggingEnabled")
+    return Row(**{**row.__dict__, "read": read, "delete": off})
+
+
 ROWS = {
     "aws:s3/bucket:Bucket": Row(
         service="s3",
@@ -140,6 +155,7 @@ ROWS = {
         lambda left: left["versioningConfiguration"],
         seen=lambda found: {"versioningConfiguration": {"status": found.get("Status", "Suspended")}},
     ),
+    "aws:s3/bucketLogging:BucketLogging": _logging(),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _on_bucket(
         "put_bucket_encryption",
         "serverSideEncryptionConfiguration",

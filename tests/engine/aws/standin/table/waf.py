@@ -62,4 +62,14 @@ ROWS = {
         delete=("disassociate_web_acl", lambda i, n: {"ResourceArn": n["resourceArn"]}),
         new=names("webAclArn resourceArn"),
     ),
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": Row(
+        service="wafv2",
+        create="put_logging_configuration",
+        identity=lambda answer, n: n["resourceArn"],
+        read=Look("get_logging_configuration", lambda i, n: {"ResourceArn": i}, "LoggingConfiguration"),
+        delete=("delete_logging_configuration", lambda i, n: {"ResourceArn": i}),
+        body=lambda n: {"loggingConfiguration": n},
+        new=names("resourceArn logDestinationConfigs"),
+        puts=True,
+    ),
 }
