@@ -25,7 +25,7 @@ def user_data(access: Access) -> str:
                 # No group of its own: Debian has some, such as "operator", whose members may own things.
                 "no_user_group": True,
                 "primary_group": "users",
-                "lock_passwd": True,
+                # No password: cloud-init locks it unless it is told otherwise (lock_passwd).
                 "ssh_authorized_keys": list(access.authorized_keys),
             }
         ],

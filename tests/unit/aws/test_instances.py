@@ -165,7 +165,8 @@ def test_user_data_makes_one_account_and_tells_no_secret(database):
     said = yaml.safe_load(text)
     (user,) = said["users"]
     assert (user["name"], user["ssh_authorized_keys"]) == ("operator", ["ssh-ed25519 AAAA me"])
-    assert user["lock_passwd"] is True
+    # Locked, as cloud-init has it where nothing else is said.
+    assert not {"passwd", "hashed_passwd", "plain_text_passwd", "lock_passwd"} & user.keys()
     assert said["ssh_pwauth"] is False
     assert said["disable_root"] is True
     assert said["ssh_genkeytypes"] == ["ed25519"]
