@@ -27,6 +27,8 @@ def ran(monkeypatch: pytest.MonkeyPatch, declare: Any) -> None:
     """Run the program as Pulumi's language host does, with `declare` for what it declares."""
     monkeypatch.setattr(program, "_declare", declare)
 
+    reset_options()  # other tests leave a stack behind
+
     async def whole() -> None:
         settings = mocks.MockSettings(
             monitor=mocks.MockMonitor(Everything()),
