@@ -14,10 +14,11 @@ from infra.volumes import Volume
 #: What is in no figure, because nobody could source it or it depends on use.
 NOT_COUNTED = (
     "a CDN for photos and what it fetches",
+    "three KMS keys, a dollar or a few each",
     "S3 and KMS requests",
     "queries and pages that cross zones, other than replication",
     "CloudWatch, flow logs and access logs",
-    "WAF",
+    "WAF and the log of what it blocks",
     "Savings Plans and reserved prices, which lower the hosts' part",
     "tax and support",
 )
