@@ -1,6 +1,7 @@
 """The storage role on NVMe semantics: drives named as on EC2, in a QEMU machine. Nothing here is about speed.
 
-No AWS: files behind the kernel's NVMe target play the drives (tests/drills/nvme). The roles are real.
+No AWS: files behind the kernel's NVMe target play the drives (tests/drills/nvme). The roles are real, and so
+are the cluster on the drives, its unit and the kernel of Debian's images for the cloud.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ import pytest
 
 from tests.drills.living import Timer
 from tests.drills.nvme import hosts
+from tests.drills.nvme.accelerator import accelerator
 from tests.drills.nvme.image import image
 from tests.drills.nvme.machine import Machine
 
 SERIALS = ("AWS1F1E2D3C4B5A6979", "AWS1F1E2D3C4B5A6978", "AWS1F1E2D3C4B5A6977", "AWS1F1E2D3C4B5A6976")
 OTHERS = ("AWS2F1E2D3C4B5A6979", "AWS2F1E2D3C4B5A6978", "AWS2F1E2D3C4B5A6977", "AWS2F1E2D3C4B5A6976")
 TUNED = ("none", "128")
+PSQL = "runuser -u postgres -- /usr/lib/postgresql/17/bin/psql -h /run/postgresql -Atqc"
+#: What lies on the root disk where the volume is to be.
+FIND = "find /vol/flash /pg/data /pg/wal /pg/temp -xdev -mindepth 1"
+#: Somebody opens the watchdog, feeds it once and is heard of no more, as a process that was killed.
+STARVE = "sh -c 'echo >/dev/watchdog'"
+#: Seconds that the watchdog waits for food.
+PATIENCE = 15
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +40,18 @@ def installed(figure: Callable[[str], None]) -> None:
     subprocess.run(command, stdin=subprocess.DEVNULL, timeout=900, check=True)
 
 
+@pytest.fixture(scope="module")
+def accelerated(
+    installed: None, tmp_path_factory: pytest.TempPathFactory, figure: Callable[[str], None]
+) -> str:
+    return accelerator(image(figure), tmp_path_factory.mktemp("trial"), figure)
+
+
 @pytest.fixture(params=[2, 4])
 def machine(
-    request: pytest.FixtureRequest, installed: None, tmp_path: Path, figure: Callable[[str], None]
+    request: pytest.FixtureRequest, accelerated: str, tmp_path: Path, figure: Callable[[str], None]
 ) -> Iterator[Machine]:
-    made = Machine(image(figure), tmp_path, figure)
+    made = Machine(image(figure), tmp_path, accelerated)
     made.plug("store", *SERIALS[: request.param])
     made.plug("ebs", hosts.EBS_SERIAL, "vol0ffffffffffffffff")
     made.plug("other", "FREE0001")
@@ -53,13 +69,18 @@ def test_drives_in_the_host(machine: Machine, figure: Callable[[str], None]) -> 
     went(machine, hosts.volumes(count))
     figure(f"nvme: {count} drives made one volume; {timer}")
     assert_as_declared(machine, count)
-    machine.told("sh -c 'echo kept >/pg/data/kept && sync'")
     again = went(machine, hosts.volumes(count))
     assert "changed=0 " in again, again[-600:]
+    keep_a_row(machine, hosts.volumes(count))
 
     figure(f"nvme: rebooted in {machine.reboot():.0f} s")
-    assert machine.told("cat /pg/data/kept") == "kept"
+    assert_row_kept(machine)
     assert_as_declared(machine, count)
+
+    machine.told(f"modprobe softdog soft_margin={PATIENCE}")
+    assert machine.told("cat /sys/class/watchdog/watchdog0/identity") == "Software Watchdog"
+    figure(f"nvme: reset by softdog, up again in {machine.reboot(by=STARVE):.0f} s")
+    assert_row_kept(machine)
 
     machine.stop()
     machine.plug("store", *OTHERS[:count])
@@ -68,10 +89,14 @@ def test_drives_in_the_host(machine: Machine, figure: Callable[[str], None]) -> 
     assert machine.ssh("mountpoint -q /vol/log", check=False).returncode == 0
     assert_no_server_on_the_root_disk(machine)
     refused(machine, hosts.volumes(count), f"{count} of {count} drives are blank", "acceptBlank db1-flash")
+    timer = Timer()
     went(machine, hosts.volumes(count, accept_blank=True))
+    figure(f"nvme: {count} blank drives, accepted, made one volume; {timer}")
     assert_as_declared(machine, count)
-    assert machine.ssh("sudo test -e /pg/data/kept", check=False).returncode != 0
     refused(machine, hosts.volumes(count, accept_blank=True), "nothing is lost")
+    # That the volume may be blank does not say that the cluster may be.
+    refused(machine, hosts.volumes(count), "db1 has run a cluster", what=hosts.CLUSTER, tags="configure")
+    assert_not_started(machine, "Assertion failed")
 
 
 def went(machine: Machine, volumes: list[dict[str, Any]]) -> str:
@@ -80,12 +105,25 @@ def went(machine: Machine, volumes: list[dict[str, Any]]) -> str:
     return done.stdout
 
 
-def refused(machine: Machine, volumes: list[dict[str, Any]], *parts: str) -> None:
+def refused(machine: Machine, volumes: list[dict[str, Any]], *parts: str, **which: Any) -> None:
     """The role ends with a message that names all `parts`."""
-    done = hosts.play(machine, volumes)
+    done = hosts.play(machine, volumes, **which)
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert [part for part in parts if part not in said] == [], said[-3000:]
+
+
+def keep_a_row(machine: Machine, volumes: list[dict[str, Any]]) -> None:
+    """The role's own cluster and unit, enabled as the role enables it, and a row in it."""
+    done = hosts.play(machine, volumes, hosts.CLUSTER, tags="configure")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    machine.told(f"systemctl enable --now {hosts.UNIT}")
+    machine.told(f"{PSQL} 'CREATE TABLE drill AS SELECT 42 AS kept'")
+
+
+def assert_row_kept(machine: Machine) -> None:
+    machine.told(f"systemctl start {hosts.UNIT}")  # waits for the start that the boot has begun
+    assert machine.told(f"{PSQL} 'TABLE drill'") == "42"
 
 
 def assert_as_declared(machine: Machine, count: int) -> None:
@@ -115,9 +153,28 @@ def assert_as_declared(machine: Machine, count: int) -> None:
         ]
 
 
+def assert_not_started(machine: Machine, reason: str, *how: str) -> None:
+    done = machine.ssh(" ".join(["sudo systemctl start", *how, hosts.UNIT]), check=False)
+    assert done.returncode != 0
+    assert reason in done.stderr, done.stderr
+    assert machine.ssh("pgrep -u postgres", check=False).stdout == ""
+
+
 def assert_no_server_on_the_root_disk(machine: Machine) -> None:
-    """The data's path is closed to root itself, so that no server can begin there."""
+    """The unit does not start, and the data's path is closed to root itself: no server can begin there."""
+    assert_not_started(machine, "dependency job")
+    said = machine.told("journalctl --boot --output=cat --unit=flashtier-volume-flash.service")
+    assert f"volume flash: {hosts.volumes(len(OTHERS))[0]['device']} is not a block device" in said, said
+    assert machine.told(FIND) == ""
+    # The mount's failure is one guard, the unit's own look at its paths another: it holds alone, even where
+    # what looks like a cluster lies on the root disk.
+    machine.told("chattr -i /pg/data")
+    machine.told("install -D /dev/null /pg/data/17/PG_VERSION")
+    assert_not_started(machine, "Assertion failed", "--job-mode=ignore-dependencies")
+    machine.told("rm -r /pg/data/17")
+    machine.told("chattr +i /pg/data")
     for path in ("/vol/flash", "/pg/data"):
         assert machine.ssh(f"sudo touch {path}/x", check=False).returncode != 0, path
     begun = "sudo -u postgres /usr/lib/postgresql/17/bin/initdb -D /pg/data/17"
     assert machine.ssh(begun, check=False).returncode != 0
+    assert machine.told(FIND) == ""

@@ -21,7 +21,8 @@ PARTITION_BYTES = DRIVE_BYTES * 9 // 10 // MIB * MIB
 #: Seconds for a run of the playbook.
 PLAYBOOK = 1500
 
-PLAY = [
+#: The order of ansible/site.yml, up to what carries the cluster.
+VOLUMES = [
     {
         "name": "Database host",
         "hosts": "database",
@@ -35,6 +36,16 @@ PLAY = [
         ],
     }
 ]
+#: The role that makes the cluster and writes its unit. Its tasks with the tag `service` ask a stack for
+#: passwords, and there is none.
+CLUSTER = [
+    {
+        "name": "PostgreSQL",
+        "hosts": "database",
+        "tasks": [{"name": "Cluster", "ansible.builtin.import_role": {"name": "postgresql"}}],
+    }
+]
+UNIT = "flashtier-postgresql.service"
 
 
 def array_device(identity: uuid.UUID) -> str:
@@ -74,8 +85,13 @@ def _volume(name: str, kind: str, identity: uuid.UUID, device: str, nvme: dict[s
     }
 
 
-def play(machine: Machine, declared: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
-    """Run storage and placement, after PostgreSQL's packages, on the machine."""
+def play(
+    machine: Machine,
+    declared: list[dict[str, Any]],
+    what: list[dict[str, Any]] = VOLUMES,
+    tags: str = "all",
+) -> subprocess.CompletedProcess[str]:
+    """Run `VOLUMES` or `CLUSTER` on the machine."""
     on = {"data": "flash", "wal": "flash", "temp": "flash", "log": "log"}
     placements = [
         {
@@ -101,6 +117,14 @@ def play(machine: Machine, declared: list[dict[str, Any]]) -> subprocess.Complet
         "placement_placements": placements,
         "placement_volumes": declared,
         "postgresql_version": 17,
+        "postgresql_host": "db1",
+        "postgresql_address": "127.0.0.1",
+        "postgresql_port": 5432,
+        "postgresql_primary": True,
+        "postgresql_cluster_name": "drill",
+        "postgresql_clients": ["127.0.0.1"],
+        "postgresql_settings": [],
+        "postgresql_placements": placements,
     }
     inventory = Path(machine.folder, "inventory.json")
     inventory.write_text(json.dumps({"database": {"hosts": {"db1": variables}}}))
@@ -108,9 +132,9 @@ def play(machine: Machine, declared: list[dict[str, Any]]) -> subprocess.Complet
     if not templates.is_symlink():
         templates.symlink_to(ROOT / "templates")  # where roles find them: beside the playbook
     playbook = Path(machine.folder, "play.json")
-    playbook.write_text(json.dumps(PLAY))
+    playbook.write_text(json.dumps(what))
     return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), str(playbook)],
+        ["ansible-playbook", "-i", str(inventory), "--tags", tags, str(playbook)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
