@@ -15,8 +15,6 @@ has_systemd() { [ -d /run/systemd/system ]; }
 
 lxcfs_answers() { timeout -k 2 5 head -c 1 "$LXCFS/proc/meminfo" >/dev/null 2>&1; }
 
-lxcfs_died() { grep -q " $LXCFS fuse.lxcfs " /proc/self/mounts && ! lxcfs_answers; }
-
 lxd_answers() { timeout -k 2 20 lxc query local:/1.0 >/dev/null 2>&1; }
 
 # wait_for SECONDS PID COMMAND...: until the command succeeds; false once the time is up or PID (if not 0) is gone
@@ -52,16 +50,26 @@ start_lxcfs() {
     fi
 }
 
-# Hosts hold files of the lxcfs they were started with. Those of the kit that outlived theirs get the new one by a
-# restart; until then, not even `free` works in them.
-restart_hosts() {
-    local project name
-    while IFS=, read -r project name _; do
-        if ! timeout -k 2 20 lxc exec --project "$project" "local:$name" -- head -c 1 /proc/meminfo >/dev/null; then
-            echo "restarting $name of $project: it runs on an lxcfs that has died"
-            timeout -k 5 180 lxc restart --force --project "$project" "local:$name"
-        fi
-    done < <(timeout -k 2 60 lxc list local: --all-projects --format csv --columns en status=running | grep '^flashtier-')
+# Hosts hold files of the lxcfs they were started with. Those that outlived theirs get the new one by a restart; until
+# then, not even `free` works in them. Looked at in each run: an earlier one may have been killed before the restart.
+hosts_of_dead_lxcfs() { # PROJECT,NAME of the kit's, a line each
+    local host project name pid running
+    mapfile -t running < <(timeout -k 2 60 lxc list local: --all-projects --format csv --columns enp status=running)
+    for host in "${running[@]}"; do
+        IFS=, read -r project name pid <<<"$host"
+        [[ $project != flashtier-* ]] || timeout -k 2 5 head -c 1 "/proc/$pid/root/proc/meminfo" >/dev/null 2>&1 ||
+            echo "$project,$name"
+    done
+}
+
+restart_hosts() { # PROJECT,NAME ...
+    local host project name
+    for host in "$@"; do
+        IFS=, read -r project name <<<"$host"
+        echo "restarting $name of $project: it runs on an lxcfs that has died"
+        timeout -k 5 90 lxc restart --timeout 60 --project "$project" "local:$name" ||
+            timeout -k 5 90 lxc restart --force --project "$project" "local:$name"
+    done
 }
 
 start_lxd() {
