@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from infra.errors import FlashtierError
@@ -13,6 +14,7 @@ from infra.local.lxd import Lxd, refuse_foreign
 from infra.local.names import MARK
 from infra.local.provider.resource import Found, Incomplete, Resource, parts
 from infra.local.provider.schema import InstanceInputs
+from infra.local.run import run
 
 #: Seconds until systemd in a started host must be up, on a machine that starts many at once.
 BOOT = 120
@@ -55,7 +57,6 @@ class Instance(Resource[InstanceInputs]):
                 self._configure(lxd, inputs, found)
             start(lxd, inputs.name)
             key = _set_up(lxd, inputs)
-            # Where its predecessor was killed, that one's network may outlive it, and refuse connections.
             lxd.poll(f"SSH answers at {inputs.address}", lambda: _answers(inputs.address), seconds=ANSWER)
         except FlashtierError as error:
             raise Incomplete(self.identity(inputs), f"host {inputs.name}: {error}") from error
@@ -191,8 +192,20 @@ def start(lxd: Lxd, name: str) -> None:
     if _status(lxd, name) == "Frozen":
         lxd.put("instances", name, "state", body={"action": "unfreeze", "timeout": STOP})
     if _status(lxd, name) != "Running":
+        _unplug_predecessor(lxd, name)
         body = {"action": "start", "timeout": STOP, "force": False}
         lxd.put("instances", name, "state", body=body, seconds=BOOT)
+
+
+def _unplug_predecessor(lxd: Lxd, name: str) -> None:
+    """Take away the network of a host that was killed.
+
+    The kernel keeps it for up to 18 s (seen), with the same addresses: it resets the connections of the host
+    that is started meanwhile. LXD notes the machine's end of it, and forgets that where a host is stopped.
+    """
+    link = (lxd.get("instances", name) or {"config": {}})["config"].get("volatile.eth0.host_name")
+    if link and Path("/sys/class/net", link).exists():
+        run(["ip", "link", "delete", "dev", link], allowed=(0, 1))  # 1: gone by itself meanwhile
 
 
 def stop(lxd: Lxd, name: str) -> None:
