@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 from stacks import Engine, changed, proposed
 
@@ -89,4 +90,20 @@ def test_a_host_whose_volume_has_died_under_its_mount_is_restarted(engine: Engin
     assert "host db1: was restarted, because the device of volume network had died under /vol/network" in text
     assert engine.ssh("db1", "cat /vol/network/kept") == "kept"
     assert engine.ssh("db1", "systemctl is-system-running") == "running"
+    engine.up("--refresh", "--expect-no-changes")
+
+
+def test_the_network_of_a_killed_host_is_taken_away_before_it_starts_again(engine: Engine) -> None:
+    """LXD's note of it and a device of that name: what is left for a while where a host was killed."""
+    link = "ft-killed"
+    engine.lxc("stop", "--force", "web1")
+    engine.lxc("config", "set", "web1", f"volatile.eth0.host_name={link}")
+    pair = ["ip", "link", "add", link, "type", "veth", "peer", "name", f"{link}-end"]
+    subprocess.run(pair, check=True, timeout=10)
+    try:
+        assert changed(engine.up("--refresh")) == {"web1": "updated"}
+        assert not Path("/sys/class/net", link).exists()
+    finally:
+        subprocess.run(["ip", "link", "delete", link], check=False, capture_output=True, timeout=10)
+    assert engine.ssh("web1", "hostname") == "web1"
     engine.up("--refresh", "--expect-no-changes")
