@@ -71,7 +71,7 @@ drills: ## Break stack `drill` and see it come back: all drills, or DRILL=<one o
 
 bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (stack `bench`)
 	@tools/setup
-	@tools/hold bench benchmarks/growth.py $(OPTIONS)
+	@tools/hold benchmarks benchmarks/growth.py $(OPTIONS)
 
 check: ## Linters, types and unit tests, in a minute or two
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit types lint
