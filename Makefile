@@ -73,7 +73,7 @@ bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (
 	@tools/setup
 	@tools/hold benchmarks benchmarks/growth.py $(OPTIONS)
 
-check: ## Linters, types and unit tests, in a minute or two
+check: ## Linters, types and unit tests, in about a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit types lint
 
 # What is about AWS has a target of its own: to import its SDKs, record prod and render its files takes a minute.

@@ -68,6 +68,8 @@ class Bench:
         web, members, control = SIZES[self.hosts]
         declared["network"]["cidr"] = CIDR
         declared["web"]["count"] = web
+        # The connections of all web hosts together are as many at each size: the members do not grow.
+        declared["app"]["pool_size"] = 20 // web
         declared["database"]["members"] = members
         declared["control"]["count"] = control
         self.settings.write_text(yaml.safe_dump({"config": {"flashtier:environment": declared}}))
