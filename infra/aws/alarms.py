@@ -16,6 +16,7 @@ import pulumi_aws as aws
 from infra.aws.edge import Edge
 from infra.aws.naming import Component, Naming
 from infra.aws.network import Network
+from infra.aws.policy_document import policy_document
 from infra.cloud import Aws
 
 Missing = Literal["breaching", "notBreaching", "missing"]
@@ -248,16 +249,13 @@ def _publishers(topic: str, account: str) -> str:
     """
     publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
     return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    **publish,
-                    "Sid": "CloudWatch",
-                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                },
-                {**publish, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
-            ],
-        }
+        policy_document(
+            {
+                **publish,
+                "Sid": "CloudWatch",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            },
+            {**publish, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
+        )
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.policy_document import policy_document
+
 if TYPE_CHECKING:
     from infra.aws.edge import Edge
 
@@ -101,32 +103,29 @@ def edge_log(edge: Edge, keep: bool) -> Log:
 
 def _policy(bucket: str, account: str) -> str:
     return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "LoadBalancersOfThisAccount",
-                    "Effect": "Allow",
-                    "Principal": {"Service": WRITER},
-                    "Action": "s3:PutObject",
-                    "Resource": f"{bucket}/AWSLogs/{account}/*",
-                },
-                {
-                    "Sid": "S3OfThisAccount",
-                    "Effect": "Allow",
-                    "Principal": {"Service": S3_WRITER},
-                    "Action": "s3:PutObject",
-                    "Resource": f"{bucket}/{BACKUPS_PREFIX}*",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                },
-                {
-                    "Sid": "OnlyTls",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "s3:*",
-                    "Resource": [bucket, f"{bucket}/*"],
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
-            ],
-        }
+        policy_document(
+            {
+                "Sid": "LoadBalancersOfThisAccount",
+                "Effect": "Allow",
+                "Principal": {"Service": WRITER},
+                "Action": "s3:PutObject",
+                "Resource": f"{bucket}/AWSLogs/{account}/*",
+            },
+            {
+                "Sid": "S3OfThisAccount",
+                "Effect": "Allow",
+                "Principal": {"Service": S3_WRITER},
+                "Action": "s3:PutObject",
+                "Resource": f"{bucket}/{BACKUPS_PREFIX}*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            },
+            {
+                "Sid": "OnlyTls",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [bucket, f"{bucket}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        )
     )

@@ -15,6 +15,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
+from infra.aws.policy_document import policy_document
 from infra.topology import Host
 
 #: What erases drives or takes a volume away, and what lifts the guard against it.
@@ -100,59 +101,50 @@ class KeepData(Component):
 def denied(at: dict[str, str], stack: str, break_glass: str) -> dict[str, Any]:
     """The policy document; `at` has account, partition and region, `break_glass` is the role's ARN."""
     others = {"ArnNotEquals": {"aws:PrincipalArn": break_glass}}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "KeepDrivesOfTheDatabase",
-                "Effect": "Deny",
-                "Action": list(FATAL),
-                "Resource": _resources(at),
-                "Condition": {**_of_database(stack), **others},
+    return policy_document(
+        {
+            "Sid": "KeepDrivesOfTheDatabase",
+            "Effect": "Deny",
+            "Action": list(FATAL),
+            "Resource": _resources(at),
+            "Condition": {**_of_database(stack), **others},
+        },
+        {
+            "Sid": "KeepTheTagsThatTellThem",
+            "Effect": "Deny",
+            "Action": ["ec2:CreateTags", "ec2:DeleteTags"],
+            "Resource": _resources(at),
+            "Condition": {
+                **_of_database(stack),
+                **others,
+                "ForAnyValue:StringEquals": {"aws:TagKeys": list(TELLING_TAGS)},
             },
-            {
-                "Sid": "KeepTheTagsThatTellThem",
-                "Effect": "Deny",
-                "Action": ["ec2:CreateTags", "ec2:DeleteTags"],
-                "Resource": _resources(at),
-                "Condition": {
-                    **_of_database(stack),
-                    **others,
-                    "ForAnyValue:StringEquals": {"aws:TagKeys": list(TELLING_TAGS)},
-                },
-            },
-        ],
-    }
+        },
+    )
 
 
 def allowed(at: dict[str, str], stack: str) -> dict[str, Any]:
     """What the break-glass role may do, and to which hosts."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": list(FATAL),
-                "Resource": _resources(at),
-                "Condition": _of_database(stack),
-            }
-        ],
-    }
+    return policy_document(
+        {
+            "Effect": "Allow",
+            "Action": list(FATAL),
+            "Resource": _resources(at),
+            "Condition": _of_database(stack),
+        }
+    )
 
 
 def _trust(at: dict[str, str]) -> dict[str, Any]:
     """Whoever of the account may assume roles, with a second factor."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"AWS": f"arn:{at['partition']}:iam::{at['account']}:root"},
-                "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
-            }
-        ],
-    }
+    return policy_document(
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": f"arn:{at['partition']}:iam::{at['account']}:root"},
+            "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        }
+    )
 
 
 def _of_database(stack: str) -> dict[str, Any]:

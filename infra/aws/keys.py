@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
+from infra.aws.policy_document import policy_document
 
 #: How long a deleted key can be called back, in days: the longest that KMS knows. With it goes all data.
 CALL_BACK_DAYS = 30
@@ -70,25 +71,22 @@ def alarms_policy(partition: str, account: str) -> str:
     """
     use = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
     return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "Account",
-                    "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
-                    "Action": "kms:*",
-                    "Resource": "*",
-                },
-                {
-                    **use,
-                    "Sid": "CloudWatch",
-                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                },
-                # EventBridge names no source where it publishes to an encrypted topic: with a condition on
-                # it, this would never hold, and nobody would be told of it.
-                {**use, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
-            ],
-        }
+        policy_document(
+            {
+                "Sid": "Account",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            },
+            {
+                **use,
+                "Sid": "CloudWatch",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            },
+            # EventBridge names no source where it publishes to an encrypted topic: with a condition on
+            # it, this would never hold, and nobody would be told of it.
+            {**use, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
+        )
     )

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
 from infra.aws.network_acl import WORLD, network_acl
+from infra.aws.policy_document import policy_document
 from infra.subnets import Subnet, SubnetTier, subnets
 from infra.topology import Topology
 
@@ -164,19 +165,16 @@ class Network(Component):
         """S3 for nothing, where NAT would cost by the gigabyte; and it ends at this account's buckets."""
         policy = self.naming.account_id(self).apply(
             lambda account: json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Sid": "BucketsOfThisAccount",
-                            "Effect": "Allow",
-                            "Principal": "*",
-                            "Action": "s3:*",
-                            "Resource": "*",
-                            "Condition": {"StringEquals": {"aws:ResourceAccount": account}},
-                        }
-                    ],
-                }
+                policy_document(
+                    {
+                        "Sid": "BucketsOfThisAccount",
+                        "Effect": "Allow",
+                        "Principal": "*",
+                        "Action": "s3:*",
+                        "Resource": "*",
+                        "Condition": {"StringEquals": {"aws:ResourceAccount": account}},
+                    }
+                )
             )
         )
         endpoint = aws.ec2.VpcEndpoint(
@@ -230,30 +228,24 @@ class Network(Component):
 def _flow_log_trust(account: str) -> str:
     """Only for flow logs of this account: another's must not write through our role."""
     return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                }
-            ],
-        }
+        policy_document(
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            }
+        )
     )
 
 
 def _flow_log_rights(log_group: str) -> str:
     return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-                    "Resource": [log_group, f"{log_group}:*"],
-                }
-            ],
-        }
+        policy_document(
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+                "Resource": [log_group, f"{log_group}:*"],
+            }
+        )
     )

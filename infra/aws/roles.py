@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
+from infra.aws.policy_document import policy_document
 from infra.aws.storage_buckets import Buckets
 from infra.topology import Tier
 
@@ -17,16 +18,13 @@ from infra.topology import Tier
 def trust(suffix: str) -> str:
     """EC2, by the name that it has in the partition, may give the role to an instance."""
     return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": "sts:AssumeRole",
-                    "Principal": {"Service": f"ec2.{suffix}"},
-                }
-            ],
-        }
+        policy_document(
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"Service": f"ec2.{suffix}"},
+            }
+        )
     )
 
 
@@ -85,16 +83,13 @@ class Roles(Component):
 
 def document(tier: Tier, bucket: str, key: str) -> dict[str, Any]:
     """The tier's policy: its bucket's objects, the list of them, and the key through S3 only."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": list(OBJECTS[tier]), "Resource": f"{bucket}/*"},
-            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": bucket},
-            {
-                "Effect": "Allow",
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                "Resource": key,
-                "Condition": {"StringLike": {"kms:ViaService": "s3.*"}},
-            },
-        ],
-    }
+    return policy_document(
+        {"Effect": "Allow", "Action": list(OBJECTS[tier]), "Resource": f"{bucket}/*"},
+        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": bucket},
+        {
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": key,
+            "Condition": {"StringLike": {"kms:ViaService": "s3.*"}},
+        },
+    )

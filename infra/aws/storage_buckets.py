@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from infra.aws.edge_log import BACKUPS_PREFIX, Log
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
+from infra.aws.policy_document import policy_document
 
 #: A photo that was deleted or written over can be had back for as long, in days.
 PHOTO_VERSIONS_DAYS = 30
@@ -177,7 +178,7 @@ def bucket_policy(arn: str, writer: str | None) -> str:
         actions = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
         only = {"ArnNotEquals": {"aws:PrincipalArn": writer}}
         statements.append(_deny("OneWriterOnly", actions, [objects], only))
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+    return json.dumps(policy_document(*statements))
 
 
 def _deny(
