@@ -151,10 +151,11 @@ def _ensure_stack(name: str, config_file: Path | None, report: Report) -> None:
         settings = paths.ROOT / f"Pulumi.{name}.yaml"
         before = settings.read_text() if settings.exists() else None
         pulumi(name, ["stack", "init", "--no-select"])
-        if config_file is not None and before is None:
-            settings.unlink(missing_ok=True)
-        elif config_file is not None and before is not None:
-            write_whole(settings, before, 0o644)
+        if config_file is not None:
+            if before is None:
+                settings.unlink(missing_ok=True)
+            else:
+                write_whole(settings, before, 0o644)
         report.made.append(f"the stack {name} in {environment()['PULUMI_BACKEND_URL']}")
 
 

@@ -57,8 +57,10 @@ hosts_of_dead_lxcfs() { # PROJECT,NAME of the kit's, a line each
     mapfile -t running < <(timeout -k 2 60 lxc list local: --all-projects --format csv --columns enp status=running)
     for host in "${running[@]}"; do
         IFS=, read -r project name pid <<<"$host"
-        [[ $project != flashtier-* ]] || timeout -k 2 5 head -c 1 "/proc/$pid/root/proc/meminfo" >/dev/null 2>&1 ||
+        if [[ $project == flashtier-* ]] && ! timeout -k 2 5 head -c 1 "/proc/$pid/root/proc/meminfo" >/dev/null 2>&1 &&
+            [ -d "/proc/$pid" ]; then # one that has just ended has no files at all
             echo "$project,$name"
+        fi
     done
 }
 
