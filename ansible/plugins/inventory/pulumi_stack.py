@@ -50,7 +50,7 @@ plugin: pulumi_stack
 PYTHON = "/usr/bin/python3"
 
 
-class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin):
     """Fills the inventory from a stack's contract; every fault is one line."""
 
     NAME = "pulumi_stack"

@@ -22,7 +22,7 @@ if (os.cpu_count() or 1) < CORES_TO_PIN:
     affinity.policy = affinity.Policy()
 
 
-class StrategyModule(Mitogen):  # type: ignore[misc]
+class StrategyModule(Mitogen):
     """mitogen's, with the plugins of templates loaded before the first worker is forked."""
 
     def run(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as Ansible calls it
