@@ -235,8 +235,8 @@ def _type_notes(environment: Environment) -> list[str]:
         instance = catalogue.find(name)
         if instance.burstable:
             notes.append(
-                f"{tier}.instance_type {name} runs on processor credits: a load that lasts sees less than "
-                f"{instance.vcpus} vCPUs"
+                f"{tier}.instance_type {name} runs on processor credits: a mean load above "
+                f"{instance.baseline_vcpus:g} of its {instance.vcpus} vCPUs is charged by the vCPU-hour"
             )
     tier_now = tier_of(environment)
     if any(not volume.ebs for volume in tier_now.volumes):

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra import catalogue
+from infra.capacity import metered
+from infra.capacity.item import Item, usd
 from infra.capacity.tier import DatabaseTier, Needs, tier_of
 from infra.environment import Environment
 from infra.sizing import HOURS_MONTH, services
 from infra.volumes import Volume
 
-#: What is in no figure, because nobody could source it or it depends on use.
+#: What is in no figure, because it has no source or depends on use.
 NOT_COUNTED = (
     "a CDN for photos and what it fetches",
-    "three KMS keys, a dollar or a few each",
-    "S3 and KMS requests",
+    "requests to KMS",
     "queries and pages that cross zones, other than replication",
-    "CloudWatch, flow logs and access logs",
-    "WAF and the log of what it blocks",
+    "flow logs, access logs and the log of what WAF blocks",
+    "old versions of photos",
     "Savings Plans and reserved prices, which lower the hosts' part",
     "tax and support",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """`basis` says of what the sum is made."""
-
-    what: str
-    usd_month: float
-    basis: str
 
 
 def bill(environment: Environment, asked: Needs) -> tuple[Item, ...]:
@@ -40,6 +31,7 @@ def bill(environment: Environment, asked: Needs) -> tuple[Item, ...]:
         *_volumes(environment),
         *_network(environment, asked),
         *_s3(environment, asked),
+        *metered.metered(environment, asked),
     )
 
 
@@ -84,8 +76,8 @@ def _volumes(environment: Environment) -> Iterator[Item]:
     for tier, count, volumes in declared:
         ebs = [volume for volume in volumes if volume.ebs]
         if ebs:
-            basis = " + ".join(_said(volume) for volume in ebs)
-            yield Item(f"{tier} volumes", count * sum(map(_usd, ebs)), f"{count} x ({basis})")
+            basis = " + ".join(_described(volume) for volume in ebs)
+            yield Item(f"{tier} volumes", count * sum(map(_volume_usd, ebs)), f"{count} x ({basis})")
     assert environment.aws is not None  # noqa: S101 - the model's rule for platform aws
     hosts, size = sum(count for _, _, count in _counted(environment)), environment.aws.root_gib
     yield Item(
@@ -96,13 +88,13 @@ def _volumes(environment: Environment) -> Iterator[Item]:
     )
 
 
-def _usd(volume: Volume) -> float:
+def _volume_usd(volume: Volume) -> float:
     assert volume.ebs is not None  # noqa: S101 - the caller's choice
     price = catalogue.ebs(volume.ebs).price
     return price.usd_month(volume.size_gib, volume.iops or 0, volume.throughput_mib_s or 0)
 
 
-def _said(volume: Volume) -> str:
+def _described(volume: Volume) -> str:
     throughput = f", {volume.throughput_mib_s:,} MiB/s" if volume.throughput_mib_s else ""
     return f"{volume.name}: {volume.size_gib:,} GiB {volume.ebs}, {volume.iops:,} IOPS{throughput}"
 
@@ -114,52 +106,50 @@ def _network(environment: Environment, asked: Needs) -> Iterator[Item]:
     average = units.lcu_peak / traffic.peak_to_average
     yield Item(
         "load balancer",
-        services.load_balancer_usd_month(average, _usd_of("alb_hour"), _usd_of("lcu_hour")),
+        services.load_balancer_usd_month(average, usd("alb_hour"), usd("lcu_hour")),
         f"{average:.1f} capacity units on average, {units.lcu_peak:.1f} at peak",
     )
     gateways, through = environment.aws.nat_gateways, services.nat_gb_month(traffic)
     yield Item(
         "NAT gateways",
-        services.nat_usd_month(gateways, through, _usd_of("nat_hour"), _usd_of("nat_gb")),
+        services.nat_usd_month(gateways, through, usd("nat_hour"), usd("nat_gb")),
         f"{gateways} x {HOURS_MONTH} h, {through:,.0f} GB",
     )
     out = services.egress_gb_month(traffic)
     yield Item(
         "to the internet",
-        services.egress_usd_month(out, _usd_of("egress_first_gb"), _usd_of("egress_next_gb")),
+        services.egress_usd_month(out, usd("egress_first_gb"), usd("egress_next_gb")),
         f"{out:,.0f} GB of answers of {services.response_bytes(traffic):,.0f} bytes",
     )
     members = environment.database.members
     yield Item(
         "replication between zones",
-        services.replication_usd_month(d.wal_gb_day, members, _usd_of("cross_zone_gb")),
+        services.replication_usd_month(d.wal_gb_day, members, usd("cross_zone_gb")),
         f"{d.wal_gb_day:.1f} GB of WAL a day to {members - 1} standbys",
     )
 
 
 def _s3(environment: Environment, asked: Needs) -> Iterator[Item]:
-    a, usd = asked.traffic.assumptions, _usd_of("s3_gb_month")
+    a, price = asked.traffic.assumptions, usd("s3_gb_month")
     archive = environment.durability.archive if environment.durability else None
     if archive:
         days = archive.retention_days
         wal = services.archived_gb(asked.demand.wal_gb_day, a.wal_archive_compression, days)
-        yield Item("WAL archive", wal * usd, f"{wal:,.0f} GB: {days} days at {a.wal_archive_compression:.0%}")
+        yield Item(
+            "WAL archive", wal * price, f"{wal:,.0f} GB: {days} days at {a.wal_archive_compression:.0%}"
+        )
         # One full backup is as old as the retention; those since it are kept beside it.
         fulls = days // a.days_between_full_backups + 1
         backup = fulls * asked.space.data_gb * a.backup_compression
         yield Item(
-            "full backups", backup * usd, f"{backup:,.0f} GB: {fulls} fulls at {a.backup_compression:.0%}"
+            "full backups", backup * price, f"{backup:,.0f} GB: {fulls} fulls at {a.backup_compression:.0%}"
         )
     photos = asked.space.photo_gb
     yield Item(
         "photos",
-        photos * usd,
+        photos * price,
         f"{photos:,.0f} GB, all at one price; {asked.space.photo_growth_gb_day:,.0f} GB more a day",
     )
-
-
-def _usd_of(name: str) -> float:
-    return catalogue.price(name).usd
 
 
 def cited(environment: Environment, tiers: tuple[DatabaseTier, ...]) -> Iterator[catalogue.Cited]:
@@ -182,5 +172,6 @@ def cited(environment: Environment, tiers: tuple[DatabaseTier, ...]) -> Iterator
         "egress_next_gb",
         "cross_zone_gb",
         "s3_gb_month",
+        *metered.price_names(environment),
     ):
         yield catalogue.price(name).cited()

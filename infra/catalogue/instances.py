@@ -29,6 +29,19 @@ IOPS_SOURCES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+#: Credits an hour that a burstable type earns; one credit is one vCPU at 100% for a minute.
+#: Source: EC2 user guide, "Key concepts for burstable performance instances", table of credits.
+CREDITS_HOUR = {
+    "t4g.nano": 6,
+    "t4g.micro": 12,
+    "t4g.small": 24,
+    "t4g.medium": 24,
+    "t4g.large": 36,
+    "t4g.xlarge": 96,
+    "t4g.2xlarge": 192,
+}
+
+
 class InstanceType(Model):
     """One EC2 instance type.
 
@@ -79,8 +92,23 @@ class InstanceType(Model):
 
     @property
     def burstable(self) -> bool:
-        """Whether the processor runs on credits: a sustained load sees a fraction of it."""
+        """Whether the processor runs on credits: a sustained load above the baseline costs extra."""
         return self.family.startswith("t")
+
+    @property
+    def baseline_vcpus(self) -> float:
+        """Mean vCPUs over a day that the price of the hour includes; all of them unless `burstable`.
+
+        Raises `FlashtierError` for a burstable type whose credits are not in `CREDITS_HOUR`.
+        """
+        if not self.burstable:
+            return self.vcpus
+        if self.type not in CREDITS_HOUR:
+            raise FlashtierError(
+                f"instance type {self.type}: earns an unknown number of credits an hour; take another type "
+                "or add the number with its source to infra/catalogue/instances.py, CREDITS_HOUR"
+            )
+        return CREDITS_HOUR[self.type] / 60
 
     @property
     def iops_estimated(self) -> bool:

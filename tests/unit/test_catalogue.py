@@ -192,10 +192,10 @@ def test_each_kind_has_its_age(kind: sources.Kind, days: int) -> None:
 
 def test_undated_and_unread_figures_are_always_told() -> None:
     lines = catalogue.ageing(
-        [catalogue.price("nat_hour").cited(), catalogue.price("s3_gb_month").cited()], TODAY
+        [catalogue.price("nat_hour").cited(), catalogue.price("kms_key_month").cited()], TODAY
     )
     assert lines[0].startswith("price nat_hour: undated in its source (PUB);")
-    assert lines[1].startswith("price s3_gb_month: from memory of AWS publications (MEM); verify it")
+    assert lines[1].startswith("price kms_key_month: from memory of AWS publications (MEM); verify it")
 
 
 def test_a_figure_has_its_own_date_before_its_sources() -> None:

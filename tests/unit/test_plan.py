@@ -116,7 +116,7 @@ def test_old_undated_and_unread_figures_are_in_the_notes() -> None:
     notes = plan.make("prod", parsed(), TODAY).report["notes"]
     assert any(note.startswith("io2 limits: 1274 days old (AWS23, 2023-05-31)") for note in notes)
     assert any(note.startswith("price nat_hour: undated") for note in notes)
-    assert any(note.startswith("price s3_gb_month: from memory") for note in notes)
+    assert any(note.startswith("price kms_key_month: from memory") for note in notes)
     assert not any("(NFLX, 2026-10-14)" in note for note in notes)
     later = plan.make("prod", parsed(), date(2028, 1, 1)).report["notes"]
     assert any("(NFLX, 2026-10-14)" in note for note in later)
