@@ -10,12 +10,12 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from infra import kernel
-from infra.cloud import Durability
-from infra.environment import App, Model, Size, VolumeClass
+from infra.environment import App, Durability, Size, Tier, VolumeClass
 from infra.errors import FlashtierError
-from infra.setting import Setting as Setting
-from infra.topology import MOUNT_OPTIONS, Flow, Placed, Tier
+from infra.model import Model
+from infra.settings import kernel
+from infra.settings.setting import Setting as Setting
+from infra.topology import MOUNT_OPTIONS, Flow, Placed
 
 VERSION: Final = 1
 

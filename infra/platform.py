@@ -7,7 +7,8 @@ from typing import Protocol
 import pulumi
 
 from infra.contract import Access, Backups, ContractHost, ObjectStore, Unsupported
-from infra.environment import Environment, Model
+from infra.environment import Environment
+from infra.model import Model
 from infra.topology import Topology
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import pulumi
 
-from infra import postgresql, topology
+from infra import topology
 from infra.capacity.check import check_capacity
-from infra.contract import SECRET_NAMES, VERSION, Contract, ContractDatabase, Setting
+from infra.contract import SECRET_NAMES, VERSION, Contract, ContractDatabase
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.platform import Deployed, Platform
+from infra.settings import postgresql
+from infra.settings.setting import Setting
 from infra.topology import Topology
 
 #: Exit code that tells Pulumi's Python language host that the program has said what is wrong.

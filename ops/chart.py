@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from infra.capacity.bill import tier_usd_month
 from infra.capacity.options import sized
 from infra.capacity.tier import needs, scaled, tier_of
+from infra.environment.volumes import CLASSES
 from infra.errors import FlashtierError
-from infra.volumes import CLASSES
 from ops.plan import Plan
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from infra import secrets as stack_secrets
 from infra.errors import FlashtierError
-from infra.stack import declared, read_contract, write_ca, write_known_hosts
+from infra.stack import secrets as stack_secrets
+from infra.stack.outputs import declared, read_contract, write_ca, write_known_hosts
 from ops import summary as stack_summary
 from ops.image_command import image
 from ops.plan_command import plan

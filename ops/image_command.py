@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from infra import catalogue, topology
-from infra.backend import pulumi
-from infra.cloud import Aws
-from infra.declared import read_environment
 from infra.environment import Environment
+from infra.environment.aws import Aws
 from infra.errors import FlashtierError
+from infra.stack.cli import pulumi
+from infra.stack.settings_file import read_environment
 
 #: Names are like debian-13-arm64-20251006-2257. The hosts' release: docs/decisions/image.md.
 NAMES = {"arm64": "debian-13-arm64-*", "x86_64": "debian-13-amd64-*"}
@@ -86,7 +86,7 @@ def newest(
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from infra import account
+    from infra.aws.preflight import account
 
     found: dict[catalogue.Architecture, dict[str, Any]] = {}
     try:

@@ -10,15 +10,15 @@ from typing import Any
 from infra import catalogue
 from infra.capacity.bill import NOT_COUNTED, bill, cited
 from infra.capacity.check import check_capacity
+from infra.capacity.formulas import hosts as sizing_hosts
+from infra.capacity.formulas.copies import loss_risk, rebuild
+from infra.capacity.formulas.space import cache_gb, days_until_full, share_in_cache
 from infra.capacity.limits import Limit, hosts_counted, limits, zone_loss_counts
 from infra.capacity.options import Comparison, Option, compare
 from infra.capacity.tier import Needs, TierVolume, needs, tier_of
+from infra.catalogue.units import DAYS_MONTH
 from infra.environment import Environment
 from infra.errors import FlashtierError
-from infra.sizing import DAYS_MONTH
-from infra.sizing import hosts as sizing_hosts
-from infra.sizing.copies import loss_risk, rebuild
-from infra.sizing.space import cache_gb, days_until_full, share_in_cache
 
 
 @dataclass(frozen=True)

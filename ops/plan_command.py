@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from infra.declared import read_environment
+from infra.stack.settings_file import read_environment
 
 #: Columns where the output is no terminal: tables are as wide as they need, and not as wide as a screen.
 PIPE_WIDTH = 120

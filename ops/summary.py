@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import paths
-from infra.awscli import open_tunnel
+from infra.aws.cli import open_tunnel
 from infra.contract import Contract
 from infra.errors import FlashtierError
 from infra.topology import SERVICES

@@ -30,10 +30,10 @@ except ModuleNotFoundError:  # `check` runs before tools/setup has made the tree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from infra.backend import StackMissing, file_backend, pulumi
 from infra.errors import FlashtierError
 from infra.files import bring_back
 from infra.paths import ROOT, check_stack, settings_copy, state_dir
+from infra.stack.cli import StackMissing, file_backend, pulumi
 
 RUNTIME = Path("/run/flashtier")
 #: Seconds by which a lock may seem older than its owner: the kernel counts starts in hundredths of a second

@@ -13,11 +13,11 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.edge import Edge
+from infra.aws.edge.load_balancer import Edge
 from infra.aws.naming import Component, Naming
 from infra.aws.network import Network
 from infra.aws.policy_document import policy_document
-from infra.cloud import Aws
+from infra.environment.aws import Aws
 
 Missing = Literal["breaching", "notBreaching", "missing"]
 

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component, Naming
-from infra.cloud import Aws
+from infra.environment.aws import Aws
 
 #: Of the budget: spent by now, and what AWS expects by the month's end. In percent.
 WARN_SPENT, WARN_EXPECTED = 80, 100

@@ -10,8 +10,8 @@ from typing import Literal
 
 from infra import catalogue
 from infra.contract import ContractVolume, Nvme
-from infra.drives import array_uuid, partition_device
 from infra.topology import Host, HostVolume
+from infra.topology.drives import array_uuid, partition_device
 
 #: A drive orders requests itself. The kernel's own read-ahead of a plain drive: an array's would be larger.
 SCHEDULER: Literal["none"] = "none"

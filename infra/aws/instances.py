@@ -20,10 +20,11 @@ from infra import catalogue
 from infra.aws.guards import guards
 from infra.aws.naming import Component, Naming
 from infra.aws.volumes import attach_volumes, make_volumes
-from infra.cloud import Aws
+from infra.environment import Tier
+from infra.environment.aws import Aws
+from infra.environment.subnets import HOST_TIERS, SubnetTier
 from infra.errors import EnvironmentInvalid
-from infra.subnets import HOST_TIERS, SubnetTier
-from infra.topology import Host, Tier
+from infra.topology import Host
 
 #: What Pulumi must not change on a living host; the reason is above. Another version of the template is both.
 BORN_WITH = ["ami", "userData", "launchTemplate"]

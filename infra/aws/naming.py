@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud import Aws
 from infra.environment import Environment
+from infra.environment.aws import Aws
 from infra.errors import EnvironmentInvalid
 
 PROJECT = "flashtier"

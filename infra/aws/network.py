@@ -14,7 +14,7 @@ import pulumi_aws as aws
 from infra.aws.naming import Component, Naming
 from infra.aws.network_acl import WORLD, network_acl
 from infra.aws.policy_document import policy_document
-from infra.subnets import Subnet, SubnetTier, subnets
+from infra.environment.subnets import Subnet, SubnetTier, subnets
 from infra.topology import Topology
 
 #: How long refused packets can be looked up, in days.

@@ -7,28 +7,28 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import account, subnets
 from infra.aws.access import Access as Way
 from infra.aws.alarms import Alarms
 from infra.aws.budget import Budget
 from infra.aws.control import Control
 from infra.aws.database import Database
 from infra.aws.devices import contract_volumes
-from infra.aws.edge import Edge
+from infra.aws.edge.load_balancer import Edge
 from infra.aws.groups import Groups
 from infra.aws.guards import KeepData
 from infra.aws.instances import Ground, Hosts
 from infra.aws.keys import Keys
 from infra.aws.naming import Naming
 from infra.aws.network import Network
+from infra.aws.preflight import account
 from infra.aws.roles import Roles
 from infra.aws.ssh_host_key import SshHostKey
 from infra.aws.storage_buckets import Buckets
 from infra.aws.user_data import user_data
 from infra.aws.web import Web
-from infra.cloud import Aws
 from infra.contract import Access, Backups, ContractHost, Ec2InstanceConnect, ObjectStore
-from infra.environment import Environment
+from infra.environment import Environment, subnets
+from infra.environment.aws import Aws
 from infra.paths import private_key, public_key
 from infra.platform import Deployed
 from infra.topology import Host, Topology

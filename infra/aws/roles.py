@@ -12,7 +12,7 @@ from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
 from infra.aws.policy_document import policy_document
 from infra.aws.storage_buckets import Buckets
-from infra.topology import Tier
+from infra.environment import Tier
 
 
 def trust(suffix: str) -> str:

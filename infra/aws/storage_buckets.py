@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.edge_log import BACKUPS_PREFIX, Log
+from infra.aws.edge.log import BACKUPS_PREFIX, Log
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
 from infra.aws.policy_document import policy_document

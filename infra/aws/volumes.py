@@ -8,8 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import Component
+from infra.environment.volumes import EBS_CLASSES
 from infra.topology import Host, HostVolume
-from infra.volumes import EBS_CLASSES
 
 #: Names under which EC2 attaches volumes. A Nitro host has NVMe devices, and nothing there uses the names.
 #: Source: EC2 user guide, "Device names for volumes on Amazon EC2 instances": /dev/sd[f-p] for EBS.

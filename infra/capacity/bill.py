@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from infra import catalogue
 from infra.capacity import metered
+from infra.capacity.formulas import services
 from infra.capacity.item import Item, usd
 from infra.capacity.tier import DatabaseTier, Needs, tier_of
+from infra.catalogue.units import HOURS_MONTH
 from infra.environment import Environment
-from infra.sizing import HOURS_MONTH, services
-from infra.volumes import Volume
+from infra.environment.volumes import Volume
 
 #: What is in no figure, because it has no source or depends on use.
 NOT_COUNTED = (

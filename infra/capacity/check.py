@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from infra import catalogue
+from infra.capacity.formulas.hosts import POOL_PER_VCPU
 from infra.capacity.limits import (
     Limit,
     database_limits,
@@ -13,9 +14,9 @@ from infra.capacity.limits import (
     web_limits,
 )
 from infra.capacity.tier import DatabaseTier, Needs, needs, tier_of
-from infra.environment import MOST_WEB_HOSTS, USABLE_SHARE, Environment
-from infra.sizing import GB_PER_GIB, MB_PER_MIB
-from infra.sizing.hosts import POOL_PER_VCPU
+from infra.catalogue.units import GB_PER_GIB, MB_PER_MIB
+from infra.environment import Environment
+from infra.environment.sections import MOST_WEB_HOSTS, USABLE_SHARE
 
 INSTANCE = "database.instance_type"
 #: expected_data_gib may be rounded: by this much it may lie below what the users hold.

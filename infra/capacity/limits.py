@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra import catalogue
+from infra.capacity.formulas import hosts as sizing_hosts
+from infra.capacity.formulas import services
+from infra.capacity.formulas.copies import replication
 from infra.capacity.tier import DatabaseTier, Needs, TierVolume, needs, tier_of
+from infra.catalogue.units import MB_PER_MIB
 from infra.environment import Environment
-from infra.sizing import MB_PER_MIB, services
-from infra.sizing import hosts as sizing_hosts
-from infra.sizing.copies import replication
 
 MB = 1e6
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from infra import catalogue
 from infra.capacity.item import Item, usd
 from infra.capacity.tier import Needs
+from infra.catalogue.units import DAY_S, DAYS_MONTH, GB, HOURS_MONTH
 from infra.environment import Environment
-from infra.sizing import DAY_S, DAYS_MONTH, GB, HOURS_MONTH
 
 #: Prices that the rows of this module use.
 PRICES = (
@@ -29,7 +29,7 @@ PRICES = (
 #: Metrics of one instance that detailed monitoring is charged for. AWS's own example: "CloudWatch pricing",
 #: EC2 detailed monitoring, 7 metrics an instance, from memory.
 METRICS_AN_INSTANCE = 7
-#: Rules of infra/aws/waf.py: one rate and two managed groups.
+#: Rules of infra/aws/edge/waf.py: one rate and two managed groups.
 WAF_RULES = 3
 #: Keys of infra/aws/keys.py.
 KEYS = 3

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from infra import catalogue, cloud
+from infra import catalogue
 from infra.capacity import check
 from infra.capacity.bill import tier_usd_month
+from infra.capacity.formulas.hosts import POOL_PER_VCPU, connections
+from infra.capacity.formulas.space import days_until_full
 from infra.capacity.limits import Limit, database_limits
 from infra.capacity.tier import DatabaseTier, Needs, TierVolume, tier_of
-from infra.environment import USABLE_SHARE, Environment
-from infra.sizing import GB_PER_GIB, MB_PER_MIB
-from infra.sizing.hosts import POOL_PER_VCPU, connections
-from infra.sizing.space import days_until_full
-from infra.volumes import CLASSES, VolumeClass
+from infra.catalogue.units import GB_PER_GIB, MB_PER_MIB
+from infra.environment import Environment, durability
+from infra.environment.sections import USABLE_SHARE
+from infra.environment.volumes import CLASSES, VolumeClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _rules(environment: Environment, tier: DatabaseTier) -> list[str]:
     """What the environment must change before drives that a stop erases may carry its data."""
     assert environment.aws is not None  # noqa: S101 - the model's rule for platform aws
     assert environment.durability is not None  # noqa: S101 - the model's rule for platform aws
-    broken = cloud.instance_store_faults(
+    broken = durability.instance_store_faults(
         tier.members, len(environment.aws.zones), environment.control.count, environment.durability
     )
     return [f"durability: mend {', '.join(key for key, _ in broken)}"] if broken else []
@@ -124,7 +125,7 @@ def sized(storage: VolumeClass, like: DatabaseTier, asked: Needs) -> DatabaseTie
         if fitted is None:
             return None
         volume = fitted
-    members = max(like.members, cloud.LEAST_COPIES) if storage == "instance-store" else like.members
+    members = max(like.members, durability.LEAST_COPIES) if storage == "instance-store" else like.members
     tier = replace(like, volumes=(volume,), members=members)
     vcpus, memory_gib = least_host(asked)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from infra import catalogue
-from infra.environment import USABLE_SHARE, Environment
-from infra.sizing import GB_PER_GIB, MB_PER_MIB, PAGE_BYTES
-from infra.sizing.demand import Demand, demand
-from infra.sizing.space import Space, space
-from infra.traffic import Traffic
-from infra.volumes import Purpose, VolumeClass
+from infra.capacity.formulas.demand import Demand, demand
+from infra.capacity.formulas.space import Space, space
+from infra.catalogue.units import GB_PER_GIB, MB_PER_MIB, PAGE_BYTES
+from infra.environment import Environment
+from infra.environment.sections import USABLE_SHARE
+from infra.environment.traffic import Traffic
+from infra.environment.volumes import Purpose, VolumeClass
 
 
 @dataclass(frozen=True, slots=True)

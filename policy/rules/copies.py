@@ -8,7 +8,7 @@ from .catalogue import drives_of
 from .protection import is_member
 from .resource import Resource, Stack, Violation
 
-#: As `infra.cloud.LEAST_COPIES`, which a test compares it with.
+#: As `infra.environment.aws.LEAST_COPIES`, which a test compares it with.
 LEAST_COPIES = 3
 SUBNET = "aws:ec2/subnet:Subnet"
 #: Where a member that can no longer tell shows up as one zone with all others of its kind.

@@ -15,7 +15,7 @@ import pytest
 
 from infra.contract import Contract, ContractHost
 from infra.local import names
-from infra.stack import read_contract
+from infra.stack.outputs import read_contract
 from tests.daemons import aws
 from tests.hosts.sent import program
 from tests.hosts.snapshot import stack_name

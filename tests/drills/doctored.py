@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra import authority
 from infra.contract import Contract
+from infra.stack import authority
 from tests.hosts.facts import ANNOTATIONS, NAMED, declared_facts
 
 Path = tuple[str | int, ...]

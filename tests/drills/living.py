@@ -7,10 +7,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from infra import stack as outputs
 from infra.contract import Contract
 from infra.errors import FlashtierError
 from infra.paths import ROOT
+from infra.stack import outputs
 from tests.drills.verifier import Verifier
 
 INVENTORY = "ansible/inventory.pulumi_stack.yml"

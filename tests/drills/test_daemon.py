@@ -18,7 +18,7 @@ import pytest
 
 from infra.local import loops, names, processes
 from infra.local.lxd import Lxd
-from infra.stack import forget, read_contract
+from infra.stack.outputs import forget, read_contract
 from tests.drills.hosts import Inside
 from tests.drills.runs import complete, running, until
 from tests.drills.test_kills import leaves_nothing_of_the_killed

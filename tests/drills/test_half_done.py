@@ -14,7 +14,7 @@ import pytest
 
 from infra.local import loops, names
 from infra.local.throttled import EXPORTED_SIZE
-from infra.stack import forget, read_contract
+from infra.stack.outputs import forget, read_contract
 from tests.drills.hosts import Inside
 from tests.drills.runs import complete
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from infra import stack as outputs
 from infra.contract import SECRET_NAMES, Contract
 from infra.local.image import ROOTFS, image_path
 from infra.paths import ROOT, cache_dir, passphrase_file, private_key, state_root
+from infra.stack import outputs
 from tests.drills.runs import environment
 from tests.drills.security.execs import Execs, Shown, settle
 from tests.drills.security.living import living

@@ -20,7 +20,7 @@ from infra.contract import Contract
 from infra.local import loops
 from infra.local.sweep import sweep
 from infra.paths import ROOT
-from infra.secrets import ensure
+from infra.stack.secrets import ensure
 
 #: On a disk: loop devices with direct I/O cannot stand on a memory file system, which /tmp may be.
 BASE = Path("/var/tmp/flashtier-engine-tests")  # noqa: S108 - a fixed name, so that it is found again

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from infra import authority, paths, stack
+from infra import paths
 from infra.contract import SECRET_NAMES
 from infra.errors import FlashtierError
-from infra.secrets import CERTIFICATE, SECRETS, ensure
+from infra.stack import authority
+from infra.stack import outputs as stack
+from infra.stack.secrets import CERTIFICATE, SECRETS, ensure
 
 STACK = "secrettest"
 

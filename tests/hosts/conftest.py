@@ -19,7 +19,7 @@ import requests
 
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
-from infra.stack import read_contract
+from infra.stack.outputs import read_contract
 from tests.hosts import promises, report
 from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check, Ledger, declared_facts

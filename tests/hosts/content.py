@@ -14,7 +14,7 @@ from ansible.template import Templar, trust_as_template
 
 from infra.contract import Contract
 from infra.paths import ROOT, cache_dir
-from infra.stack import read_secrets
+from infra.stack.outputs import read_secrets
 from tests.hosts.file_kinds import Built, Like, Lines, Secret, Template, Tree
 from tests.unit.rendered import templar
 

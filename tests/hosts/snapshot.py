@@ -19,7 +19,7 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-from infra.awscli import MOST_TUNNELS
+from infra.aws.cli import MOST_TUNNELS
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
 from tests.hosts import own_files

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from infra.contract import Contract, ContractHost
-from infra.stack import read_secrets
+from infra.stack.outputs import read_secrets
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import HERE, Hosts, Seen
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.contract import Contract, ContractHost
-from infra.stack import read_secrets
+from infra.stack.outputs import read_secrets
 from tests.hosts import database
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen

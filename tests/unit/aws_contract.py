@@ -9,10 +9,10 @@ from typing import Any
 
 from infra.aws.devices import contract_volumes
 from infra.contract import Contract
-from infra.postgresql import settings
-from infra.subnets import of_tier
+from infra.environment.subnets import of_tier
+from infra.environment.volumes import EBS_CLASSES
+from infra.settings.postgresql import settings
 from infra.topology import build
-from infra.volumes import EBS_CLASSES
 from tests.hosts.facts import declared_facts
 from tests.unit.aws_environments import parsed
 from tests.unit.declared import contract_of

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from infra import subnets
-from infra.cloud import CONTROL_VOLUMES
 from infra.contract import Contract
-from infra.environment import USABLE_SHARE, Environment
+from infra.environment import Environment, subnets
+from infra.environment.rules import CONTROL_VOLUMES
+from infra.environment.sections import USABLE_SHARE
 from infra.local.platform import object_store
 from infra.topology import build
 

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from infra import catalogue
+from infra.capacity.formulas import copies, demand, hosts, services, space
 from infra.catalogue.instances import InstanceType
-from infra.sizing import copies, demand, hosts, services, space
-from infra.traffic import Assumptions, Traffic
+from infra.environment.traffic import Assumptions, Traffic
 
 #: An input of the file -> the field of `Assumptions` that holds it.
 ASSUMED = {

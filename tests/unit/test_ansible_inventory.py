@@ -18,9 +18,9 @@ from ansible.plugins.loader import inventory_loader
 from declared import contract_of, local_environment
 from rendered import ROOT
 
-from infra import stack
 from infra.contract import SECRET_NAMES
 from infra.environment import Environment
+from infra.stack import outputs as stack
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 SECRETS = {name: f"the-{name}-itself" for name in SECRET_NAMES}

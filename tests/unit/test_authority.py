@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from infra import authority
 from infra.errors import FlashtierError
+from infra.stack import authority
 
 KEY = authority.new_key()
 CERTIFICATE = authority.certificate("unit", KEY)

@@ -10,9 +10,9 @@ from declared import local_environment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import postgresql
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
+from infra.settings import postgresql
 from infra.topology import build
 
 PREFIX = "flashtier:environment."

@@ -28,7 +28,7 @@ CONTRACT = contract_of("unit", Environment.parse(smallest()))
 #: Leaves of the contract that no role reads, each with who does.
 NOT_FOR_ROLES = {
     "access.private_key_file": "the inventory: how Ansible logs in",
-    "hosts.ssh_host_key": "known_hosts, which infra/stack.py writes",
+    "hosts.ssh_host_key": "known_hosts, which infra/stack/outputs.py writes",
     "version": "whoever reads the contract",
     "url": "whoever asks the API from outside: the summary and verification",
     "hosts.volumes.volume_class": "the platform has made the volume; what follows from it are settings",

@@ -20,7 +20,8 @@ from declared import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.environment import USABLE_SHARE, Environment
+from infra.environment import Environment
+from infra.environment.sections import USABLE_SHARE
 from infra.errors import EnvironmentInvalid
 
 PREFIX = "flashtier:environment"

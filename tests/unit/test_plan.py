@@ -21,9 +21,9 @@ from typer.testing import CliRunner, Result
 
 from infra import program
 from infra.capacity.check import check_capacity
-from infra.declared import read_environment
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
+from infra.stack.settings_file import read_environment
 from ops import cli, plan, plan_view
 from ops.plan_command import PIPE_WIDTH
 

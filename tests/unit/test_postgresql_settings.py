@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from infra.contract import SECRET_NAMES
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
-from infra.postgresql import settings, size_text
+from infra.settings.postgresql import settings, size_text
 
 OF_THE_DATA = {
     "autovacuum_vacuum_cost_limit",

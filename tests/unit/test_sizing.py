@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from sizing_formulas import ASSUMED, DECLARED, ELSEWHERE, computed, evaluated, inputs, traffic, vectors
 
 from infra import catalogue
+from infra.capacity.formulas import hosts, services
+from infra.capacity.formulas.demand import demand
+from infra.capacity.formulas.space import days_until_full, share_in_cache, space
 from infra.capacity.tier import needs, scaled
-from infra.environment import USABLE_SHARE
-from infra.sizing import DAYS_MONTH, HOURS_MONTH, hosts, services
-from infra.sizing.demand import demand
-from infra.sizing.space import days_until_full, share_in_cache, space
-from infra.traffic import Assumptions, Traffic
+from infra.catalogue.units import DAYS_MONTH, HOURS_MONTH
+from infra.environment.sections import USABLE_SHARE
+from infra.environment.traffic import Assumptions, Traffic
 
 VECTORS = vectors()["test_vectors"]
 IDS = [formula["id"] for formula in vectors()["formulas"]]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from infra.drives import array_uuid, partition_device, partition_uuid
+from infra.topology.drives import array_uuid, partition_device, partition_uuid
 
 DOCUMENTATION = r"""
 name: storage_drives

@@ -7,10 +7,10 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from infra.awscli import open_tunnel, refuse_unfit_cli
+from infra.aws.cli import open_tunnel, refuse_unfit_cli
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
-from infra.stack import read_contract, write_ca, write_known_hosts
+from infra.stack.outputs import read_contract, write_ca, write_known_hosts
 from infra.topology import ADDRESS_BLOCKS, SERVICES
 
 DOCUMENTATION = """

@@ -8,7 +8,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from infra.errors import FlashtierError
-from infra.stack import read_secrets
+from infra.stack.outputs import read_secrets
 
 DOCUMENTATION = """
 name: pulumi_secret

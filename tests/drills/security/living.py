@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from infra import stack as outputs
 from infra.contract import Contract
 from infra.errors import FlashtierError
+from infra.stack import outputs
 from tests.drills.runs import complete
 from tests.drills.security.places import everywhere, host_places
 

@@ -15,7 +15,7 @@ from rendered import render
 from test_firewall_template import NAMESPACE
 
 from infra.contract import Contract, ContractHost
-from infra.subnets import subnets
+from infra.environment.subnets import subnets
 from tests.hosts import exact, promises
 from tests.hosts.own_files import mount_unit
 

@@ -9,8 +9,8 @@ from infra.aws.instances import Ground
 from infra.aws.naming import Naming
 from infra.aws.user_data import user_data
 from infra.contract import Access
-from infra.environment import Size
-from infra.topology import Host, HostVolume, Tier, volume_uuid
+from infra.environment import Size, Tier
+from infra.topology import Host, HostVolume, volume_uuid
 
 STACK = "unit"
 ZONES = ("us-gov-west-1a", "us-gov-west-1b", "us-gov-west-1c")

@@ -8,12 +8,12 @@ from aws_environments import parsed
 from mocks import ACCOUNT, ANSWERS, IDENTITY, PARTITION, REGION, ZONE, Recording, run
 
 from infra.aws.access import Access
-from infra.aws.edge import Edge
+from infra.aws.edge.load_balancer import Edge
 from infra.aws.groups import Groups
 from infra.aws.naming import Naming
 from infra.aws.network import Network
-from infra.cloud import Domain
 from infra.environment import Environment
+from infra.environment.aws import Domain
 from infra.topology import Topology, build
 
 EXPECTED = {token: ANSWERS[token] for token in (IDENTITY, ZONE)}

@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.ec2.models import ec2_backends
 
-from infra import account, catalogue, quotas, topology
+from infra import catalogue, topology
 from infra.aws.platform import AwsPlatform
-from infra.cloud import Domain
+from infra.aws.preflight import account, quotas
+from infra.environment.aws import Domain
 from infra.errors import FlashtierError
 
 REGION = "us-east-1"

@@ -9,7 +9,7 @@ from hosts import DRIVES, LOG, host
 
 from infra import catalogue
 from infra.aws.devices import contract_volumes
-from infra.drives import partition_uuid
+from infra.topology.drives import partition_uuid
 
 
 def volumes(*declared, **changes):

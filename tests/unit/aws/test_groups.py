@@ -12,7 +12,7 @@ from network_parts import environment, everything, topology
 from test_firewall_template import loaded
 
 from infra.aws.groups import HOSTS, OUTSIDE_PORTS, table
-from infra.subnets import subnets
+from infra.environment.subnets import subnets
 from tests.hosts.firewall import accepted
 
 STACKS = ("dev", "prod")

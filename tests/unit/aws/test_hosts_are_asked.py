@@ -16,7 +16,7 @@ import pytest
 from aws_contract import aws_contract
 from declared import TREE, contract_of, local_environment
 
-from infra.awscli import MOST_TUNNELS
+from infra.aws.cli import MOST_TUNNELS
 from infra.environment import Environment
 from tests.hosts import cloud as asked_cloud
 from tests.hosts.cloud import Cloud

@@ -22,9 +22,10 @@ from ec2_api import Api  # noqa: E402
 from ec2_cloud import Ec2Cloud  # noqa: E402
 from ec2_hosts import Ec2Hosts  # noqa: E402
 
-from infra import authority, stack  # noqa: E402
 from infra.contract import SECRET_NAMES, Contract  # noqa: E402
 from infra.paths import ca_certificate, passphrase_file  # noqa: E402
+from infra.stack import authority  # noqa: E402
+from infra.stack import outputs as stack  # noqa: E402
 from tests.drills.doctored import Altered, alterations, doctored, dotted  # noqa: E402
 from tests.drills.verifier import Outcome, verify  # noqa: E402
 from tests.hosts.subject import Subject  # noqa: E402

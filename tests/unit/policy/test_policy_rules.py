@@ -8,7 +8,8 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from infra import catalogue, cloud
+from infra import catalogue
+from infra.environment import durability
 from policy.rules import copies, table, tags
 from policy.rules.catalogue import drives_of
 from policy.rules.resource import UNKNOWN, Resource, Stack
@@ -269,7 +270,7 @@ def test_what_a_vpc_records() -> None:
 
 def test_what_the_pack_repeats_of_the_kit_is_the_same() -> None:
     """The pack has packages of its own, so it reads the catalogue's file and not its module."""
-    assert copies.LEAST_COPIES == cloud.LEAST_COPIES
+    assert copies.LEAST_COPIES == durability.LEAST_COPIES
     for name, known in catalogue.instance_types().items():
         assert drives_of(name) == known.drives
 

@@ -1,0 +1,117 @@
+"""What an environment on AWS declares beyond one on local, and the rules that keep its data alive.
+
+Sizes come from instance types, and the local drives of a type are one volume. Rules are about the environment
+alone; what the account and the region can do is for the platform's preflight.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from infra import catalogue
+from infra.model import KeyedError, Model
+
+if TYPE_CHECKING:
+    pass
+
+#: Copies and failure domains that data on drives which a stop erases must have.
+LEAST_COPIES = 3
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value):
+        raise ValueError("is no AWS region; write one such as eu-central-1")
+    return value
+
+
+def _tag(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9 _.:/=+@-]{1,128}", value):
+        raise ValueError("is no tag that every service of AWS takes; take letters, digits, ' _.:/=+@-'")
+    return value
+
+
+def _image(value: str) -> str:
+    if not re.fullmatch(r"ami-[0-9a-f]{8,17}", value):
+        raise ValueError("is no id of an image; `flashtier image -s <stack>` looks one up")
+    return value
+
+
+def _account(value: str) -> str:
+    if not re.fullmatch(r"\d{12}", value):
+        raise ValueError("is no number of an AWS account, in quotes; write one such as '136693071363'")
+    return value
+
+
+def _host_name(value: str) -> str:
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    if len(value) > 253 or not re.fullmatch(rf"{label}(\.{label})+", value):
+        raise ValueError("is no domain name; write one such as photos.example.com")
+    return value
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value):
+        raise ValueError("is no address of electronic mail")
+    return value
+
+
+Tag = Annotated[str, AfterValidator(_tag)]
+Image = Annotated[str, AfterValidator(_image)]
+
+
+class Domain(Model):
+    """`name` is what clients ask for; `zone` the public hosted zone in Route 53 that it lies in."""
+
+    name: Annotated[str, AfterValidator(_host_name)]
+    zone: Annotated[str, AfterValidator(_host_name)]
+
+    @model_validator(mode="after")
+    def _inside(self) -> Domain:
+        if self.name != self.zone and not self.name.endswith(f".{self.zone}"):
+            raise KeyedError("name", f"{self.name!r} is not in the zone {self.zone!r}; mend one of the two")
+        return self
+
+
+class Aws(Model):
+    """Where on AWS, whose it is, and what stands around the hosts.
+
+    `zones` are names, so that no host moves when AWS offers one more; a load balancer takes at least two.
+    `nat_gateways`: one, or one a zone. `root_gib`: the encrypted gp3 root of every host. `images`: by
+    architecture, pinned by `flashtier image`; hosts that exist keep theirs. `image_owner`: the account whose
+    images are taken. `owner`, `cost_center`: tags.
+    `alarm_email` gets the alarms and the budget's, `budget_usd` is a month's. `waf`: AWS's managed rules
+    before the load balancer. `deletion_protection`: of the load balancer and of every host.
+    """
+
+    region: Annotated[str, AfterValidator(_region)]
+    zones: tuple[str, ...] = Field(min_length=2, max_length=6)
+    nat_gateways: int = Field(ge=1, le=6)
+    root_gib: int = Field(ge=8, le=1024)
+    images: dict[catalogue.Architecture, Image]
+    image_owner: Annotated[str, AfterValidator(_account)]
+    domain: Domain
+    owner: Tag
+    cost_center: Tag
+    alarm_email: Annotated[str, AfterValidator(_email)]
+    budget_usd: int = Field(ge=1, le=10_000_000)
+    waf: bool
+    deletion_protection: bool
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Aws:
+        for zone in self.zones:
+            if not zone.startswith(self.region) or self.zones.count(zone) > 1:
+                raise KeyedError(
+                    "zones",
+                    f"{zone!r} is given twice or not in {self.region}; name each of its zones once",
+                )
+        if self.nat_gateways not in (1, len(self.zones)):
+            raise KeyedError(
+                "nat_gateways",
+                f"{self.nat_gateways} for {len(self.zones)} zones; take 1, or {len(self.zones)} so that "
+                "the loss of a zone leaves the others their own",
+            )
+        return self

@@ -1,0 +1,124 @@
+"""The rules between the sections of an environment. Each returns the first fault that it finds, or None."""
+
+from __future__ import annotations
+
+from infra.environment import subnets
+from infra.environment.durability import LEAST_COPIES, instance_store_faults
+from infra.environment.sections import Sections
+from infra.environment.volumes import CLASSES, DATA_PURPOSES, Volume
+from infra.model import KeyedError
+
+
+def platform_fault(environment: Sections) -> KeyedError | None:
+    """The first key that the environment's platform lacks or does not know."""
+    aws = environment.platform == "aws"
+    if aws == (environment.edge is not None):
+        says = "is a load balancer of AWS on platform aws; remove it" if aws else "is missing; add it"
+        return KeyedError("edge", says)
+    tiers = {
+        "web": environment.web.instance_type,
+        "database": environment.database.instance_type,
+        "control": environment.control.instance_type,
+    }
+    for tier, instance_type in tiers.items():
+        if aws and instance_type is None:
+            return KeyedError(f"{tier}.size", "platform aws takes instance_type in place of size")
+        if not aws and instance_type is not None:
+            return KeyedError(f"{tier}.instance_type", "platform local takes size in place of instance_type")
+    for key, needed in (
+        ("aws", environment.aws),
+        ("durability", environment.durability),
+        ("traffic", environment.traffic),
+    ):
+        if aws and needed is None:
+            return KeyedError(key, "is missing; add it, as in Pulumi.prod.yaml")
+        if not aws and needed is not None:
+            return KeyedError(key, "is for platform aws and would have no effect; remove it")
+    for tier, volumes in (
+        ("database", environment.database.volumes),
+        ("control", environment.control.volumes),
+    ):
+        for index, volume in enumerate(volumes):
+            if fault := _class_fault(environment.platform, tier, index, volume):
+                return fault
+    return _control_volumes_fault(environment) or (_range_fault(environment) if aws else None)
+
+
+#: What each platform's control hosts keep, a volume each. On AWS the repository is S3 itself.
+CONTROL_VOLUMES: dict[str, frozenset[str]] = {
+    "local": frozenset({"etcd", "metrics", "repository"}),
+    "aws": frozenset({"etcd", "metrics"}),
+}
+
+
+def _control_volumes_fault(environment: Sections) -> KeyedError | None:
+    declared = {volume.name for volume in environment.control.volumes}
+    wanted = CONTROL_VOLUMES[environment.platform]
+    if declared == wanted:
+        return None
+    missing, extra = sorted(wanted - declared), sorted(declared - wanted)
+    found = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(extra)}"
+    return KeyedError("control.volumes", f"{found}; declare exactly {', '.join(sorted(wanted))}")
+
+
+def _range_fault(environment: Sections) -> KeyedError | None:
+    """A range of addresses that the subnets or the hosts do not fit into."""
+    assert environment.aws is not None  # noqa: S101 - the caller's
+    cidr, zones = environment.network.cidr, environment.aws.zones
+    prefix = int(cidr.partition("/")[2])
+    if prefix > subnets.LONGEST_PREFIX:
+        return KeyedError(
+            "network.cidr",
+            f"{cidr} is too small to be cut into the subnets of {len(zones)} zones; "
+            f"take a /16 to /{subnets.LONGEST_PREFIX}",
+        )
+    counts = {"web.count": environment.web.count, "database.members": environment.database.members}
+    for key, count in counts.items():
+        room = subnets.room(cidr, zones, key.partition(".")[0])
+        if count > room:
+            return KeyedError(
+                key,
+                f"{count}: network.cidr {cidr} has addresses for {room} in {len(zones)} zones; take a larger",
+            )
+    return None
+
+
+def _class_fault(platform: str, tier: str, index: int, volume: Volume) -> KeyedError | None:
+    if volume.volume_class in CLASSES[platform]:
+        return None
+    return KeyedError(
+        f"{tier}.volumes.{index}.class",
+        f"{volume.volume_class!r} is none of platform {platform}; take {', '.join(CLASSES[platform])}",
+    )
+
+
+def durability_fault(environment: Sections) -> KeyedError | None:
+    """The first rule of durability that the environment breaks.
+
+    Instance store is erased when its host stops, so its data needs copies elsewhere, a commit that waits for
+    one of them, an archive for when all go, and the cluster's state in another place: Patroni makes a new,
+    empty cluster where it finds neither data nor that state.
+    """
+    database, control, durability = environment.database, environment.control, environment.durability
+    if environment.aws is None or durability is None:
+        return None
+    zones = len(environment.aws.zones)
+    quorum = durability.synchronous_mode == "quorum"
+    if durability.synchronous_mode_strict and not quorum:
+        return KeyedError(
+            "durability.synchronous_mode_strict", "true needs synchronous_mode: quorum; set one of the two"
+        )
+    if quorum and database.members < LEAST_COPIES:
+        return KeyedError(
+            "durability.synchronous_mode",
+            f"quorum with {database.members} members stops writing when one is lost; take at least "
+            f"{LEAST_COPIES} members or asynchronous",
+        )
+    if not any(
+        database.volume(volume).volume_class == "instance-store"
+        for purpose, volume in database.placement.items()
+        if purpose in DATA_PURPOSES
+    ):
+        return None
+    broken = instance_store_faults(database.members, zones, control.count, durability)
+    return KeyedError(*broken[0]) if broken else None

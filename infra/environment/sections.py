@@ -1,0 +1,171 @@
+"""The sections of an environment: network, access, the four tiers and the application."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from infra.environment import sizes
+from infra.environment.aws import Aws
+from infra.environment.durability import Durability
+from infra.environment.sizes import Size
+from infra.environment.traffic import Traffic
+from infra.environment.volumes import Placement, Volume, unique_names
+from infra.model import KeyedError, Model, Name
+
+Tier = Literal["edge", "web", "database", "control"]
+
+#: Share of a data volume that may be filled: 2% file-system overhead, 75% maximum fill.
+#: Source: docs/sizing-facts.md, sizing.inputs fs_overhead and max_fill.
+USABLE_SHARE = 0.98 * 0.75
+
+#: Smallest network: addresses are laid out in blocks a tier (see `infra.topology.ADDRESS_BLOCKS`).
+LARGEST_PREFIX = 24
+
+#: Web hosts that the block of addresses of their tier has room for.
+MOST_WEB_HOSTS = 80
+
+
+def _network(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; write the network's first address, such as 10.88.0.0/24") from error
+    if not isinstance(network, ipaddress.IPv4Network) or not any(map(network.subnet_of, _PRIVATE)):
+        raise ValueError(
+            "must be a private IPv4 network; take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        )
+    if network.prefixlen > LARGEST_PREFIX:
+        raise ValueError(
+            f"holds {network.num_addresses} addresses, too small for a block of addresses a tier; "
+            f"take a /{LARGEST_PREFIX} or larger"
+        )
+    if network.prefixlen < 16:
+        raise ValueError("is larger than one environment may take; take a /16 to /24")
+    return value
+
+
+_PRIVATE = tuple(ipaddress.IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+
+Cidr = Annotated[str, AfterValidator(_network)]
+
+
+class Network(Model):
+    cidr: Cidr
+
+
+class Access(Model):
+    """Who may log in: one operator account on every host, by SSH key only."""
+
+    user: Name
+
+
+class Edge(Model):
+    """The load balancer in front of the web tier. `local` runs HAProxy on these hosts."""
+
+    count: int = Field(ge=1, le=1)
+    size: Size
+
+
+class Web(Model):
+    """`instance_type` (aws) or `size` (local): the one gives the other."""
+
+    count: int = Field(ge=1, le=MOST_WEB_HOSTS)
+    size: Size
+    instance_type: str | None = None
+
+    _size = model_validator(mode="before")(sizes.sized)
+
+
+class Database(Model):
+    """`expected_data_gib` is what tables and indexes will hold; the data volume must carry it at 75% fill.
+
+    `instance_type` (aws) or `size` (local). A volume of class `instance-store` is as large as the drives.
+    """
+
+    members: int = Field(ge=1, le=9)
+    version: Literal[17]
+    size: Size
+    instance_type: str | None = None
+    volumes: tuple[Volume, ...] = Field(min_length=1, max_length=8)
+    placement: Placement
+    expected_data_gib: float = Field(gt=0, allow_inf_nan=False)
+
+    _size = model_validator(mode="before")(sizes.sized_with_drives)
+
+    def volume(self, name: str) -> Volume:
+        return next(v for v in self.volumes if v.name == name)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        unique_names(self.volumes)
+        names = [v.name for v in self.volumes]
+        for purpose, volume in self.placement.items():
+            if volume not in names:
+                raise KeyedError(
+                    f"placement.{purpose}",
+                    f"there is no volume {volume!r} among database.volumes; "
+                    f"take one of {', '.join(names)} or add it there",
+                )
+        data = self.volume(self.placement.data)
+        usable = data.size_gib * USABLE_SHARE
+        if self.expected_data_gib > usable:
+            need = -(-self.expected_data_gib // USABLE_SHARE)
+            fix = f"make it at least {need:.0f} GiB"
+            if data.volume_class == "instance-store":
+                fix = f"take an instance_type whose drives hold {sizes.drives_gb(need):,.0f} GB"
+            raise KeyedError(
+                "expected_data_gib",
+                f"{self.expected_data_gib:g} GiB do not fit the {usable:.1f} GiB that volume "
+                f"{data.name!r} of {data.size_gib} GiB holds at {USABLE_SHARE:.1%} fill; "
+                f"{fix} or expect less data",
+            )
+        return self
+
+
+class Control(Model):
+    """Small hosts for etcd, Prometheus and, on local, the S3 gateway; each kind of data on its own volume."""
+
+    count: int = Field(ge=1, le=5)
+    size: Size
+    instance_type: str | None = None
+    volumes: tuple[Volume, ...]
+
+    _size = model_validator(mode="before")(sizes.sized_without_drives)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        unique_names(self.volumes)
+        if self.count % 2 == 0:
+            raise KeyedError(
+                "count", f"{self.count} hosts give etcd no majority in a split; take an odd number"
+            )
+        return self
+
+
+class App(Model):
+    """The photo API. `pool_size`: PostgreSQL connections a web host; `max_upload_mib`: the largest photo."""
+
+    pool_size: int = Field(ge=1, le=200)
+    max_upload_mib: int = Field(ge=1, le=100)
+
+
+class Sections(Model):
+    """The keys of one environment, each section checked by itself; `rules` checks them against each other.
+
+    `edge` is for local; on aws it is a load balancer of AWS. `aws`, `durability`, `traffic`: for aws.
+    """
+
+    platform: Literal["local", "aws"]
+    network: Network
+    access: Access
+    edge: Edge | None = None
+    web: Web
+    database: Database
+    control: Control
+    app: App
+    aws: Aws | None = None
+    durability: Durability | None = None
+    traffic: Traffic | None = None
