@@ -35,7 +35,7 @@ def web_acl(edge: EdgeComponent, balancer: aws.lb.LoadBalancer) -> None:
     acl = aws.wafv2.WebAcl(
         edge.naming.resource("edge"),
         name=edge.naming.resource("edge"),
-        description="The world's requests to the load balancer",
+        description="Requests from the internet to the load balancer",
         scope="REGIONAL",
         default_action={"allow": {}},
         rules=[_rate(), *(_managed(name, priority) for priority, name in enumerate(MANAGED, start=1))],

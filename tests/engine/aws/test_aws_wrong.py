@@ -18,6 +18,7 @@ AT_PREVIEW = {
     "unknown-property": "metadataOptions.http_token",
     "unknown-type": "aws:sqs/queue:Queue is not in the stand-in's table",
     "host-bits": "10.0.0.5/8 has host bits set",
+    "pattern": "which AliasNameType must",
     "not-json": "this policy contains invalid JSON",
     "iops": "300000 IOPS is over the 100000 that 100 GiB of io2 may have",
     "no-certificate": "protocol HTTPS needs a certificate",

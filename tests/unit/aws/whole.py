@@ -1,4 +1,4 @@
-"""A shipped environment on AWS as the whole platform declares it, on mocks: recorded once for all tests."""
+"""An environment on AWS as the whole platform declares it, on mocks: recorded once for all tests."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class Whole(NamedTuple):
 
 
 @cache
-def whole(stack: str) -> Whole:
-    environment = parsed(stack, aws__images=IMAGES)
+def whole(stack: str, *, declared: str | None = None, **changes: Any) -> Whole:
+    """The stack's own environment, or that of `declared`, with `changes` as `aws_environments.changed`."""
+    environment = parsed(declared or stack, **{"aws__images": IMAGES, **changes})
     hosts = topology.build(stack, environment)
     with tempfile.TemporaryDirectory() as state, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLASHTIER_STATE", state)
@@ -45,6 +46,7 @@ def whole(stack: str) -> Whole:
             answers=mocks.ANSWERS,
             outputs={
                 **OUTPUTS,
+                "aws:kms/key:Key": lambda name, inputs: {"keyId": f"{name}-id"},
                 "ec2console:index:SshHostKey": lambda name, inputs: {"sshHostKey": KEY},
                 "aws:ec2/launchTemplate:LaunchTemplate": lambda name, inputs: {"latestVersion": 1},
             },

@@ -112,7 +112,9 @@ access = aws.ec2transitgateway.InstanceConnectEndpoint(
 key = aws.kms.Key(
     "data", description="volumes", enable_key_rotation=True, deletion_window_in_days=7, opts=on()
 )
-aws.kms.Alias("data", name=f"alias/{STACK}-data", target_key_id=key.key_id, opts=on())
+aws.kms.Alias(
+    "data", name=f"alias/{STACK}{when('pattern', ' ', '-')}data", target_key_id=key.key_id, opts=on()
+)
 trust = {
     "Version": "2012-10-17",
     "Statement": [

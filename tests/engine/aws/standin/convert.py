@@ -1,17 +1,14 @@
 """A resource's inputs to the input of an AWS operation, by the model that botocore has of it.
 
 Names are matched without case and plural, as pulumi-aws makes plurals of lists. What the model does not
-have is
-refused, and so is a value that is not in its list: botocore itself does not look at enumerations.
+have is refused, and so is a value that it does not allow (constraints.py).
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
@@ -20,6 +17,7 @@ from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
 from infra.plugin.marshalling import UNKNOWN, has_unknown
+from standin import constraints
 from standin.row import Bad
 
 #: One for all that is validated and called: a session reads each model once. It is for one thread at a time.
@@ -44,7 +42,9 @@ def request(service: str, operation: str, values: dict[str, Any]) -> dict[str, A
     """The operation's input. Raises `Bad`; a value that is not known yet is let through."""
     shape = shape_of(service, operation)
     made = _structure(shape, values, "")
-    if not has_unknown(made):
+    if has_unknown(made):
+        constraints.check(shape, made, "")
+    else:
         validate(service, operation, made)
     return made
 
@@ -55,8 +55,7 @@ def validate(service: str, operation: str, made: dict[str, Any]) -> None:
     report = ParamValidator().validate(made, shape)
     if report.has_errors():
         raise Bad(shape.name, report.generate_report().replace("\n", "; "))
-    for path, leaf, value in _leaves(shape, made, ""):
-        _enumeration(leaf, value, path)
+    constraints.check(shape, made, "")
 
 
 def plain_name(name: str) -> str:
@@ -117,27 +116,6 @@ def _scalar(shape: Shape, value: Any, path: str) -> Any:
     if kind == "timestamp":
         return value
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    _enumeration(shape, text, path)
+    for why in constraints.broken(shape, text):
+        raise Bad(path, why)
     return text
-
-
-def _enumeration(shape: Shape, value: Any, path: str) -> None:
-    allowed = getattr(shape, "enum", None)
-    if not allowed or not isinstance(value, str) or value in allowed or value == UNKNOWN:
-        return
-    near = difflib.get_close_matches(value, allowed, 3) or allowed[:8]
-    raise Bad(path, f"{value!r} is none of the {len(allowed)} values of {shape.name}: {', '.join(near)} ...")
-
-
-def _leaves(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, Shape, Any]]:
-    if shape.type_name == "structure":
-        for name, item in value.items():
-            yield from _leaves(shape.members[name], item, f"{path}.{name}".strip("."))
-    elif shape.type_name == "list":
-        for index, item in enumerate(value):
-            yield from _leaves(shape.member, item, f"{path}[{index}]")
-    elif shape.type_name == "map":
-        for key, item in value.items():
-            yield from _leaves(shape.value, item, f"{path}.{key}")
-    else:
-        yield path, shape, value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import jmespath
@@ -115,6 +115,18 @@ class Row:
     delete_before_replace: bool = False
     #: moto has no such resource: the stand-in records it itself. The request is validated all the same.
     recorded: bool = False
+
+    def complete(self, news: Values, name: str, seed: str, olds: Values) -> None:
+        """Add the name that Pulumi gives where the program gives none, and the provider's defaults."""
+        if self.auto and not news.get(self.auto):
+            news[self.auto] = olds.get(self.auto) or f"{name}-{seed}"
+            news["__defaults"] = [self.auto]
+        for key, value in self.defaults.items():
+            news.setdefault(key, value)
+
+    def offline(self) -> Row:
+        """As it is, without the checks that ask the account."""
+        return replace(self, check=None)
 
 
 def names(text: str) -> frozenset[str]:

@@ -105,13 +105,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             known = self._schema[_token(request.urn)]["inputs"]
             for path in unknown_keys(known, news):
                 failures.append((path, "pulumi-aws has no such property"))
-            if row.auto and not news.get(row.auto):
-                name = request.urn.split("::")[-1]
-                seed = hashlib.sha256(request.randomSeed or os.urandom(8)).hexdigest()[:7]
-                news[row.auto] = olds.get(row.auto) or f"{name}-{seed}"
-                news["__defaults"] = [row.auto]
-            for name, value in row.defaults.items():
-                news.setdefault(name, value)
+            seed = hashlib.sha256(request.randomSeed or os.urandom(8)).hexdigest()[:7]
+            row.complete(news, request.urn.split("::")[-1], seed, olds)
             try:
                 if not failures:
                     resource.check(self._account, row, news)

@@ -6,7 +6,7 @@ import base64
 import ipaddress
 from typing import Any
 
-from standin.laws import look, volumes
+from standin.laws import launch, look, volumes
 from standin.laws.look import Values
 from standin.row import Refused
 
@@ -17,6 +17,9 @@ _USER_DATA = 16 * 1024
 
 
 def _run(account: Any, request: Values) -> None:
+    launch.named_once(request)
+    request = launch.merged(account, request)
+    launch.allowed(request)
     interface = (request.get("NetworkInterfaces") or [{}])[0]
     placement = request.get("Placement") or {}
     subnet = request.get("SubnetId") or interface.get("SubnetId")
@@ -30,7 +33,7 @@ def _run(account: Any, request: Values) -> None:
                 f"subnet {subnet} is in {place['AvailabilityZone']}, the instance asks for {zone}",
             )
         if placement.get("GroupName"):
-            _in_group(account, placement["GroupName"], zone)
+            _in_group(account, placement, zone)
     if request.get("ImageId") and request.get("InstanceType"):
         image = account.call("ec2", "describe_images", ImageIds=[request["ImageId"]])["Images"][0]
         kind = account.call("ec2", "describe_instance_types", InstanceTypes=[request["InstanceType"]])[
@@ -71,7 +74,8 @@ def _in_subnet(account: Any, request: Values, interface: Values, place: Values) 
             raise Refused("InvalidIPAddress.InUse", f"address {wanted} is in use")
 
 
-def _in_group(account: Any, name: str, zone: str) -> None:
+def _in_group(account: Any, placement: Values, zone: str) -> None:
+    name = placement["GroupName"]
     group = account.recorded(name)
     if group is None:
         raise Refused("InvalidPlacementGroup.Unknown", f"the placement group {name} is unknown")
@@ -79,6 +83,12 @@ def _in_group(account: Any, name: str, zone: str) -> None:
     if group["Strategy"] == "spread" and len(here) >= _SPREAD:
         raise Refused(
             "InsufficientInstanceCapacity", f"spread group {name} has {_SPREAD} instances in {zone} already"
+        )
+    # Source: botocore, Placement.PartitionNumber.
+    number = placement.get("PartitionNumber")
+    if number and (group["Strategy"] != "partition" or number > group.get("PartitionCount", 0)):
+        raise Refused(
+            "InvalidParameterCombination", f"{group['Strategy']} group {name} has no partition {number}"
         )
     if group["Strategy"] == "cluster" and len(here) != len(_members(account, name)):
         raise Refused("InvalidParameterCombination", f"cluster group {name} is in another zone")

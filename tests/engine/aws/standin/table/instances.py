@@ -22,7 +22,13 @@ _PLACEMENT = {
 _ELSEWHERE = names(
     "ami vpcSecurityGroupIds iamInstanceProfile monitoring rootBlockDevice ebsBlockDevices"
     " ephemeralBlockDevices userDataBase64 userData associatePublicIpAddress launchTemplate"
-    " sourceDestCheck privateIp hibernation networkInterfaces"
+    " sourceDestCheck privateIp hibernation networkInterfaces secondaryPrivateIps subnetId securityGroups"
+    " ipv6Addresses ipv6AddressCount"
+)
+#: What the provider's schema does not take beside `networkInterfaces` (ConflictsWith).
+_OF_THE_FIRST = names(
+    "associatePublicIpAddress subnetId privateIp secondaryPrivateIps vpcSecurityGroupIds securityGroups"
+    " ipv6Addresses ipv6AddressCount sourceDestCheck"
 )
 
 
@@ -50,8 +56,8 @@ def user_data(inputs: Values) -> str | None:
     return base64.b64encode(plain.encode()).decode()
 
 
-def _body(inputs: Values) -> Values:
-    made: Values = {"minCount": 1, "maxCount": 1, **pick(inputs, imageId="ami", privateIpAddress="privateIp")}
+def body(inputs: Values) -> Values:
+    made: Values = {"minCount": 1, "maxCount": 1, **pick(inputs, imageId="ami")}
     made |= {k: v for k, v in inputs.items() if k not in _ELSEWHERE and k not in _PLACEMENT}
     if placement := {
         member: inputs[name] for name, member in _PLACEMENT.items() if inputs.get(name) is not None
@@ -67,17 +73,55 @@ def _body(inputs: Values) -> Values:
         made["launchTemplate"] = _template(template)
     made["blockDeviceMappings"] = _mappings(inputs) or None
     made["userData"] = user_data(inputs)
-    made["securityGroupIds"] = inputs.get("vpcSecurityGroupIds")
-    if (public := inputs.get("associatePublicIpAddress")) is not None:
-        interface = {"deviceIndex": 0, "associatePublicIpAddress": public}
-        for member, name in (
-            ("subnetId", "subnetId"),
-            ("groups", "securityGroupIds"),
-            ("privateIpAddress",) * 2,
-        ):
-            interface[member] = made.pop(name, None)
-        made["networkInterfaces"] = [interface]
+    made.update(_network(inputs))
     return made
+
+
+def _network(inputs: Values) -> Values:
+    """Where the provider puts what is about the network: on an interface of its own making, or beside it.
+
+    Source: terraform-provider-aws 6, internal/service/ec2/ec2_instance.go, buildInstanceOpts and
+    buildNetworkInterfaceOpts: with a subnet, each of associate_public_ip_address (also false), private_ip and
+    secondary_private_ips makes the request one with NetworkInterfaces.
+    """
+    if given := inputs.get("networkInterfaces"):
+        return {"networkInterfaces": given}
+    subnet, public = inputs.get("subnetId"), inputs.get("associatePublicIpAddress")
+    ids = _both(inputs.get("securityGroups") if subnet else None, inputs.get("vpcSecurityGroupIds"))
+    second = _addresses(inputs.get("secondaryPrivateIps"), "privateIpAddress")
+    common = {
+        "subnetId": subnet,
+        "privateIpAddress": inputs.get("privateIp"),
+        "ipv6AddressCount": inputs.get("ipv6AddressCount"),
+        "ipv6Addresses": _addresses(inputs.get("ipv6Addresses"), "ipv6Address"),
+    }
+    if not subnet or (public is None and not inputs.get("privateIp") and not second):
+        return {
+            **common,
+            "securityGroupIds": ids,
+            "securityGroups": None if subnet else inputs.get("securityGroups"),
+        }
+    return {
+        "networkInterfaces": [
+            {
+                "deviceIndex": 0,
+                "groups": ids,
+                "privateIpAddresses": second,
+                "associatePublicIpAddress": public,
+                **common,
+            }
+        ]
+    }
+
+
+def _both(names_: object, ids: object) -> object:
+    if UNKNOWN in (names_, ids):
+        return UNKNOWN
+    return [*(names_ or []), *(ids or [])] or None
+
+
+def _addresses(given: object, member: str) -> object:
+    return [{member: address} for address in given] if isinstance(given, list) and given else None
 
 
 def _for_moto(request: Values) -> Values:
@@ -90,6 +134,8 @@ def _for_moto(request: Values) -> Values:
 
 
 def _check(account: Account, inputs: Values) -> None:
+    if inputs.get("networkInterfaces") and (given := sorted(_OF_THE_FIRST & inputs.keys())):
+        raise Bad("networkInterfaces", f"conflicts with {', '.join(given)}")
     kind, zone = inputs.get("instanceType"), inputs.get("availabilityZone")
     if kind in (None, UNKNOWN):
         if kind is None and not inputs.get("launchTemplate"):
@@ -212,7 +258,7 @@ INSTANCE = Row(
     delete=_delete,
     kind="instance",
     tagged=True,
-    body=_body,
+    body=body,
     for_moto=_for_moto,
     check=_check,
     new=names(
@@ -279,7 +325,7 @@ INSTANCE = Row(
 )
 
 
-def _template_body(inputs: Values) -> Values:
+def template_body(inputs: Values) -> Values:
     data = {k: v for k, v in inputs.items() if k not in ("name", "description", "vpcSecurityGroupIds")}
     data |= pick(inputs, securityGroupIds="vpcSecurityGroupIds")
     if data.get("tagSpecifications"):
@@ -315,7 +361,7 @@ def _new_version(account: Account, identity: str, news: Values, olds: Values) ->
     from standin import convert
 
     left = {k: v for k, v in news.items() if k in _VERSIONED}
-    body = {**_template_body(left), "launchTemplateId": identity}
+    body = {**template_body(left), "launchTemplateId": identity}
     request = convert.request("ec2", "create_launch_template_version", body)
     made = account.call("ec2", "create_launch_template_version", **request)["LaunchTemplateVersion"]
     if news.get("updateDefaultVersion"):
@@ -331,7 +377,7 @@ ROWS = {
         "LaunchTemplate",
         "LaunchTemplates",
         "LaunchTemplateId",
-        body=_template_body,
+        body=template_body,
         check=_template_check,
         new=names("name namePrefix"),
         own=names("updateDefaultVersion defaultVersion"),
