@@ -87,10 +87,10 @@ class Hosts(Component):
             image_id=image(ground.settings, host),
             instance_type=host.instance_type,
             user_data=base64.b64encode(ground.user_data.encode()).decode(),
-            # No security group: the instance's `private_ip` makes pulumi-aws send a network interface, which has
-            # its groups, and EC2 refuses an interface beside groups of the template (InvalidParameterCombination,
-            # terraform-provider-aws #32614). Started by hand, the template gets the VPC's default group, which
-            # is closed.
+            # No security groups: the instance's `private_ip` makes pulumi-aws send a network interface, which
+            # has its groups, and EC2 refuses an interface beside groups of the template
+            # (InvalidParameterCombination; terraform-provider-aws #32614). An instance that a person starts
+            # from the template gets the VPC's default group, which is closed.
             iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(
                 name=ground.instance_profile(self._tier)
             ),
