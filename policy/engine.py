@@ -29,12 +29,12 @@ SENTINELS = frozenset(
     value for name, value in vars(proxy).items() if name.startswith("UNKNOWN_") and isinstance(value, str)
 )
 WAIVERS = "flashtier:waivers"
-#: A stack policy has a name of its own beside the resource policy of the same rule.
+#: Appended to the name of a rule's stack policy: its resource policy has the plain one.
 OF_STACK = "-in-stack"
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - properties are any JSON
-    """A property without the SDK's wrapping, which raises an error at a look at what is unknown."""
+    """A property without the SDK's wrapping, which raises an error when an unknown one is read."""
     if isinstance(value, str):
         return UNKNOWN if value in SENTINELS else value
     if isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def resource_of(given: Any, depends: Mapping[str, Sequence[str]]) -> Resource:  
 class Analyzer(policy._PolicyAnalyzerServicer):
     """The SDK's service. The engine sends the stack's configuration, and the SDK (1.21) drops it.
 
-    Without this the waivers would be unknown, and every one of them without effect.
+    Without this no waiver would be known, nor have an effect.
     """
 
     waivers: str | None = None
@@ -87,7 +87,7 @@ class Analyzer(policy._PolicyAnalyzerServicer):
 
 @functools.cache
 def declared_waivers() -> tuple[waivers.Waiver, ...]:
-    """Those of the stack's configuration. Read at the first question: before it, there is no stack."""
+    """Those of the stack's configuration, read at the first call: before it, no stack is known."""
     text = Analyzer.waivers
     try:
         declared = json.loads(text) if text else None
@@ -98,8 +98,8 @@ def declared_waivers() -> tuple[waivers.Waiver, ...]:
 
 def _of_resource(rule: Rule) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if not args.resource_type.startswith("aws:"):
-            return  # before anything is unpacked: a local stack is to cost nothing
+        if not rule.concerns(args.resource_type):
+            return  # before anything is unpacked: a local stack costs nothing
         for line, urn in judge_resource(rule, resource_of(args, {}), declared_waivers()):
             report(line, urn)
 
@@ -127,13 +127,13 @@ def _of_stack(rule: Rule) -> Callable[[StackValidationArgs, ReportViolation], No
     return validate
 
 
-def _say_waivers(args: StackValidationArgs, report: ReportViolation) -> None:
+def _list_waivers(args: StackValidationArgs, report: ReportViolation) -> None:
     for line in waivers.notes(declared_waivers()):
         report(line, None)
 
 
 def pack() -> PolicyPack:
-    """The pack: each rule as one or two policies of Pulumi, and what is said of waivers."""
+    """The pack: each rule as one or two policies of Pulumi, and one that lists the waivers."""
     # What PolicyPack serves with.
     policy._PolicyAnalyzerServicer = Analyzer  # type: ignore[misc]
     policies: list[Policy] = []
@@ -145,8 +145,8 @@ def pack() -> PolicyPack:
     policies.append(
         StackValidationPolicy(
             "waivers",
-            "Waivers are seen at each preview.",
-            _say_waivers,
+            "Each preview lists the waivers.",
+            _list_waivers,
             enforcement_level=EnforcementLevel.ADVISORY,
         )
     )

@@ -1,22 +1,23 @@
-"""public-bucket: no bucket can be read or written by the world, and none can become so later."""
+"""public-bucket: no bucket can be read or written by everyone, and none can become so later.
+
+Who a bucket's policy allows is judged by open-principal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .documents import everyone, statements
 from .encryption import BUCKETS
 from .resource import Resource, Stack, Unknown, Violation
 
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ACLS = ("aws:s3/bucketAcl:BucketAcl", "aws:s3/bucketAclV2:BucketAclV2")
 SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read", "website")
 
 
 def public(resource: Resource) -> Iterator[Violation]:
-    """An access block that lets something through, a public ACL, a policy for everyone."""
+    """An access block that lets something through, or a public ACL."""
     if resource.type == BLOCK:
         off = [name for name in SWITCHES if not isinstance(resource.get(name), Unknown | bool)]
         off += [name for name in SWITCHES if resource.get(name) is False]
@@ -24,15 +25,6 @@ def public(resource: Resource) -> Iterator[Violation]:
             yield Violation(resource, f"{', '.join(off)} not set", "set all four of them to True")
     if resource.type in (*BUCKETS, *ACLS) and resource.get("acl") in PUBLIC_ACLS:
         yield Violation(resource, f"the ACL is {resource.get('acl')}", "remove it; a bucket needs no ACL")
-    documents = [resource.get("policy")] if resource.type in (POLICY, *BUCKETS) else []
-    for document in documents:
-        for statement in statements(document):
-            if statement.allows and everyone(statement.principal) and not statement.condition:
-                yield Violation(
-                    resource,
-                    f"the policy allows {', '.join(statement.actions)} to everyone",
-                    "name the principals, or add a condition",
-                )
 
 
 def blocked(stack: Stack) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""public-address, no-flow-logs and old-tls: what the world sees of the network, and what is recorded."""
+"""public-address, no-flow-logs and old-tls: what the internet reaches, and what is recorded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,33 @@ from .resource import Resource, Stack, Unknown, Violation
 
 INSTANCE = "aws:ec2/instance:Instance"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
 SUBNET = "aws:ec2/subnet:Subnet"
 ADDRESS = "aws:ec2/eip:Eip"
 ASSOCIATION = "aws:ec2/eipAssociation:EipAssociation"
 VPC = "aws:ec2/vpc:Vpc"
 FLOW_LOG = "aws:ec2/flowLog:FlowLog"
 LISTENERS = ("aws:lb/listener:Listener", "aws:alb/listener:Listener")
+
+#: What gives hosts public addresses. All addresses of IPv6 are public.
+OF_INTERFACES = (
+    "associatePublicIpAddress",
+    "associateCarrierIpAddress",
+    "ipv6AddressCount",
+    "ipv6Addresses",
+    "ipv6PrefixCount",
+    "ipv6Prefixes",
+)
+OF_HOSTS = {
+    INSTANCE: ("associatePublicIpAddress", "ipv6AddressCount", "ipv6Addresses", "enablePrimaryIpv6"),
+    INTERFACE: ("ipv6AddressCount", "ipv6Addresses", "ipv6AddressLists", "ipv6PrefixCount", "ipv6Prefixes"),
+    SUBNET: (
+        "mapPublicIpOnLaunch",
+        "assignIpv6AddressOnCreation",
+        "ipv6Native",
+        "mapCustomerOwnedIpOnLaunch",
+    ),
+}
 
 RECORDING = ("ALL", "REJECT")
 
@@ -27,22 +48,22 @@ ADVISED = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 def addresses(resource: Resource) -> Iterator[Violation]:
     """Hosts have private addresses only; the load balancer and the NAT gateways have the public ones."""
     fix = "remove it; the load balancer and the Instance Connect Endpoint lead to hosts"
-    if resource.type == INSTANCE and resource.get("associatePublicIpAddress"):
-        yield Violation(resource, "the host gets a public address (associatePublicIpAddress)", fix)
-    if resource.type == TEMPLATE and any(
-        one.get("associatePublicIpAddress") in (True, "true") for one in resource.parts("networkInterfaces")
-    ):
-        yield Violation(resource, "its hosts get a public address (networkInterfaces)", fix)
-    if resource.type == SUBNET and resource.get("mapPublicIpOnLaunch"):
-        yield Violation(
-            resource,
-            "every host in the subnet gets a public address",
-            "remove map_public_ip_on_launch; gateways and load balancers get theirs without it",
-        )
+    for key in OF_HOSTS.get(resource.type, ()):
+        if _given(resource.get(key)):
+            yield Violation(resource, f"its hosts get a public address ({key})", fix)
+    for interface in resource.parts("networkInterfaces") if resource.type == TEMPLATE else []:
+        for key in OF_INTERFACES:
+            if _given(interface.get(key)):
+                yield Violation(resource, f"its hosts get a public address (networkInterfaces.{key})", fix)
     if resource.type in (ADDRESS, ASSOCIATION):
-        key = "instance" if resource.type == ADDRESS else "instanceId"
-        if resource.get(key) or isinstance(resource.get(key), Unknown):
-            yield Violation(resource, "the public address is a host's", fix)
+        for key in ("instance", "instanceId", "networkInterface", "networkInterfaceId"):
+            if resource.get(key) or isinstance(resource.get(key), Unknown):
+                yield Violation(resource, f"the public address is a host's ({key})", fix)
+
+
+def _given(value: object) -> bool:
+    """Whether a switch is on, or a number or list is not empty. Launch templates write "true" and "false"."""
+    return bool(value) and value not in ("false", "0")
 
 
 def flow_logs(stack: Stack) -> Iterator[Violation]:
@@ -52,7 +73,7 @@ def flow_logs(stack: Stack) -> Iterator[Violation]:
         own = [one for one in logs if stack.means(one, "vpcId", vpc)]
         if not own:
             yield Violation(
-                vpc, "there is no flow log of the VPC", "add a FlowLog of it, traffic_type REJECT or ALL"
+                vpc, "the VPC has no flow log", "add a FlowLog for it, traffic_type REJECT or ALL"
             )
         elif all(one.get("trafficType") not in RECORDING for one in own):
             kinds = ", ".join(sorted({str(one.get("trafficType")) for one in own}))

@@ -1,4 +1,4 @@
-"""missing-tags: whose a resource is, what it belongs to and who pays for it can be told from itself."""
+"""missing-tags: the tags of a resource say whose it is, what it belongs to and who pays for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from .resource import Resource, Unknown, Violation
 
 REQUIRED = ("Environment", "Owner", "CostCenter")
-#: Of these also the tier: what a host or a volume is for, and other rules find members by it.
+#: Also the tier of these: what a host or a volume is for. Other rules find members by it.
 WITH_TIER = ("aws:ec2/instance:Instance", "aws:ebs/volume:Volume")
 
-#: What the kit makes on AWS and takes tags. A test compares it with the types of pulumi-aws.
+#: What the kit makes on AWS and takes tags. Tests compare it with pulumi-aws and with types.py.
 TAGGED = frozenset(
     {
         "aws:acm/certificate:Certificate",
         "aws:budgets/budget:Budget",
+        "aws:cloudfront/distribution:Distribution",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -25,7 +26,6 @@ TAGGED = frozenset(
         "aws:ec2/flowLog:FlowLog",
         "aws:ec2/instance:Instance",
         "aws:ec2/internetGateway:InternetGateway",
-        "aws:ec2/keyPair:KeyPair",
         "aws:ec2/launchTemplate:LaunchTemplate",
         "aws:ec2/natGateway:NatGateway",
         "aws:ec2/placementGroup:PlacementGroup",

@@ -1,4 +1,4 @@
-"""What the components declare is judged by the rules of the policy pack: nothing is refused."""
+"""The policy pack judges what the environments declare: nothing is refused, and no type is superfluous."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from aws_environments import STACKS
 from hosts import DRIVES, IO2, LOG, ground, host
 from mocks import ANSWERS, IDENTITY, PARTITIONS, REGIONS, Recorded, Recording, run
 from network_parts import environment, everything
+from whole import whole
 
 from infra.aws.guards import KeepData
 from infra.aws.instances import Hosts
+from policy.rules import types
 from policy.rules.resource import Resource, Stack
 from policy.rules.table import RULES, judge_resource, judge_stack
 
@@ -35,6 +37,19 @@ def refused(*recordings: Recording) -> list[str]:
     found = [line for rule in RULES for line in judge_stack(rule, stack, [])]
     found += [line for rule in RULES for one in stack.resources for line in judge_resource(rule, one, [])]
     return [line for line, _ in found]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_whole_environment(stack: str) -> None:
+    recorded = whole(stack).recorded
+    assert len(recorded.resources) > 100
+    assert refused(recorded) == []
+
+
+def test_every_type_that_is_allowed_is_made_by_an_environment() -> None:
+    made = {one.type for stack in STACKS for one in whole(stack).recorded.resources}
+    # The CDN is declared by no environment that is committed.
+    assert {kind for kind in types.KNOWN - made if not kind.startswith("aws:cloudfront/")} == set()
 
 
 @pytest.mark.parametrize("stack", STACKS)
