@@ -1,7 +1,7 @@
 """The policy pack beside the real CLI: a wrong program ends the preview with the rule's line.
 
-The provider is a stand-in that takes everything (tests/engine/policy/standin): what judges is the pack alone.
-The flag is not given: that tools/env.sh makes the pack the default is a part of what is tested.
+The provider is a stand-in that accepts everything (tests/engine/policy/standin): only the pack judges.
+The flag is not given: the test includes that tools/env.sh makes the pack the default.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import yaml
 from stacks import BASE
 
 from infra.paths import ROOT
+from policy.rules.table import RULES
 
 HERE = Path(__file__).parent / "policy"
 sys.path.insert(0, str(HERE))
-from declared import APART, WRONG, right  # noqa: E402 - from the folder above
+from declared import right  # noqa: E402 - from the folder above
+from wrong import APART, WRONG  # noqa: E402
 
 PACK = f"{ROOT}/policy"
 
@@ -87,9 +89,13 @@ def program() -> Iterator[Program]:
 
 
 def lines_of(text: str) -> list[str]:
-    """What the pack has said: `module Kind name: rule: what; fix`."""
+    """What the pack reports: `module Kind name: rule: what; fix`."""
     found = [line.strip() for line in text.splitlines()]
     return [line for line in found if line.count(": ") >= 2 and "; " in line]
+
+
+def test_every_rule_ends_a_preview() -> None:
+    assert {rule for _, rule, _ in WRONG.values()} == {rule.name for rule in RULES}
 
 
 def test_the_shell_of_the_kit_has_the_pack_as_default() -> None:
@@ -109,7 +115,7 @@ def test_the_right_program_is_let_through(program: Program) -> None:
 
 
 @pytest.fixture(scope="module")
-def said(program: Program) -> dict[bool, list[str]]:
+def reported(program: Program) -> dict[bool, list[str]]:
     """The lines about all wrong programs in two previews, those of APART and the others."""
     found = {}
     for apart in (False, True):
@@ -124,19 +130,19 @@ def said(program: Program) -> dict[bool, list[str]]:
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_program_ends_with_the_rule_and_the_fix(said: dict[bool, list[str]], case: str) -> None:
+def test_a_wrong_program_ends_with_the_rule_and_the_fix(reported: dict[bool, list[str]], case: str) -> None:
     _, rule, parts = WRONG[case]
-    lines = [line for line in said[case in APART] if f": {rule}: " in line]
+    lines = [line for line in reported[case in APART] if f": {rule}: " in line]
     assert any(all(part in line for part in parts) for line in lines), lines
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_nothing_else_is_found_wrong(said: dict[bool, list[str]], apart: bool) -> None:
+def test_nothing_else_is_found_wrong(reported: dict[bool, list[str]], apart: bool) -> None:
     cases = [case for case in WRONG if (case in APART) is apart]
     rules = {WRONG[case][1] for case in cases}
-    assert not [line for line in said[apart] if not any(f": {rule}: " in line for rule in rules)]
+    assert not [line for line in reported[apart] if not any(f": {rule}: " in line for rule in rules)]
     # Two members are in two zones as well.
-    assert len(said[apart]) == len(cases) + ("two members on drives" in cases)
+    assert len(reported[apart]) == len(cases) + ("two members on drives" in cases)
 
 
 def waiver(**changes: str) -> dict[str, str]:
@@ -144,7 +150,7 @@ def waiver(**changes: str) -> dict[str, str]:
     return {"rule": "old-tls", "resource": "https", "reason": "a partner's client", "until": until, **changes}
 
 
-def test_a_waiver_lets_one_rule_through_for_one_resource_and_is_seen(program: Program) -> None:
+def test_a_waiver_lets_one_rule_through_for_one_resource_and_is_listed(program: Program) -> None:
     found = right()
     found["https"]["props"]["sslPolicy"] = "ELBSecurityPolicy-2016-08"
     done = program.preview(found, [waiver()])
