@@ -1,4 +1,4 @@
-"""How a plugin lives: it serves until its engine goes, answers errors as lines, and speaks to the person."""
+"""What every plugin does: serve its engine until that ends, give errors as lines, show lines to the user."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, prov
 
 from infra.errors import FlashtierError
 from infra.plugin.marshalling import Unsupported
+from infra.plugin.peers import OnlyOwn
 
 Answer = TypeVar("Answer")
-#: Shows the person a line.
+#: Shows the user a line.
 Say = Callable[[str], None]
 INFO, WARNING = engine_pb2.INFO, engine_pb2.WARNING
 
@@ -38,7 +39,7 @@ def answer(
     work: Callable[[], Answer],
     properties: struct_pb2.Struct | None = None,
 ) -> Answer:
-    """What `work` gives; an error of it becomes one line for the person.
+    """What `work` gives; an error of it becomes one line for the user.
 
     `properties` are what the engine keeps of an object that is there but `Incomplete`.
     """
@@ -49,7 +50,7 @@ def answer(
     except (FlashtierError, Unsupported) as error:
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
     except Exception as error:
-        # Not foreseen, so the place matters: it goes to the log, one line of it to the person.
+        # Unexpected, so the place matters: the trace goes to the log, one line of it to the user.
         traceback.print_exc()
         context.abort(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
     raise AssertionError("unreachable: abort raises")
@@ -58,7 +59,7 @@ def answer(
 def _incomplete(
     context: grpc.ServicerContext, error: Incomplete, properties: struct_pb2.Struct | None
 ) -> NoReturn:
-    """Tell the engine that the object exists, so that it is kept in the state and gone on with."""
+    """Report to the engine that the object exists: it stays in the state, and the next run continues."""
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.identity, properties=properties, reasons=[str(error)], inputs=properties
     )
@@ -82,23 +83,24 @@ def speaker(arguments: list[str], severity: engine_pb2.LogSeverity.ValueType) ->
 
 
 def serve(provider: Any, threads: int = 32) -> None:  # noqa: ANN401 - the stubs' servicers are untyped
-    """Serve on a free port of the loopback, the first line of the output, until the engine goes."""
+    """Serve on a free port of the loopback, the first line of the output, until the engine ends."""
     ended = threading.Event()
     # The engine starts a plugin in a process group of its own, so a terminal's Ctrl-C does not arrive here:
-    # that is Cancel. SIGINT is how it ends a plugin; it waits five seconds for that before it kills.
+    # that is Cancel. The engine ends a plugin by SIGINT, waits five seconds, then kills it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    server = grpc.server(ThreadPoolExecutor(threads))
+    only_own = OnlyOwn()
+    server = grpc.server(ThreadPoolExecutor(threads), interceptors=[only_own])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    only_own.port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    sys.stdout.write(f"{port}\n")
+    sys.stdout.write(f"{only_own.port}\n")
     sys.stdout.flush()
     engine = os.getppid()
-    # A killed engine says nothing: without this its plugins would stay for ever.
+    # A killed engine sends no signal: without this its plugins would stay for ever.
     while os.getppid() == engine:
         if ended.wait(timeout=1):
-            # What is under way has a moment to end; the next run finishes what has not.
+            # Calls that are running have three seconds to end; the next run finishes what has not.
             server.stop(grace=3).wait()
             os._exit(0)
     os._exit(1)

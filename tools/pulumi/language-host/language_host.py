@@ -13,34 +13,32 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import Any
 
 import grpc
+from children import Children, HostError, output_of
 from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
+from infra.plugin.engine_ports import EnginePorts
+from infra.plugin.peers import OnlyOwn
+
 EXECUTOR = "pulumi-language-python-exec"  # ships with the SDK's Go module; tools/setup puts it beside the CLI
 BAIL = 32  # its exit code when it has already shown the user what is wrong
-GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
 MESSAGE_BYTES = (
     400 * 1024 * 1024
 )  # the engine's own limit; gRPC's default of 4 MiB is less than a large config
 WORKERS = 64  # a program or plugin holds one for as long as it runs
-
-
-class HostError(Exception):
-    """What the user has to put right, in one line."""
 
 
 def python_of(info: language_pb2.ProgramInfo) -> Path:
@@ -94,78 +92,21 @@ def plugin_command(request: language_pb2.RunPluginRequest, python: Path) -> list
     return [str(python), "-u", program, *request.args]
 
 
-class Children:
-    """The processes the host has started; none outlives it.
-
-    They stay in the host's process group, which the engine kills as a whole if the host does not end. The
-    SIGINT it sends to the group first is not for them: `env` starts them with it ignored, the host ends them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._closed = False
-
-    def start(
-        self, command: Sequence[str], cwd: str, env: Mapping[str, str], output: int | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Start a command; `output` is subprocess.PIPE, or None to share the host's stdout and stderr."""
-        with self._lock:
-            if self._closed:
-                raise HostError("the language host is ending")
-            child = subprocess.Popen(
-                ["/usr/bin/env", "--ignore-signal=INT", *command],
-                cwd=cwd or None,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-            self._running.add(child)
-        return child
-
-    def wait(self, child: subprocess.Popen[bytes]) -> int:
-        """Wait for the end of a child and return its exit code."""
-        code = child.wait()
-        with self._lock:
-            self._running.discard(child)
-        return code
-
-    @staticmethod
-    def stop(child: subprocess.Popen[bytes]) -> None:
-        """End a child: SIGTERM, and SIGKILL after GRACE_SECONDS."""
-        if child.poll() is not None:
-            return
-        child.terminate()
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-
-    def stop_all(self, *, closing: bool = False) -> None:
-        """End all children at once; with `closing`, no other can start."""
-        with self._lock:
-            self._closed = self._closed or closing
-            running = list(self._running)
-        threads = [threading.Thread(target=self.stop, args=(child,)) for child in running]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     """The service. Methods that a kit has no use for (`pulumi new`, code generation) answer UNIMPLEMENTED."""
 
-    def __init__(self, engine: str, children: Children) -> None:
+    def __init__(self, engine: str, children: Children, ports: EnginePorts) -> None:
         self._engine = engine
         self._children = children
+        self._ports = ports
+        ports.close(engine)
 
     def Handshake(
         self, request: language_pb2.LanguageHandshakeRequest, context: grpc.ServicerContext
     ) -> language_pb2.LanguageHandshakeResponse:
         """Take the engine's address, for an engine that did not give it as an argument."""
         self._engine = request.engine_address
+        self._ports.close(request.engine_address)
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
@@ -231,6 +172,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     ) -> language_pb2.RunResponse:
         """Run a program to its end; it shares the host's stdout and stderr, which the engine shows."""
         executor = shutil.which(EXECUTOR)
+        self._ports.close(request.monitor_address)
         try:
             if executor is None:
                 raise HostError(f"{EXECUTOR} is not on PATH; run: make setup, then: . tools/env.sh")
@@ -270,7 +212,13 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         # A cancelled call is how the engine ends a plugin.
         context.add_callback(lambda: self._children.stop(child))
-        yield from _output_of(child)
+        announced = b""
+        for message in output_of(child):
+            if b"\n" not in announced:  # a plugin's first line is its port
+                announced += message.stdout
+                if b"\n" in announced:
+                    self._ports.close(announced.partition(b"\n")[0].decode(errors="replace").strip())
+            yield message
         code = self._children.wait(child)
         yield language_pb2.RunPluginResponse(exitcode=code if code >= 0 else 128 - code)
 
@@ -278,31 +226,6 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         """End what runs; the engine calls this when the user interrupts an operation."""
         self._children.stop_all()
         return empty_pb2.Empty()
-
-
-def _output_of(child: subprocess.Popen[bytes]) -> Iterator[language_pb2.RunPluginResponse]:
-    """Both streams of a child as they come, until both are at their end."""
-    messages: queue.Queue[language_pb2.RunPluginResponse | None] = queue.Queue()
-
-    def pump(stream: IO[bytes], message: Callable[[bytes], language_pb2.RunPluginResponse]) -> None:
-        with stream:
-            while block := os.read(stream.fileno(), 65536):
-                messages.put(message(block))
-        messages.put(None)
-
-    streams = (
-        (child.stdout, lambda block: language_pb2.RunPluginResponse(stdout=block)),
-        (child.stderr, lambda block: language_pb2.RunPluginResponse(stderr=block)),
-    )
-    for stream, message_of in streams:
-        threading.Thread(target=pump, args=(stream, message_of), daemon=True).start()
-    open_streams = len(streams)
-    while open_streams:
-        message = messages.get()
-        if message is None:
-            open_streams -= 1
-        else:
-            yield message
 
 
 def serve(engine: str) -> None:
@@ -315,20 +238,22 @@ def serve(engine: str) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    children = Children()
+    children, ports = Children(), EnginePorts()
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
     ]
-    server = grpc.server(ThreadPoolExecutor(WORKERS), options=options)
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine, children), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    only_own = OnlyOwn()
+    server = grpc.server(ThreadPoolExecutor(WORKERS), options=options, interceptors=[only_own])
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine, children, ports), server)
+    only_own.port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(port, flush=True)
+    print(only_own.port, flush=True)
     # An engine that was killed sends no signal: the change of parent is what shows it.
     while not ended.wait(1.0) and os.getppid() == parent:
         pass
     children.stop_all(closing=True)
+    ports.open()
     server.stop(grace=1.0).wait(2.0)
     with contextlib.suppress(BrokenPipeError, ValueError):
         sys.stdout.flush()
