@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -22,6 +24,9 @@ from infra.plugin.marshalling import UNKNOWN, from_wire
 
 PLUGIN = ROOT / "infra/local/provider/pulumi-resource-lxd"
 STACK = "engp"
+#: The plugin's FLASHTIER_STATE: on a disk, as BASE is.
+STATE = BASE / "provider"
+KEY = "ssh-ed25519 AAAA me"
 VOLUME = {
     "stack": STACK,
     "host": "db1",
@@ -29,7 +34,7 @@ VOLUME = {
     "volumeClass": "flash",
     "sizeGib": 3,
     "uuid": "2d52f83d-db28-587c-a7b7-69c37d7b1daa",
-    "file": "/srv/engp/db1-flash.img",
+    "file": str(STATE / "engp/volumes/db1-flash.img"),
     "link": "/dev/flashtier/engp/db1-flash",
     "bound": True,
     "protected": True,
@@ -46,7 +51,7 @@ INSTANCE = {
     "vcpus": 2,
     "memoryMib": 2048,
     "user": "operator",
-    "authorizedKeys": ["ssh-ed25519 AAAA me"],
+    "authorizedKeys": [KEY],
     "running": True,
     "intact": True,
 }
@@ -63,7 +68,17 @@ NETWORK = {
 @pytest.fixture(scope="module")
 def provider() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
     """The plugin as the engine starts it: the executable, its port on the first line."""
-    process = subprocess.Popen([PLUGIN], stdout=subprocess.PIPE, text=True, cwd="/")
+    shutil.rmtree(STATE, ignore_errors=True)  # of a run that was killed
+    keys = STATE / STACK / "ssh"
+    keys.mkdir(parents=True)
+    (keys / "id_ed25519.pub").write_text(f"{KEY}\n")
+    process = subprocess.Popen(
+        [PLUGIN],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        env={**os.environ, "FLASHTIER_STATE": str(STATE), "FLASHTIER_CACHE": str(STATE / "cache")},
+    )
     assert process.stdout is not None
     with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
         stub = provider_pb2_grpc.ResourceProviderStub(channel)
@@ -72,6 +87,7 @@ def provider() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
     process.terminate()
     process.wait(timeout=10)
     process.stdout.close()
+    shutil.rmtree(STATE)
 
 
 def urn(kind: str) -> str:
@@ -128,7 +144,7 @@ def test_unknown_values_of_a_preview_pass(provider: Any) -> None:
     assert set(failures) == {"vcpus"}
 
 
-def test_what_would_lose_data_is_refused(provider: Any, tmp_path: Path) -> None:
+def test_what_would_lose_data_is_refused(provider: Any) -> None:
     moved = {
         **VOLUME,
         "uuid": VOLUME["uuid"].replace("2", "3"),
@@ -140,10 +156,11 @@ def test_what_would_lose_data_is_refused(provider: Any, tmp_path: Path) -> None:
         "has 3 GiB and cannot shrink"
         in check(provider, "Volume", {**VOLUME, "sizeGib": 2}, VOLUME)["sizeGib"]
     )
-    file = tmp_path / "x.img"
+    file = Path(VOLUME["file"])
+    file.parent.mkdir(exist_ok=True)
     file.touch()
-    there = {**VOLUME, "file": str(file)}
-    assert check(provider, "Volume", {**there, "sizeGib": 4}, there) == {}
+    assert check(provider, "Volume", {**VOLUME, "sizeGib": 4}, VOLUME) == {}
+    file.unlink()
 
 
 def test_a_range_that_is_taken_is_refused(provider: Any) -> None:
@@ -208,10 +225,8 @@ def test_the_schema_says_the_same_as_diff(provider: Any) -> None:
 def test_a_missing_file_is_drift_and_only_an_unprotected_one_is_made_again(
     provider: Any, protected: bool
 ) -> None:
-    file = BASE / STACK / "db1-flash.img"
-    properties = wire(
-        {**VOLUME, "sizeGib": 1, "file": str(file), "protected": protected, "acceptBlank": False}
-    )
+    file = Path(VOLUME["file"])
+    properties = wire({**VOLUME, "sizeGib": 1, "protected": protected, "acceptBlank": False})
     known = {"id": "x", "urn": urn("Volume")}
     made = provider.Create(provider_pb2.CreateRequest(urn=urn("Volume"), properties=properties), timeout=60)
     device = from_wire(made.properties)["device"]

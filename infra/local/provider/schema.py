@@ -37,11 +37,14 @@ def _stack(value: str) -> str:
     return value
 
 
+#: What hosts and volumes may be called, and the same in words.
+HOST_NAME = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST_NAME_RULE = "must be a host name: a lower-case letter, then a-z, 0-9 and '-', at most 63; rename it"
+
+
 def _host_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", value):
-        raise ValueError(
-            "must be a host name: a lower-case letter, then a-z, 0-9 and '-', at most 63; rename it"
-        )
+    if not re.fullmatch(HOST_NAME, value):
+        raise ValueError(HOST_NAME_RULE)
     return value
 
 

@@ -14,7 +14,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as wire
 
 from infra.errors import FlashtierError
-from infra.local.provider import schema
+from infra.local.provider import own, schema
 from infra.local.provider.attachment import VolumeAttachment
 from infra.local.provider.image import Image
 from infra.local.provider.instance import Instance
@@ -75,9 +75,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource = self._resource(request.urn)
             olds, news = from_wire(request.olds), from_wire(request.news)
             failures = schema.check(resource.model, olds, news)
-            # A look at the machine needs all values; a preview may not have them yet, the update will.
+            # Checks against the machine need all values; a preview may not have them yet, the update will.
             if not failures and UNKNOWN not in news.values():
-                failures = resource.check(olds, _inputs(resource, news))
+                inputs = _typed(resource, news)
+                failures = own.faults(inputs) or resource.check(olds, inputs)
             return wire.CheckResponse(
                 inputs=request.news,
                 failures=[wire.CheckFailure(property=f.property, reason=f.reason) for f in failures],
@@ -114,7 +115,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if request.inputs.fields or request.properties.fields:
                 found = resource.read(_recorded(resource, request.inputs, request.properties))
             else:
-                found = resource.adopt(request.id, request.urn.split("::")[0].removeprefix("urn:pulumi:"))
+                found = resource.adopt(request.id, _stack(request.urn))
+                if found is not None:
+                    _recorded(resource, to_wire(found.inputs), request.properties)
             if found is None:
                 return wire.ReadResponse(id="")
             properties = {**from_wire(request.properties), **found.inputs, **found.outputs}
@@ -152,6 +155,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return self._resources[token]
 
 
+def _stack(urn: str) -> str:
+    return urn.split("::")[0].removeprefix("urn:pulumi:")
+
+
 def diff(
     model: type[schema.Inputs], olds: Mapping[str, Any], news: Mapping[str, Any], ignored: set[str]
 ) -> wire.DiffResponse:
@@ -186,17 +193,24 @@ def _foreseen(request: wire.UpdateRequest, news: dict[str, Any]) -> dict[str, An
     return {**outputs, **news}
 
 
-def _inputs(resource: Resource[Any], values: Mapping[str, Any]) -> schema.Inputs:
+def _typed(resource: Resource[Any], values: Mapping[str, Any]) -> schema.Inputs:
     model: type[schema.Inputs] = resource.model
     return model.model_validate(
         {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     )
 
 
+def _inputs(resource: Resource[Any], values: Mapping[str, Any]) -> schema.Inputs:
+    """What is to be made or changed. Raises `FlashtierError` where it is not the stack's."""
+    inputs = _typed(resource, values)
+    own.refuse(inputs)
+    return inputs
+
+
 def _recorded(
     resource: Resource[Any], inputs: struct_pb2.Struct, properties: struct_pb2.Struct
 ) -> schema.Inputs:
-    """The state's inputs as they are: what a refresh found need not be what Check would let through.
+    """The state's inputs as they are: what a refresh found need not pass Check. Names must be the stack's.
 
     A flag that was found false is drift, not an input: what is declared is true.
     """
@@ -210,7 +224,9 @@ def _recorded(
             continue  # an older kit's state
         value = recorded[field.alias]
         values[name] = True if schema.is_flag(field) else tuple(value) if isinstance(value, list) else value
-    return model.model_construct(**values)
+    state = model.model_construct(**values)
+    own.refuse_names(state)
+    return state
 
 
 def serve() -> None:
