@@ -1,9 +1,9 @@
-"""What the machine itself lets a stack's hosts reach, whatever their own firewalls say.
+"""What the machine itself lets a stack's hosts reach, whatever their own firewalls allow.
 
-A host filters for itself (templates/base/nftables.conf.j2), but whoever is root there can empty that filter.
-These rules are the machine's: names and addresses from the bridge, web ports and time outside, and neither
-the machine's other services nor the hosts of another stack. Between hosts of one stack their own firewalls
-decide; that a host cannot take another's address is LXD's part (`security.ipv4_filtering`).
+A host filters for itself (templates/base/nftables.conf.j2), but root on the host can empty that filter.
+These rules are the machine's: names and leases from the bridge, web ports and time outside, and neither the
+machine's other services, nor a cloud's metadata service, nor the hosts of another stack. Between hosts of one
+stack their own firewalls decide; that no host takes another's address is LXD's part (`security.ipv4_filtering`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,25 @@ from infra.local.run import run
 OUTSIDE_TCP = (80, 443)
 OUTSIDE_UDP = (123,)
 
+#: Where clouds answer a machine with its own identity: through the NAT a host would ask as the machine. The
+#: template of the hosts' own filter has the same list.
+#: 169.254.0.0/16 (RFC 3927): AWS, Google, Azure, Oracle, OpenStack, DigitalOcean, Hetzner (169.254.169.254),
+#: ECS and EKS (169.254.170.0/24), Scaleway (169.254.42.42), Tencent (169.254.0.23). 168.63.129.16: Azure's
+#: WireServer. 100.100.100.200: Alibaba. 192.0.0.192: Oracle Cloud at Customer. IPv6 has its own
+#: (fd00:ec2::254, fd20:ce::254); hosts have no IPv6 address, and nothing of it is forwarded.
+METADATA = ("100.100.100.200", "168.63.129.16", "169.254.0.0/16", "192.0.0.192")
+
 
 def table(stack: str) -> str:
     return f"flashtier-{stack}"
 
 
 def ruleset(stack: str, gateway: str) -> str:
-    """The stack's table, as `nft --file` reads it: it replaces one that is there, in one transaction."""
+    """The stack's table, as `nft --file` reads it: it replaces an older one in one transaction.
+
+    Metadata services come before established connections, so that one from before the rule ends; also where
+    the machine passes their addresses on to a proxy (`ct original`).
+    """
     own, every = f'"{names.bridge(stack)}"', f'"{names.bridge("*")}"'
     return f"""\
 table inet {table(stack)}
@@ -33,6 +45,7 @@ table inet {table(stack)} {{
 	chain input {{
 		type filter hook input priority filter; policy accept;
 		iifname != {own} accept
+		ct original ip daddr {{ {", ".join(METADATA)} }} counter drop
 		ct state established,related accept
 		meta l4proto icmp accept
 		ip daddr {gateway} meta l4proto {{ tcp, udp }} th dport 53 accept
@@ -42,6 +55,9 @@ table inet {table(stack)} {{
 	chain forward {{
 		type filter hook forward priority filter; policy accept;
 		iifname {own} oifname {own} accept
+		iifname {own} meta nfproto ipv6 counter drop
+		iifname {own} ip daddr {{ {", ".join(METADATA)} }} counter drop
+		iifname {own} ct original ip daddr {{ {", ".join(METADATA)} }} counter drop
 		ct state established,related accept
 		iifname {every} oifname {own} counter drop
 		iifname != {own} accept
@@ -60,7 +76,7 @@ def _ports(ports: tuple[int, ...]) -> str:
 
 
 def load(stack: str, gateway: str) -> None:
-    """Put the rules into the kernel, and keep how it shows them: so a change by hand is seen."""
+    """Load the rules into the kernel, and keep how it prints them: so a change by hand is detected."""
     file = names.runtime_directory(stack) / "guard.nft"
     file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     file.write_text(ruleset(stack, gateway))

@@ -23,7 +23,7 @@ from infra.local.routes import METRIC
 from infra.local.run import CommandFailed, run
 from tests.drills.security.filters import Filters
 from tests.drills.security.living import living
-from tests.drills.security.neighbours import OTHER, OUTSIDE, neighbours
+from tests.drills.security.neighbours import METADATA, OTHER, OUTSIDE, neighbours
 from tests.drills.security.places import Target, attempt, everywhere, host_places, in_namespace, listening
 
 #: What no environment declares, beside the ports of the contract: databases, cluster managers, shells, any.
@@ -33,6 +33,7 @@ UDP = [53, 111, 123, 443, 4999, 5432]
 LONGEST = 600
 
 CONTROLLER, MACHINE, WORLD, NEIGHBOUR = "controller", "machine", "outside", "other stack"
+CLOUD = "metadata service"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Lab:
             return (each.source, each.destination, each.port, each.protocol) in self._flows
         if each.destination == CONTROLLER:
             return each.port == 53
+        if each.destination == CLOUD:
+            return False
         outside = {("tcp", 80), ("tcp", 443)} | ({("udp", 123)} if self.keeps_time(each.source) else set())
         return (each.protocol, each.port) in outside
 
@@ -172,6 +175,7 @@ def _tries(lab: Lab, machine: str, declared: dict[str, list[int]]) -> Iterator[T
         MACHINE: machine,
         WORLD: OUTSIDE.address,
         NEIGHBOUR: OTHER.address,
+        CLOUD: METADATA,
     }
     for protocol, ports in declared.items():
         for port in ports:

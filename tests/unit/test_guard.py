@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import subprocess
 from pathlib import Path
@@ -25,6 +26,23 @@ def test_the_machine_lets_out_what_hosts_let_out() -> None:
     outside = re.findall(r"ip daddr != \{\{ base_cidr \}\} (tcp|udp) dport (?:\{ (.*?) \}|(\d+))", template)
     found = {protocol: tuple(map(int, (several or one).split(", "))) for protocol, several, one in outside}
     assert found == {"tcp": guard.OUTSIDE_TCP, "udp": guard.OUTSIDE_UDP}
+
+
+def test_no_clouds_metadata_service_is_reached() -> None:
+    """Each by both filters, and before connections that are established already."""
+    template = (ROOT / "templates/base/nftables.conf.j2").read_text()
+    output = template[template.index("chain output") :]
+    dropped = re.search(r"ip daddr \{ (.*?) \} counter drop", output[: output.index("ct state established")])
+    assert dropped is not None
+    assert tuple(dropped[1].split(", ")) == guard.METADATA
+    networks = [ipaddress.ip_network(network) for network in guard.METADATA]
+    for address in ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192"):
+        assert any(ipaddress.ip_address(address) in network for network in networks), address
+    rules = guard.ruleset("one", "10.1.0.1")
+    forward = rules[rules.index("chain forward") : rules.rindex("ct state established")]
+    for match in ("ip daddr", "ct original ip daddr"):
+        assert f'iifname "ft-one" {match} {{ {dropped[1]} }} counter drop' in forward
+    assert 'iifname "ft-one" meta nfproto ipv6 counter drop' in forward
 
 
 def test_each_stack_has_a_table_of_its_own() -> None:

@@ -20,10 +20,15 @@ class Neighbour:
     #: Of the machine's end, and of the namespace's.
     gateway: str
     address: str
+    #: An address that the machine routes to it as well.
+    also: str = ""
 
 
+#: Where a cloud's machine asks for its own identity. For the drill it answers in a namespace: a machine in a
+#: cloud does not reach its own service meanwhile.
+METADATA = "169.254.169.254"
 #: Addresses of RFC 2544: for measuring networks, used by nobody.
-OUTSIDE = Neighbour("flashtier-outside", "drill-outside", "198.18.94.1", "198.18.94.2")
+OUTSIDE = Neighbour("flashtier-outside", "drill-outside", "198.18.94.1", "198.18.94.2", METADATA)
 OTHER = Neighbour("flashtier-other", names.bridge("drill-other"), "198.18.95.1", "198.18.95.2")
 
 
@@ -60,6 +65,9 @@ def _make(neighbour: Neighbour) -> None:
     run([*inside, "link", "set", "eth0", "up"])
     run([*inside, "link", "set", "lo", "up"])
     run([*inside, "route", "add", "default", "via", neighbour.gateway])
+    if neighbour.also:
+        run([*inside, "address", "add", f"{neighbour.also}/32", "dev", "eth0"])
+        run(["ip", "route", "add", f"{neighbour.also}/32", "via", neighbour.address])
 
 
 def remove(neighbour: Neighbour) -> None:
