@@ -3,7 +3,7 @@
 A host filters for itself (templates/base/nftables.conf.j2), but root on the host can empty that filter.
 These rules are the machine's: names and leases from the bridge, web ports and time outside, and neither the
 machine's other services, nor a cloud's metadata service, nor the hosts of another stack. Between hosts of one
-stack their own firewalls decide; that no host takes another's address is LXD's part (`security.ipv4_filtering`).
+stack their own firewalls decide; LXD keeps a host from taking another address (`security.ipv4_filtering`).
 """
 
 from __future__ import annotations

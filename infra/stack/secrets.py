@@ -186,6 +186,12 @@ def _ensure_values(name: str, config_file: Path | None, report: Report) -> None:
             f"{CERTIFICATE}: the authority's certificate, valid for {authority.LIFETIME.days} days"
         )
     authority.check(values["ca_private_key"], pem)
+    if not authority.is_constrained(pem):
+        report.notes.append(
+            f"{CERTIFICATE}: was made by an older kit and is valid for any name; to limit it to this stack's "
+            f"hosts: pulumi config rm {CERTIFICATE} -s {name}, then `flashtier secrets`, `pulumi up` and the "
+            "playbook; the key and the hosts' certificates stay"
+        )
     if values != before:
         pulumi(name, ["config", "set", "--secret", SECRETS, *where], text=json.dumps(values))
     if pem != pem_before:

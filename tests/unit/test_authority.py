@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.verification import PolicyBuilder, Store
+from declared import local_environment
 
+from infra.environment import Environment
 from infra.errors import FlashtierError
 from infra.stack import authority
+from infra.topology import ADDRESS_BLOCKS, build
 
 KEY = authority.new_key()
 CERTIFICATE = authority.certificate("unit", KEY)
@@ -137,9 +143,9 @@ def rsa_key() -> str:
     ("key", "pem", "why"),
     [
         (authority.new_key(), CERTIFICATE, "does not belong to the key"),
-        (KEY, "no certificate", "flashtier:caCertificate: is no certificate in PEM"),
-        (KEY.replace("BEGIN", "BEGUN"), CERTIFICATE, "ca_private_key is no private key in PEM"),
-        (rsa_key(), CERTIFICATE, "ca_private_key is no elliptic-curve key"),
+        (KEY, "no certificate", "flashtier:caCertificate: is not a certificate in PEM"),
+        (KEY.replace("BEGIN", "BEGUN"), CERTIFICATE, "ca_private_key is not a private key in PEM"),
+        (rsa_key(), CERTIFICATE, "ca_private_key is not an elliptic-curve key"),
     ],
     ids=["another key", "no certificate", "no key", "rsa"],
 )
@@ -153,3 +159,146 @@ def test_an_expired_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(authority, "LIFETIME", datetime.timedelta(seconds=-1))
     with pytest.raises(FlashtierError, match="expired on"):
         authority.check(KEY, authority.certificate("unit", KEY))
+
+
+NAMES = ("db1.unit.flashtier.internal", "db1")
+ADDRESS = "10.88.0.100"
+
+
+def request(
+    names: tuple[x509.GeneralName, ...] = (
+        x509.DNSName("db1"),
+        x509.DNSName("db1.unit.flashtier.internal"),
+        x509.IPAddress(ipaddress.ip_address(ADDRESS)),
+    ),
+    subject: str = "CN=db1.unit.flashtier.internal",
+    key: Any = None,
+    extended: tuple[x509.ObjectIdentifier, ...] = (
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
+    ),
+    usage: tuple[bool, ...] = (True, *[False] * 8),
+    usage_critical: bool = True,
+    more: tuple[x509.ExtensionType, ...] = (),
+) -> str:
+    """A host's request; without arguments the one that the role makes."""
+    builder = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name.from_rfc4514_string(subject))
+        .add_extension(x509.KeyUsage(*usage), critical=usage_critical)
+        .add_extension(x509.ExtendedKeyUsage(extended), critical=False)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
+    private = key or ec.generate_private_key(ec.SECP256R1())
+    return builder.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_the_roles_request_is_signed() -> None:
+    assert authority.request_faults(request(), NAMES, ADDRESS) == []
+
+
+@pytest.mark.parametrize(
+    ("pem", "fault"),
+    [
+        (request(names=(x509.DNSName("db2"),)), "subjectAltName = "),
+        (request(names=()), "subjectAltName = nothing"),
+        (
+            request(names=(*map(x509.DNSName, NAMES), x509.DNSName("*.flashtier.internal"))),
+            "subjectAltName = ",
+        ),
+        (request(subject="CN=control1.unit.flashtier.internal"), "subject = "),
+        (request(subject="CN=db1.unit.flashtier.internal,O=flashtier"), "subject = "),
+        (request(key=rsa.generate_private_key(65537, 2048)), "key = RSAPublicKey 2048"),
+        (request(key=ec.generate_private_key(ec.SECP384R1())), "key = ECPublicKey 384"),
+        (request(extended=(ExtendedKeyUsageOID.CODE_SIGNING,)), "extendedKeyUsage = "),
+        (request(usage=(*[False] * 5, True, True, False, False)), "keyUsage = "),
+        (request(usage_critical=False), "keyUsage = "),
+        (
+            request(more=(x509.BasicConstraints(ca=True, path_length=None),)),
+            "basicConstraints (2.5.29.19): must not",
+        ),
+        (request(more=(x509.OCSPNoCheck(),)), "must not be in the request"),
+        ("no request", "request: is not a certificate request"),
+    ],
+)  # fmt: skip
+def test_another_request_is_not_signed(pem: str, fault: str) -> None:
+    """Each part that the certificate takes over, one at a time; nothing else is wrong with the request."""
+    (line,) = authority.request_faults(pem, NAMES, ADDRESS)
+    assert line.startswith(fault) or fault in line
+
+
+def test_a_request_by_another_key_is_not_signed() -> None:
+    """A certificate for a key that the host does not have would vouch for whoever has it."""
+    der = bytearray(x509.load_pem_x509_csr(request().encode()).public_bytes(serialization.Encoding.DER))
+    der[-1] ^= 1
+    pem = x509.load_der_x509_csr(bytes(der)).public_bytes(serialization.Encoding.PEM).decode()
+    (line,) = authority.request_faults(pem, NAMES, ADDRESS)
+    assert line.startswith("signature: ")
+
+
+def issued(names: tuple[x509.GeneralName, ...], pem: str = CERTIFICATE) -> str:
+    """A certificate for `names` by the authority's key, whatever the request's check would say."""
+    private = serialization.load_pem_private_key(KEY.encode(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name.from_rfc4514_string("CN=x"))
+        .issuer_name(x509.load_pem_x509_certificate(pem.encode()).subject)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=90))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(private.public_key()), critical=False
+        )
+        .sign(private, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_every_host_of_the_largest_environment_is_within_the_constraints(tmp_path: Path) -> None:
+    assert sum(authority.MOST_HOSTS.values()) == sum(room for _, room in ADDRESS_BLOCKS.values())
+    declared = local_environment()
+    declared["web"]["count"], declared["database"]["members"], declared["control"]["count"] = 80, 9, 5
+    topology = build("unit", Environment.parse(declared))
+    assert topology.domain == authority.domain("unit")
+    for host in topology.hosts:
+        names = (x509.DNSName(host.name), x509.DNSName(f"{host.name}.{topology.domain}"))
+        address = x509.IPAddress(ipaddress.ip_address(host.address))
+        if host.name in ("edge1", "web1", "web80", "db9", "control5"):
+            done = openssl(tmp_path, CERTIFICATE, issued((*names, address)))
+            assert done.returncode == 0, done.stderr
+            # As the verification of a living stack does it.
+            store = Store([x509.load_pem_x509_certificate(CERTIFICATE.encode())])
+            leaf = x509.load_pem_x509_certificate(issued((*names, address)).encode())
+            for subject in (*names, address):
+                PolicyBuilder().store(store).build_server_verifier(subject).verify(leaf, [])
+        assert (
+            int(host.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
+            <= authority.MOST_HOSTS[host.name.rstrip("0123456789")]
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.DNSName("example.com"),
+        x509.DNSName("db1.other.flashtier.internal"),
+        x509.IPAddress(ipaddress.ip_address("192.0.2.1")),
+    ],
+)
+def test_the_authority_proves_nothing_about_other_servers(tmp_path: Path, name: x509.GeneralName) -> None:
+    done = openssl(tmp_path, CERTIFICATE, issued((name,)))
+    assert "permitted subtree violation" in done.stderr + done.stdout
+
+
+def test_an_authority_of_an_older_kit_is_recognised() -> None:
+    assert authority.is_constrained(CERTIFICATE)
+    assert not authority.is_constrained(signed(ca=True))
