@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from infra.authority import request_faults
+from infra.stack.authority import request_faults
 
 DOCUMENTATION = r"""
 name: certificates
