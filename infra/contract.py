@@ -10,14 +10,13 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from infra.environment import App, Durability, Size, Tier, VolumeClass
+from infra.environment import App, Durability, Platform, Size, Tier, VolumeClass
 from infra.errors import FlashtierError
 from infra.model import Model
-from infra.settings import kernel
 from infra.settings.setting import Setting as Setting
-from infra.topology import MOUNT_OPTIONS, Flow, Placed
+from infra.topology import MOUNT_OPTIONS, Component, Egress, Flow, Placed, ScrapeJob
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Nvme(Model):
@@ -64,13 +63,13 @@ class ContractHost(Model):
     zone: str | None
     instance_id: str | None
     size: Size
-    services: tuple[str, ...]
+    #: Names of the components that it runs, which are entries of `Contract.components`.
+    components: tuple[str, ...]
     volumes: tuple[ContractVolume, ...]
     placements: tuple[Placed, ...]
     #: The host's own public key ("ssh-ed25519 AAAA..."), made on the host at its first boot.
     ssh_host_key: str
-    #: Kernel settings of the host; they follow from its tier, so no platform fills them in.
-    kernel: tuple[Setting, ...] = Field(default_factory=lambda host: kernel.settings(host["tier"]))
+    kernel: tuple[Setting, ...]
 
 
 class Ec2InstanceConnect(Model):
@@ -109,7 +108,9 @@ class Backups(Model):
 
 class ContractDatabase(Model):
     version: int
-    primary: str
+    members: tuple[str, ...]
+    #: The member that the cluster is made on. Who leads is asked at run time.
+    first: str
     settings: tuple[Setting, ...]
 
 
@@ -121,29 +122,59 @@ class Unsupported(Model):
     why: str
 
 
-class Contract(Model):
-    version: Literal[1]
-    stack: str
-    platform: Literal["local", "aws"]
-    domain: str
-    cidr: str
-    #: The only address or range that may reach what `clients=("controller",)` names in the table of services.
+class PlatformFacts(Model):
+    """What only the platform knows of a living environment."""
+
+    #: The only address or range that may reach ports whose clients include "controller".
     controller: str
     #: Where the load balancer is, on AWS; its flows have the source "edge".
     edge_networks: tuple[str, ...]
-    #: Where the world finds the API.
+    #: Where clients find the API.
     url: str
-    #: PEM of the project's own authority. Its key is a secret.
-    ca_certificate: str
     access: Access
-    hosts: tuple[ContractHost, ...]
-    flows: tuple[Flow, ...]
-    database: ContractDatabase
-    app: App
     object_store: ObjectStore
     backups: Backups | None
-    durability: Durability | None
     unsupported: tuple[Unsupported, ...]
+
+
+class DeployedHost(Model):
+    """What only the platform knows of a host."""
+
+    name: str
+    #: On AWS only.
+    instance_id: str | None
+    volumes: tuple[ContractVolume, ...]
+    #: The host's own public key ("ssh-ed25519 AAAA..."), made on the host at its first boot.
+    ssh_host_key: str
+
+
+class Deployed(PlatformFacts):
+    """What a platform knows after `deploy`."""
+
+    hosts: tuple[DeployedHost, ...]
+
+
+class Contract(PlatformFacts):
+    version: Literal[2]
+    stack: str
+    platform: Platform
+    domain: str
+    cidr: str
+    #: PEM of the project's own authority. Its key is a secret.
+    ca_certificate: str
+    hosts: tuple[ContractHost, ...]
+    #: The table that groups, firewalls and the verification follow from.
+    components: tuple[Component, ...]
+    #: Number of each port of the table, by its name.
+    ports: dict[str, int]
+    flows: tuple[Flow, ...]
+    egress: tuple[Egress, ...]
+    #: Networks that no host may reach, whatever `egress` says.
+    refused_networks: tuple[str, ...]
+    scrape_jobs: tuple[ScrapeJob, ...]
+    database: ContractDatabase
+    app: App
+    durability: Durability | None
 
     @field_validator("hosts")
     @classmethod
@@ -154,6 +185,10 @@ class Contract(Model):
 
     def host(self, name: str) -> ContractHost:
         return next(host for host in self.hosts if host.name == name)
+
+    def running(self, host: ContractHost) -> tuple[Component, ...]:
+        """The components that `host` runs."""
+        return tuple(component for component in self.components if component.name in host.components)
 
     @classmethod
     def from_json(cls, text: str) -> Contract:
@@ -167,15 +202,3 @@ class Contract(Model):
                 f"contract.{key}: {fault['msg']}; this kit reads contract version {VERSION}: "
                 "run `pulumi up` with the same checkout"
             ) from error
-
-
-#: Names of the values in the encrypted `secrets` output, made by `flashtier secrets`.
-SECRET_NAMES = (
-    "ca_private_key",
-    "app_database_password",
-    "owner_database_password",
-    "s3_root_access_key",
-    "s3_root_secret_key",
-    "s3_app_access_key",
-    "s3_app_secret_key",
-)

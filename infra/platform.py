@@ -6,23 +6,9 @@ from typing import Protocol
 
 import pulumi
 
-from infra.contract import Access, Backups, ContractHost, ObjectStore, Unsupported
+from infra.contract import Deployed
 from infra.environment import Environment
-from infra.model import Model
 from infra.topology import Topology
-
-
-class Deployed(Model):
-    """What a platform knows of the living infrastructure after `deploy`."""
-
-    controller: str
-    edge_networks: tuple[str, ...]
-    url: str
-    access: Access
-    hosts: tuple[ContractHost, ...]
-    object_store: ObjectStore
-    backups: Backups | None
-    unsupported: tuple[Unsupported, ...]
 
 
 class Platform(Protocol):

@@ -14,13 +14,22 @@ import pulumi
 
 from infra import topology
 from infra.capacity.check import check_capacity
-from infra.contract import SECRET_NAMES, VERSION, Contract, ContractDatabase
+from infra.contract import (
+    VERSION,
+    Contract,
+    ContractDatabase,
+    ContractHost,
+    Deployed,
+    DeployedHost,
+    PlatformFacts,
+)
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
-from infra.platform import Deployed, Platform
-from infra.settings import postgresql
+from infra.platform import Platform
+from infra.settings import kernel, postgresql
 from infra.settings.setting import Setting
-from infra.topology import Topology
+from infra.stack.secret_table import SECRET_NAMES
+from infra.topology import Host, Topology
 
 #: Exit code that tells Pulumi's Python language host that the program has said what is wrong.
 ACTIONABLE = 32
@@ -75,7 +84,9 @@ def _declare(stack: str, config: pulumi.Config) -> dict[str, pulumi.Output[Any]]
     if faults := platform.preflight(hosts, environment):
         raise EnvironmentInvalid(faults)
     deployed = platform.deploy(hosts, environment)
-    contract = deployed.apply(lambda known: _contract(hosts, environment, known, certificate, settings))
+    contract = deployed.apply(
+        lambda known: contract_of(hosts, environment, known, certificate, settings).model_dump(mode="json")
+    )
     return {"contract": contract, "secrets": secrets}
 
 
@@ -111,33 +122,53 @@ def _secrets(stack: str, config: pulumi.Config) -> tuple[pulumi.Output[dict[str,
     return sealed.apply(whole), certificate
 
 
-def _contract(
+def contract_of(
     hosts: Topology,
     environment: Environment,
     deployed: Deployed,
     certificate: str,
     settings: tuple[Setting, ...],
-) -> dict[str, Any]:
-    contract = Contract(
+) -> Contract:
+    """The contract: what is declared, with what only the platform knows. `certificate` is PEM."""
+    known = {host.name: host for host in deployed.hosts}
+    return Contract(
+        **{name: getattr(deployed, name) for name in PlatformFacts.model_fields},
         version=VERSION,
         stack=hosts.stack,
         platform=environment.platform,
         domain=hosts.domain,
         cidr=hosts.cidr,
-        controller=deployed.controller,
-        edge_networks=deployed.edge_networks,
-        url=deployed.url,
         ca_certificate=certificate,
-        access=deployed.access,
-        hosts=deployed.hosts,
+        hosts=tuple(_contract_host(host, known[host.name]) for host in hosts.hosts),
+        components=hosts.components,
+        ports={port.name: port.number for component in hosts.components for port in component.ports},
         flows=hosts.flows,
+        egress=topology.EGRESS[environment.platform],
+        refused_networks=topology.REFUSED[environment.platform],
+        scrape_jobs=topology.scrape_jobs(hosts.hosts, hosts.components),
         database=ContractDatabase(
-            version=environment.database.version, primary=hosts.primary, settings=settings
+            version=environment.database.version,
+            members=hosts.members,
+            first=hosts.first,
+            settings=settings,
         ),
         app=environment.app,
-        object_store=deployed.object_store,
-        backups=deployed.backups,
         durability=environment.durability,
-        unsupported=deployed.unsupported,
     )
-    return contract.model_dump(mode="json")
+
+
+def _contract_host(host: Host, deployed: DeployedHost) -> ContractHost:
+    return ContractHost(
+        name=host.name,
+        tier=host.tier,
+        address=host.address,
+        gateway=host.gateway,
+        zone=host.zone,
+        instance_id=deployed.instance_id,
+        size=host.size,
+        components=host.components,
+        volumes=deployed.volumes,
+        placements=host.placements,
+        ssh_host_key=deployed.ssh_host_key,
+        kernel=kernel.settings(host.tier),
+    )

@@ -13,7 +13,6 @@ from infra import paths
 from infra.aws.cli import open_tunnel
 from infra.contract import Contract
 from infra.errors import FlashtierError
-from infra.topology import SERVICES
 
 #: Failures that are shown of a verification; one cause often has many.
 SHOWN = 10
@@ -32,7 +31,7 @@ def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
                 "address": host.address,
                 "vcpus": host.size.vcpus,
                 "memory_mib": host.size.memory_mib,
-                "services": list(host.services),
+                "components": list(host.components),
                 "volumes": {volume.name: volume.volume_class for volume in host.volumes},
             }
             for host in contract.hosts
@@ -47,19 +46,19 @@ def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
     }
 
 
-def _url(contract: Contract, service: str) -> str | None:
-    """Where the service answers over TLS, by the address of the first host that runs it."""
-    port = SERVICES[service].port
-    for host in contract.hosts:
-        if service in host.services:
-            return f"https://{host.address}{'' if port == 443 else f':{port}'}/"
+def _url(contract: Contract, port_name: str) -> str | None:
+    """Where the port answers over TLS, by the address of the first host that has it."""
+    for flow in contract.flows:
+        if flow.port_name == port_name:
+            suffix = "" if flow.port == 443 else f":{flow.port}"
+            return f"https://{contract.host(flow.destination).address}{suffix}/"
     return None
 
 
 def _log_in(contract: Contract) -> str | None:
     """On AWS: the command that logs in to the host with Prometheus. Nothing but SSH gets there."""
     proxy, access = contract.access.proxy, contract.access
-    host = next((host for host in contract.hosts if "prometheus" in host.services), None)
+    host = next((host for host in contract.hosts if "prometheus" in host.components), None)
     if proxy is None or host is None:
         return None
     return (
@@ -117,9 +116,9 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 def _show_hosts(hosts: list[dict[str, Any]], console: Console) -> None:
     """One short line a host; what every host runs is said once."""
-    everywhere = set.intersection(*(set(host["services"]) for host in hosts))
+    everywhere = set.intersection(*(set(host["components"]) for host in hosts))
     table = Table(
-        "host", "tier", "address", "vCPU", "memory", "services", "volumes", box=None, padding=(0, 2, 0, 0)
+        "host", "tier", "address", "vCPU", "memory", "components", "volumes", box=None, padding=(0, 2, 0, 0)
     )
     for host in hosts:
         table.add_row(
@@ -128,7 +127,7 @@ def _show_hosts(hosts: list[dict[str, Any]], console: Console) -> None:
             host["address"],
             str(host["vcpus"]),
             f"{host['memory_mib']} MiB",
-            ", ".join(service for service in host["services"] if service not in everywhere),
+            ", ".join(service for service in host["components"] if service not in everywhere),
             ", ".join(host["volumes"]),
         )
     console.print(table)

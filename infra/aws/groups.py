@@ -14,7 +14,8 @@ import pulumi_aws as aws
 from infra.aws.naming import Component, Naming
 from infra.aws.network import Network
 from infra.aws.network_acl import WORLD
-from infra.topology import SERVICES, Topology
+from infra.topology import Topology
+from infra.topology.egress import outside
 
 GroupName = Literal["edge", "web", "database", "control", "access"]
 
@@ -27,9 +28,8 @@ GROUPS: dict[GroupName, str] = {
     "access": "EC2 Instance Connect Endpoint: the only way in for an operator",
 }
 
-#: Groups of hosts: they fetch packages, and speak to S3, at these ports of the world.
+#: Groups of hosts: they fetch packages, and speak to S3, outside the range.
 HOSTS: tuple[GroupName, ...] = ("web", "database", "control")
-OUTSIDE_PORTS = (80, 443)
 
 
 class Rule(NamedTuple):
@@ -37,7 +37,7 @@ class Rule(NamedTuple):
 
     source: str
     destination: str
-    service: str
+    port_name: str
     protocol: str
     port: int
 
@@ -46,18 +46,19 @@ def table(topology: Topology) -> tuple[Rule, ...]:
     """Who may reach what, a group a tier. A host's own firewall is narrower: it goes by host.
 
     A flow from the controller comes through the endpoint. The edge is no host here: its own ports are those
-    that `SERVICES` opens to the world.
+    that the table of components opens to the world.
     """
     tiers: dict[str, str] = {host.name: host.tier for host in topology.hosts}
     groups = tiers | {"controller": "access", "edge": "edge", "world": "world"}
     rules = {
-        Rule(groups[flow.source], tiers[flow.destination], flow.service, flow.protocol, flow.port)
+        Rule(groups[flow.source], tiers[flow.destination], flow.port_name, flow.protocol, flow.port)
         for flow in topology.flows
     }
     rules |= {
-        Rule("world", "edge", service.name, service.protocol, service.port)
-        for service in SERVICES.values()
-        if "world" in service.clients
+        Rule("world", "edge", port.name, port.protocol, port.number)
+        for component in topology.components
+        for port in component.ports
+        if "world" in port.clients
     }
     return tuple(sorted(rules))
 
@@ -88,7 +89,7 @@ class Groups(Component):
             if rule.source != "world":
                 self._out_of(rule)
         for group in HOSTS:
-            for port in OUTSIDE_PORTS:
+            for port in outside("aws", "tcp"):
                 self._outside(group, port)
         self.register_outputs({})
 
@@ -99,7 +100,7 @@ class Groups(Component):
         return self.naming.tags(Name=self.naming.label(*parts), Tier=tier)
 
     def _into(self, rule: Rule) -> None:
-        parts = (rule.destination, "from", rule.source, rule.service)
+        parts = (rule.destination, "from", rule.source, rule.port_name)
         world = rule.source == "world"
         aws.vpc.SecurityGroupIngressRule(
             self.naming.resource(*parts),
@@ -109,13 +110,13 @@ class Groups(Component):
             ip_protocol=rule.protocol,
             from_port=rule.port,
             to_port=rule.port,
-            description=f"{rule.service} from {rule.source}",
+            description=f"{rule.port_name} from {rule.source}",
             tags=self._tags(rule.destination, *parts),
             opts=self.of(),
         )
 
     def _out_of(self, rule: Rule) -> None:
-        parts = (rule.source, "to", rule.destination, rule.service)
+        parts = (rule.source, "to", rule.destination, rule.port_name)
         aws.vpc.SecurityGroupEgressRule(
             self.naming.resource(*parts),
             security_group_id=self._groups[rule.source].id,
@@ -123,7 +124,7 @@ class Groups(Component):
             ip_protocol=rule.protocol,
             from_port=rule.port,
             to_port=rule.port,
-            description=f"{rule.service} to {rule.destination}",
+            description=f"{rule.port_name} to {rule.destination}",
             tags=self._tags(rule.source, *parts),
             opts=self.of(),
         )

@@ -26,11 +26,10 @@ from infra.aws.ssh_host_key import SshHostKey
 from infra.aws.storage_buckets import Buckets
 from infra.aws.user_data import user_data
 from infra.aws.web import Web
-from infra.contract import Access, Backups, ContractHost, Ec2InstanceConnect, ObjectStore
+from infra.contract import Access, Backups, Deployed, DeployedHost, Ec2InstanceConnect, ObjectStore
 from infra.environment import Environment, subnets
 from infra.environment.aws import Aws
 from infra.paths import private_key, public_key
-from infra.platform import Deployed
 from infra.topology import Host, Topology
 
 
@@ -125,7 +124,7 @@ def _deployed(topology: Topology, settings: Aws, access: Access, made: dict[str,
         access=access.model_copy(
             update={"proxy": Ec2InstanceConnect(region=region, endpoint_id=made["endpoint"])}
         ),
-        hosts=tuple(_contract_host(host, made["hosts"][host.name]) for host in topology.hosts),
+        hosts=tuple(_host(host, made["hosts"][host.name]) for host in topology.hosts),
         object_store=ObjectStore(
             endpoint=f"https://s3.{region}.{made['suffix']}",
             region=region,
@@ -138,17 +137,10 @@ def _deployed(topology: Topology, settings: Aws, access: Access, made: dict[str,
     )
 
 
-def _contract_host(host: Host, made: dict[str, Any]) -> ContractHost:
-    return ContractHost(
+def _host(host: Host, made: dict[str, Any]) -> DeployedHost:
+    return DeployedHost(
         name=host.name,
-        tier=host.tier,
-        address=host.address,
-        gateway=host.gateway,
-        zone=host.zone,
         instance_id=made["instance"],
-        size=host.size,
-        services=host.services,
         volumes=contract_volumes(host, made["volumes"]),
-        placements=host.placements,
         ssh_host_key=made["key"],
     )

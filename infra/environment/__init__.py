@@ -5,6 +5,7 @@ from infra.environment.declaration import Environment as Environment
 from infra.environment.durability import Archive as Archive
 from infra.environment.durability import Durability as Durability
 from infra.environment.sections import App as App
+from infra.environment.sections import Platform as Platform
 from infra.environment.sections import Tier as Tier
 from infra.environment.sizes import Size as Size
 from infra.environment.volumes import Purpose as Purpose

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.environment import subnets
 from infra.environment.durability import LEAST_COPIES, instance_store_faults
+from infra.environment.purposes import of_tier
 from infra.environment.sections import Sections
 from infra.environment.volumes import CLASSES, DATA_PURPOSES, Volume
 from infra.model import KeyedError
@@ -44,10 +45,10 @@ def platform_fault(environment: Sections) -> KeyedError | None:
     return _control_volumes_fault(environment) or (_range_fault(environment) if aws else None)
 
 
-#: What each platform's control hosts keep, a volume each. On AWS the repository is S3 itself.
+#: What each platform's control hosts keep, a volume each.
 CONTROL_VOLUMES: dict[str, frozenset[str]] = {
-    "local": frozenset({"etcd", "metrics", "repository"}),
-    "aws": frozenset({"etcd", "metrics"}),
+    platform: frozenset(purpose.name for purpose in of_tier("control") if platform in purpose.platforms)
+    for platform in CLASSES
 }
 
 

@@ -15,6 +15,7 @@ from infra.environment.traffic import Traffic
 from infra.environment.volumes import Placement, Volume, unique_names
 from infra.model import KeyedError, Model, Name
 
+Platform = Literal["local", "aws"]
 Tier = Literal["edge", "web", "database", "control"]
 
 #: Share of a data volume that may be filled: 2% file-system overhead, 75% maximum fill.
@@ -158,7 +159,7 @@ class Sections(Model):
     `edge` is for local; on aws it is a load balancer of AWS. `aws`, `durability`, `traffic`: for aws.
     """
 
-    platform: Literal["local", "aws"]
+    platform: Platform
     network: Network
     access: Access
     edge: Edge | None = None

@@ -13,18 +13,7 @@ from pathlib import Path
 
 from infra.local import names
 from infra.local.run import run
-
-#: What hosts may open outside: package registries, and the time where a host keeps it.
-OUTSIDE_TCP = (80, 443)
-OUTSIDE_UDP = (123,)
-
-#: Where clouds answer a machine with its own identity: through the NAT a host would ask as the machine. The
-#: template of the hosts' own filter has the same list.
-#: 169.254.0.0/16 (RFC 3927): AWS, Google, Azure, Oracle, OpenStack, DigitalOcean, Hetzner (169.254.169.254),
-#: ECS and EKS (169.254.170.0/24), Scaleway (169.254.42.42), Tencent (169.254.0.23). 168.63.129.16: Azure's
-#: WireServer. 100.100.100.200: Alibaba. 192.0.0.192: Oracle Cloud at Customer. IPv6 has its own
-#: (fd00:ec2::254, fd20:ce::254); hosts have no IPv6 address, and nothing of it is forwarded.
-METADATA = ("100.100.100.200", "168.63.129.16", "169.254.0.0/16", "192.0.0.192")
+from infra.topology.egress import REFUSED, outside
 
 
 def table(stack: str) -> str:
@@ -45,7 +34,7 @@ table inet {table(stack)} {{
 	chain input {{
 		type filter hook input priority filter; policy accept;
 		iifname != {own} accept
-		ct original ip daddr {{ {", ".join(METADATA)} }} counter drop
+		ct original ip daddr {{ {", ".join(REFUSED["local"])} }} counter drop
 		ct state established,related accept
 		meta l4proto icmp accept
 		ip daddr {gateway} meta l4proto {{ tcp, udp }} th dport 53 accept
@@ -56,15 +45,15 @@ table inet {table(stack)} {{
 		type filter hook forward priority filter; policy accept;
 		iifname {own} oifname {own} accept
 		iifname {own} meta nfproto ipv6 counter drop
-		iifname {own} ip daddr {{ {", ".join(METADATA)} }} counter drop
-		iifname {own} ct original ip daddr {{ {", ".join(METADATA)} }} counter drop
+		iifname {own} ip daddr {{ {", ".join(REFUSED["local"])} }} counter drop
+		iifname {own} ct original ip daddr {{ {", ".join(REFUSED["local"])} }} counter drop
 		ct state established,related accept
 		iifname {every} oifname {own} counter drop
 		iifname != {own} accept
 		oifname {every} counter drop
 		meta l4proto icmp accept
-		tcp dport {{ {_ports(OUTSIDE_TCP)} }} accept
-		udp dport {{ {_ports(OUTSIDE_UDP)} }} accept
+		tcp dport {{ {_ports(outside("local", "tcp"))} }} accept
+		udp dport {{ {_ports(outside("local", "udp"))} }} accept
 		counter drop
 	}}
 }}

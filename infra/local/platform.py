@@ -6,12 +6,11 @@ from typing import Any
 
 import pulumi
 
-from infra.contract import Access, ContractHost, ContractVolume, ObjectStore, Unsupported
+from infra.contract import Access, ContractVolume, Deployed, DeployedHost, ObjectStore, Unsupported
 from infra.environment import Environment
 from infra.local import machine, names, resources
 from infra.local.image import METADATA, ROOTFS, image_path
 from infra.paths import private_key, public_key
-from infra.platform import Deployed
 from infra.topology import Host, HostVolume, Topology
 
 _SHARED_KERNEL = "the hosts are containers and share the machine's kernel"
@@ -51,7 +50,7 @@ class LocalPlatform:
                 access=access,
                 object_store=object_store(topology),
                 backups=None,
-                hosts=tuple(_contract_host(host, known[host.name]) for host in topology.hosts),
+                hosts=tuple(_deployed(host, known[host.name]) for host in topology.hosts),
                 unsupported=tuple(
                     Unsupported(host=host.name, what=what, why=why)
                     for host in topology.hosts
@@ -63,7 +62,7 @@ class LocalPlatform:
 
 def object_store(topology: Topology) -> ObjectStore:
     """The S3 gateway of the stack, under the name that its certificate has."""
-    flow = next(flow for flow in topology.flows if flow.service == "s3")
+    flow = next(flow for flow in topology.flows if flow.port_name == "s3")
     return ObjectStore(
         endpoint=f"https://{flow.destination}.{topology.domain}:{flow.port}",
         region=S3_REGION,
@@ -178,16 +177,10 @@ class _Base:
         )
 
 
-def _contract_host(host: Host, ssh_host_key: str) -> ContractHost:
-    return ContractHost(
+def _deployed(host: Host, ssh_host_key: str) -> DeployedHost:
+    return DeployedHost(
         name=host.name,
-        tier=host.tier,
-        address=host.address,
-        gateway=host.gateway,
-        zone=None,
         instance_id=None,
-        size=host.size,
-        services=host.services,
         volumes=tuple(
             ContractVolume(
                 name=volume.name,
@@ -200,6 +193,5 @@ def _contract_host(host: Host, ssh_host_key: str) -> ContractHost:
             )
             for volume in host.volumes
         ),
-        placements=host.placements,
         ssh_host_key=ssh_host_key,
     )

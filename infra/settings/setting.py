@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from infra.model import Model
 
 
 class Setting(Model):
-    """`value` is as the program takes and reports it; `source` says where the figure is from."""
+    """`value` is as the program takes and reports it; `source` says where the figure is from.
+
+    `owner` is where the program gets it: a file that a role writes, its command line, or the store of the
+    cluster manager (DCS). The verification expects the value from there.
+    """
 
     name: str
     value: str
     reason: str
     source: str
+    owner: Literal["file", "command line", "dcs"] = "file"

@@ -48,7 +48,7 @@ def read_contract(stack: str) -> Contract:
 
 
 def read_secrets(stack: str) -> dict[str, str]:
-    """The stack's secrets by name (`infra.contract.SECRET_NAMES`). Raises like `read_contract`."""
+    """The stack's secrets by name (`infra.stack.secret_table.SECRET_NAMES`). Raises like `read_contract`."""
     secrets = _output(stack, "secrets")
     if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):
         raise FlashtierError(

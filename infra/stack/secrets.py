@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import string
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,46 +19,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra import paths
-from infra.contract import SECRET_NAMES
 from infra.errors import FlashtierError
 from infra.files import refuse_readable, survives, write_new, write_whole
 from infra.stack import authority
 from infra.stack import outputs as stack
 from infra.stack.cli import StackMissing, environment, file_backend, pulumi
+from infra.stack.secret_table import MAKERS, SECRET_NAMES
 
 SECRETS = "flashtier:secrets"
 CERTIFICATE = "flashtier:caCertificate"
-
-_ALPHANUMERIC = string.ascii_letters + string.digits
-
-
-def _text(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))
-
-
-def _password() -> str:
-    """190 bits; letters and digits only, so that no file format or URL needs to quote it."""
-    return _text(_ALPHANUMERIC, 32)
-
-
-def _access_key() -> str:
-    """As long as one of AWS, and as plain."""
-    return _text(string.ascii_uppercase + string.digits, 20)
-
-
-def _secret_key() -> str:
-    return _text(_ALPHANUMERIC, 40)
-
-
-MAKERS: dict[str, Callable[[], str]] = {
-    "ca_private_key": authority.new_key,
-    "app_database_password": _password,
-    "owner_database_password": _password,
-    "s3_root_access_key": _access_key,
-    "s3_root_secret_key": _secret_key,
-    "s3_app_access_key": _access_key,
-    "s3_app_secret_key": _secret_key,
-}
 
 
 @dataclass

@@ -1,50 +1,217 @@
-"""Every port of the kit, once: the firewall, the security groups and the verification read this table."""
+"""Every component of the kit, once: where it runs, its units, its ports and who may reach them.
+
+From this table alone follow the inventory's groups, the hosts' firewall, the security groups, what Prometheus
+scrapes, the ports that roles are given, and the units, programs and key files that the verification expects.
+To add a daemon: an entry here, its role, its templates and its tests.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from infra.environment import Tier
+from pydantic import Field
+
+from infra.environment import Platform, Tier
 from infra.model import Model
 
+#: Clients that are neither a tier nor a component.
+OUTSIDE_CLIENTS = ("controller", "world")
+PEERS = "peers"
 
-class Service(Model):
-    """A listening socket. `clients` are tiers; "controller" is the machine with the kit, "world" anyone."""
+TlsFile = Literal["ca.crt", "host.crt", "host.key"]
+
+
+class Port(Model):
+    """A socket that others may reach. `name` is unique in the table and names the port everywhere.
+
+    `clients`: tiers, components, "peers" (the other hosts of the same component), "controller" (the machine
+    with the kit), "world" (anyone).
+    """
 
     name: str
-    port: int
-    protocol: Literal["tcp", "udp"]
-    clients: tuple[str, ...]
+    number: int = Field(gt=0, lt=32_768)
+    protocol: Literal["tcp", "udp"] = "tcp"
+    clients: tuple[str, ...] = Field(min_length=1)
+    #: The process that listens, as the kernel shows its name (at most 15 characters).
+    program: str = Field(max_length=15)
+    #: False where the port does not speak TLS.
+    tls: bool = True
+    #: The component whose units listen here, where that is another one.
+    served_by: str | None = None
 
 
-#: Every port of the kit, once. The firewall, the security groups and the verification read this table.
-SERVICES: dict[str, Service] = {
-    service.name: service
-    for service in (
-        Service(name="ssh", port=22, protocol="tcp", clients=("controller",)),
-        Service(name="node_exporter", port=9100, protocol="tcp", clients=("control",)),
-        Service(name="https", port=443, protocol="tcp", clients=("world",)),
-        Service(name="http", port=80, protocol="tcp", clients=("world",)),
-        # The control tier scrapes /metrics here; the edge refuses that path to the world.
-        Service(name="web", port=8443, protocol="tcp", clients=("edge", "control")),
-        Service(name="postgresql", port=5432, protocol="tcp", clients=("web",)),
-        Service(name="s3", port=7070, protocol="tcp", clients=("web",)),
-        Service(name="prometheus", port=9090, protocol="tcp", clients=("controller",)),
+class Metrics(Model):
+    """What Prometheus scrapes of a component: `port` is a port's name, of this or of another component."""
+
+    job: str
+    port: str
+    path: str = "/metrics"
+
+
+class KeyFile(Model):
+    """A file that holds keys or credentials, or decides who is let in. `mode` is octal, four digits."""
+
+    path: str
+    mode: str
+    owner: str = "root"
+    group: str = "root"
+    #: The platform that has it, where only one does.
+    platform: Platform | None = None
+
+
+class Component(Model):
+    """A part that hosts run: a daemon, several, or none."""
+
+    name: str
+    #: The hosts that run it: those of a tier, or all of them.
+    tier: Tier | None = None
+    #: "first": only the first host of the tier.
+    hosts: Literal["all", "first"] = "all"
+    #: The platform that has it, where only one does.
+    platform: Platform | None = None
+    #: Units that are active and start at boot.
+    units: tuple[str, ...] = ()
+    #: Units of packages to which the role adds a drop-in.
+    drop_ins: tuple[str, ...] = ()
+    #: Beginnings of the names of units that only hosts with this component may run or enable.
+    daemons: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    metrics: Metrics | None = None
+    #: Files of /etc/flashtier/tls that it reads.
+    tls: tuple[TlsFile, ...] = ()
+    keys: tuple[KeyFile, ...] = ()
+
+
+_SERVES_TLS: tuple[TlsFile, ...] = ("host.crt", "host.key")
+_ALL_TLS: tuple[TlsFile, ...] = ("ca.crt", "host.crt", "host.key")
+
+COMPONENTS: tuple[Component, ...] = (
+    Component(
+        name="ssh",
+        units=("ssh.service",),
+        ports=(Port(name="ssh", number=22, clients=("controller",), program="sshd", tls=False),),
+    ),
+    Component(
+        name="node_exporter",
+        units=("prometheus-node-exporter.service",),
+        drop_ins=("prometheus-node-exporter.service",),
+        ports=(Port(name="node_exporter", number=9100, clients=("control",), program="prometheus-node"),),
+        metrics=Metrics(job="node", port="node_exporter"),
+        tls=_SERVES_TLS,
+    ),
+    Component(
+        name="haproxy",
+        tier="edge",
+        units=("haproxy.service",),
+        drop_ins=("haproxy.service",),
+        daemons=("haproxy",),
+        ports=(
+            Port(name="https", number=443, clients=("world",), program="haproxy"),
+            # Answers with a redirect to https and nothing else.
+            Port(name="http", number=80, clients=("world",), program="haproxy", tls=False),
+        ),
+        tls=_ALL_TLS,
+    ),
+    Component(
+        name="nginx",
+        tier="web",
+        units=("nginx.service", "logrotate.timer"),
+        drop_ins=("logrotate.timer", "nginx.service"),
+        daemons=("nginx",),
+        # The control tier scrapes the app's /metrics here; the edge refuses that path.
+        ports=(Port(name="web", number=8443, clients=("edge", "control"), program="nginx"),),
+        tls=_SERVES_TLS,
+    ),
+    Component(
+        name="photo_api",
+        tier="web",
+        units=("photo-api.socket", "photo-api.service"),
+        daemons=("photo-api",),
+        metrics=Metrics(job="app", port="web"),
+        tls=("ca.crt",),
+        keys=(
+            KeyFile(path="/etc/photo-api/credentials", mode="0700"),
+            KeyFile(path="/etc/photo-api/credentials/database_password", mode="0400"),
+            # On AWS the role of the host gives access to S3.
+            KeyFile(path="/etc/photo-api/credentials/s3_access_key", mode="0400", platform="local"),
+            KeyFile(path="/etc/photo-api/credentials/s3_secret_key", mode="0400", platform="local"),
+        ),
+    ),
+    # Packages, directories, settings and client authentication, on every member.
+    Component(
+        name="postgresql",
+        tier="database",
+        daemons=("postgresql",),
+        ports=(
+            Port(
+                name="postgresql",
+                number=5432,
+                clients=("web",),
+                program="postgres",
+                served_by="postgresql_server",
+            ),
+        ),
+        tls=_ALL_TLS,
+        keys=tuple(
+            KeyFile(path=f"/etc/flashtier/postgresql/{name}", mode="0640", group="postgres")
+            for name in ("pg_hba.conf", "pg_ident.conf")
+        ),
+    ),
+    # Bootstrap and supervision: one member has a cluster, until a cluster manager decides who leads.
+    Component(
+        name="postgresql_server",
+        tier="database",
+        hosts="first",
+        units=("flashtier-postgresql.service",),
+        daemons=("flashtier-postgresql",),
+        keys=(KeyFile(path="/etc/flashtier/postgresql/postgresql.conf", mode="0640", group="postgres"),),
+    ),
+    Component(
+        name="prometheus",
+        tier="control",
+        hosts="first",
+        units=("prometheus.service",),
+        drop_ins=("prometheus.service",),
+        daemons=("prometheus.",),
+        ports=(Port(name="prometheus", number=9090, clients=("controller",), program="prometheus"),),
+        metrics=Metrics(job="prometheus", port="prometheus"),
+        tls=_ALL_TLS,
+    ),
+    # On AWS the object store is S3 itself.
+    Component(
+        name="s3",
+        tier="control",
+        hosts="first",
+        platform="local",
+        units=("versitygw.service",),
+        daemons=("versitygw",),
+        ports=(Port(name="s3", number=7070, clients=("web",), program="versitygw"),),
+        tls=_SERVES_TLS,
+        keys=(
+            KeyFile(path="/etc/flashtier/s3/environment", mode="0600"),
+            KeyFile(path="/etc/flashtier/s3/iam/users.json", mode="0640", group="versitygw"),
+            KeyFile(path="/etc/flashtier/s3/s3cfg", mode="0600"),
+            KeyFile(path="/etc/flashtier/s3/policy.json", mode="0600"),
+        ),
+    ),
+)
+
+
+def running(components: tuple[Component, ...], platform: Platform, tier: Tier, index: int) -> tuple[str, ...]:
+    """Names of the components that host number `index` (from 0) of a tier runs."""
+    return tuple(
+        component.name
+        for component in components
+        if component.platform in (None, platform)
+        and component.tier in (None, tier)
+        and (component.hosts == "all" or index == 0)
     )
-}
-
-EVERYWHERE = ("ssh", "node_exporter")
 
 
-def tier_services(tier: Tier, index: int, local: bool) -> tuple[str, ...]:
-    match tier:
-        case "edge":
-            return ("https", "http")
-        case "web":
-            return ("web",)
-        case "database":
-            # One primary for now: the other members have everything but a running server.
-            return ("postgresql",) if index == 0 else ()
-        case "control":
-            # On AWS the object store is S3 itself.
-            return () if index else ("prometheus", "s3") if local else ("prometheus",)
+def port(name: str, components: tuple[Component, ...] = COMPONENTS) -> Port:
+    """The port of that name. Raises `KeyError` for one that no component has."""
+    for component in components:
+        for found in component.ports:
+            if found.name == name:
+                return found
+    raise KeyError(f"no component has a port named {name!r}")

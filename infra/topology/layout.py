@@ -11,20 +11,24 @@ import ipaddress
 from infra.environment import Environment, Size, Tier, Volume
 from infra.errors import EnvironmentInvalid
 from infra.topology.addresses import seat
-from infra.topology.components import EVERYWHERE, tier_services
+from infra.topology.components import COMPONENTS, Component, running
 from infra.topology.flows import flows
 from infra.topology.placements import placements
 from infra.topology.types import Host, HostVolume, Topology, volume_uuid
 
 
-def build(stack: str, environment: Environment, accept_blank: frozenset[str] = frozenset()) -> Topology:
+def build(
+    stack: str,
+    environment: Environment,
+    accept_blank: frozenset[str] = frozenset(),
+    components: tuple[Component, ...] = COMPONENTS,
+) -> Topology:
     """The hosts, volumes, placements and flows of an environment.
 
     `accept_blank` are volumes, as HOST-VOLUME, whose loss a person accepts. Raises `EnvironmentInvalid`
     for one that is not declared.
     """
     network = ipaddress.ip_network(environment.network.cidr)
-    local = environment.platform == "local"
     hosts: list[Host] = []
 
     def add(
@@ -47,12 +51,12 @@ def build(stack: str, environment: Environment, accept_blank: frozenset[str] = f
                     size=size,
                     zone=placed.zone or None,
                     instance_type=instance_type,
-                    services=(*EVERYWHERE, *tier_services(tier, index, local)),
+                    components=running(components, environment.platform, tier, index),
                     volumes=tuple(
                         _host_volume(stack, name, volume, f"{name}-{volume.name}" in accept_blank)
                         for volume in volumes
                     ),
-                    placements=placements(tier, environment, volumes),
+                    placements=placements(tier, environment),
                 )
             )
 
@@ -63,14 +67,17 @@ def build(stack: str, environment: Environment, accept_blank: frozenset[str] = f
     add("database", database.members, "db", database.size, database.volumes, database.instance_type)
     add("control", control.count, "control", control.size, control.volumes, control.instance_type)
     _refuse_unknown(accept_blank, hosts)
+    members = tuple(host.name for host in hosts if host.tier == "database")
     return Topology(
         stack=stack,
         domain=f"{stack}.flashtier.internal",
         cidr=environment.network.cidr,
         gateway=str(network[1]),
         hosts=tuple(hosts),
-        flows=flows(tuple(hosts), balancer=environment.edge is None),
-        primary="db1",
+        components=components,
+        flows=flows(tuple(hosts), components, balancer=environment.edge is None),
+        members=members,
+        first=members[0],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from infra.environment import Size, Tier, VolumeClass
 from infra.model import Model
+from infra.topology.components import Component
 
 #: How every volume is mounted: reading a file writes nothing; data is neither a device nor a program.
 MOUNT_OPTIONS = ("noatime", "nodev", "nosuid", "noexec")
@@ -54,18 +55,21 @@ class Host(Model):
     #: On AWS only: where it lies and what it is.
     zone: str | None = None
     instance_type: str | None = None
-    #: Services this host runs, by the names in `SERVICES`; they become inventory groups.
-    services: tuple[str, ...]
+    #: Names of the components that this host runs; they become inventory groups.
+    components: tuple[str, ...]
     volumes: tuple[HostVolume, ...]
     placements: tuple[Placed, ...]
 
 
 class Flow(Model):
-    """Who may reach a port. `source` is a host's name, "controller", "world", or "edge": a load balancer."""
+    """Who may reach a port. `source` is a host's name, "controller", "world", or "edge": a load balancer.
+
+    `port_name` is the port's name in the table of components.
+    """
 
     source: str
     destination: str
-    service: str
+    port_name: str
     port: int
     protocol: Literal["tcp", "udp"]
 
@@ -77,9 +81,13 @@ class Topology(Model):
     #: The first address of the range. On `local` that is the bridge: every host's router, and the controller.
     gateway: str
     hosts: tuple[Host, ...]
+    #: The table that groups, firewalls, security groups and scrape jobs follow from.
+    components: tuple[Component, ...]
     flows: tuple[Flow, ...]
-    #: The member that takes writes until a cluster manager decides.
-    primary: str
+    #: Names of the database's members.
+    members: tuple[str, ...]
+    #: The member that the cluster is made on.
+    first: str
 
     def tier(self, tier: Tier) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if host.tier == tier)

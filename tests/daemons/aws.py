@@ -100,4 +100,4 @@ def _question(stack: str, name: str, there: dict[str, Expected]) -> dict[str, An
 def place_for(host: ContractHost, living: Contract) -> ContractHost:
     """The living host that has most of what `host` runs."""
     of_tier = [one for one in living.hosts if one.tier == host.tier]
-    return max(of_tier, key=lambda one: len(set(one.services) & set(host.services)))
+    return max(of_tier, key=lambda one: len(set(one.components) & set(host.components)))

@@ -278,7 +278,7 @@ def test_nobody_takes_a_neighbours_address(lab: Lab) -> None:
     The contract lets `web` hosts reach PostgreSQL. `edge1`, its own firewall open, is not let in under a web
     host's address, and is again let out under its own.
     """
-    flow = next(flow for flow in lab.contract.flows if flow.service == "postgresql")
+    flow = next(flow for flow in lab.contract.flows if flow.port_name == "postgresql")
     victim, liar = lab.contract.host(flow.source), next(h for h in lab.contract.hosts if h.tier == "edge")
     target = lab.contract.host(flow.destination).address
     place = lab.places[liar.name]

@@ -21,10 +21,11 @@ from typing import Any
 
 import pytest
 
-from infra.contract import SECRET_NAMES, Contract
+from infra.contract import Contract
 from infra.local.image import ROOTFS, image_path
 from infra.paths import ROOT, cache_dir, passphrase_file, private_key, state_root
 from infra.stack import outputs
+from infra.stack.secret_table import SECRET_NAMES
 from tests.drills.runs import environment
 from tests.drills.security.execs import Execs, Shown, settle
 from tests.drills.security.living import living
@@ -47,13 +48,13 @@ ALLOWED_PROCESSES = {
 }
 
 Right = tuple[str, str, str]
-#: What files of a host may hold a secret: service -> path -> owner, group, mode.
+#: What files of a host may hold a secret: component -> path -> owner, group, mode.
 ALLOWED_FILES: dict[str, dict[str, Right]] = {
     "ssh": {
         "/etc/ssh/ssh_host_ed25519_key": ("root", "root", "0600"),
         "/etc/flashtier/tls/host.key": ("root", "ssl-cert", "0640"),
     },
-    "web": {
+    "photo_api": {
         f"/etc/photo-api/credentials/{name}": ("root", "root", "0400")
         for name in ("database_password", "s3_access_key", "s3_secret_key")
     }
@@ -182,11 +183,11 @@ def forget_secrets(contract: Contract) -> None:
     """So that the run writes them all: files removed, passwords of roles changed."""
     tiers: dict[str, list[str]] = {"web": [], "control": [], "database": []}
     for host in contract.hosts:
-        if host.tier in tiers and (host.tier != "control" or "s3" in host.services):
+        if host.tier in tiers and (host.tier != "control" or "s3" in host.components):
             tiers[host.tier].append(host.name)
     places = host_places(contract)
     for paths, hosts in (
-        (list(ALLOWED_FILES["web"])[:3], tiers["web"]),
+        (list(ALLOWED_FILES["photo_api"])[:3], tiers["web"]),
         (list(ALLOWED_FILES["s3"]), tiers["control"]),
     ):
         everywhere({host: places[host] for host in hosts}, "rm", "-f", *paths)
@@ -195,7 +196,7 @@ def forget_secrets(contract: Contract) -> None:
 
 
 def sql(contract: Contract, text: str) -> str:
-    place = on_host(contract.stack, contract.database.primary)
+    place = on_host(contract.stack, contract.database.first)
     return run(
         place,
         "runuser",
@@ -222,7 +223,7 @@ def test_a_run_prints_no_secret(after_a_run: dict[str, Any], wanted: Needles) ->
 
 def test_the_run_wrote_every_secret_again(after_a_run: dict[str, Any], contract: Contract) -> None:
     for host in contract.hosts:
-        paths = [path for service in host.services for path in ALLOWED_FILES.get(service, {})]
+        paths = [path for component in host.components for path in ALLOWED_FILES.get(component, {})]
         run(on_host(contract.stack, host.name), "ls", *paths)
 
 
@@ -243,7 +244,9 @@ def test_hosts_hold_secrets_in_the_declared_files_only(
     searched = 0
     for host in contract.hosts:
         expected = {
-            path: right for service in host.services for path, right in ALLOWED_FILES.get(service, {}).items()
+            path: right
+            for component in host.components
+            for path, right in ALLOWED_FILES.get(component, {}).items()
         }
         answer = search_host(contract, host.name, wanted)
         found = {each["path"]: (each["owner"], each["group"], each["mode"]) for each in answer["files"]}
@@ -344,7 +347,7 @@ def test_postgresql_keeps_no_password(
         assert canary not in sql(contract, shown)
     finally:
         sql(contract, f"DROP ROLE IF EXISTS {role}")
-    place = on_host(contract.stack, contract.database.primary)
+    place = on_host(contract.stack, contract.database.first)
     answer = search(place, needles({"canary": canary}), ["/pg", "/var/log"], [])
     assert answer["searched"] > 0
     assert answer["files"] == [], "the password was written down"

@@ -114,7 +114,7 @@ def test_no_other_account_comes_in_with_the_operators_key(contract: Contract, us
 
 def test_a_host_carries_nothing_to_another(contract: Contract) -> None:
     """A way around the firewall: the host would open the connection from its own address."""
-    flow = next(flow for flow in contract.flows if flow.service == "postgresql")
+    flow = next(flow for flow in contract.flows if flow.port_name == "postgresql")
     target = f"{contract.host(flow.destination).address}:{flow.port}"
     code, said = ssh(contract, "-W", target, host=flow.source)
     assert code == 255

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from stacks import STACK, Engine, changed, fresh, until
 
-from infra.contract import SECRET_NAMES
 from infra.local import names, processes
 from infra.local.loops import FileIdentity, backing_path, bound, inspect
 from infra.local.sweep import sweep
 from infra.paths import ROOT
+from infra.stack.secret_table import SECRET_NAMES
 
 GIB = 1 << 30
 

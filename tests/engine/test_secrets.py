@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from infra import paths
-from infra.contract import SECRET_NAMES
 from infra.errors import FlashtierError
 from infra.stack import authority
 from infra.stack import outputs as stack
+from infra.stack.secret_table import SECRET_NAMES
 from infra.stack.secrets import CERTIFICATE, SECRETS, ensure
 
 STACK = "secrettest"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from infra.contract import Contract, ContractHost
+from tests.hosts import components
 from tests.hosts.own_files import mount_unit
 from tests.hosts.promises import has_arrays, mount_places, on_aws, units
 
@@ -80,9 +81,9 @@ ENDS = {"nftables.service"}
 # the host's tier decide. What no list knows is for tests/hosts/image.py.
 
 
-def enabled(host: ContractHost) -> set[str]:
+def enabled(contract: Contract, host: ContractHost) -> set[str]:
     """Units of `host` that start at boot because somebody has said so."""
-    ours = set(units(host)) | {mount_unit(place) for place in mount_places(host)}
+    ours = set(units(contract, host)) | {mount_unit(place) for place in mount_places(host)}
     return ours if on_aws(host) else ENABLED | ours
 
 
@@ -98,8 +99,8 @@ def masked(host: ContractHost) -> set[str]:
     return ours if on_aws(host) else MASKED | ours
 
 
-def running(host: ContractHost) -> set[str]:
-    ours = set(units(host)) if on_aws(host) else RUNNING | set(units(host))
+def running(contract: Contract, host: ContractHost) -> set[str]:
+    ours = set(units(contract, host)) if on_aws(host) else RUNNING | set(units(contract, host))
     return ours - ENDS
 
 
@@ -139,26 +140,24 @@ GROUPS = _words("""
     nogroup systemd-journal systemd-network systemd-timesync messagebus systemd-resolve prometheus _ssh
     haproxy ssl-cert etcd postgres
 """)
-#: What roles add on the hosts that run a service.
-ACCOUNTS_OF_SERVICES = {"web": {"photo-api"}, "s3": {"versitygw"}}
 #: systemd lets its own accounts have ended long ago, as one more lock.
 ENDED = ["systemd-network", "systemd-resolve", "systemd-timesync"]
 #: The package postgresql-common puts its account there.
 MEMBERSHIPS = {"ssl-cert": ("postgres",)}
 
 
-def users(host: ContractHost, contract: Contract) -> set[str]:
-    ours = _own_accounts(host) | {contract.access.user, "root"}
+def users(contract: Contract, host: ContractHost) -> set[str]:
+    ours = _own_accounts(contract, host) | {contract.access.user, "root"}
     return ours if on_aws(host) else USERS | ours
 
 
-def groups(host: ContractHost) -> set[str]:
-    return _own_accounts(host) if on_aws(host) else GROUPS | _own_accounts(host)
+def groups(contract: Contract, host: ContractHost) -> set[str]:
+    return _own_accounts(contract, host) if on_aws(host) else GROUPS | _own_accounts(contract, host)
 
 
-def _own_accounts(host: ContractHost) -> set[str]:
+def _own_accounts(contract: Contract, host: ContractHost) -> set[str]:
     # Every control host has the gateway's account, that data can move there. On AWS there is no gateway.
-    own = set().union(*(ACCOUNTS_OF_SERVICES.get(service, set()) for service in host.services))
+    own = set().union(*(components.of(component).accounts for component in host.components))
     return own | ({"versitygw"} if host.tier == "control" and not on_aws(host) else set())
 
 

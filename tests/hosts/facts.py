@@ -18,17 +18,22 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
     "hosts": ("host", ("name",)),
     "volumes": ("volume", ("name",)),
     "placements": ("placement", ("purpose",)),
-    "flows": ("flow", ("source", "destination", "service")),
+    "flows": ("flow", ("source", "destination", "port_name")),
     "settings": ("setting", ("name",)),
     "kernel": ("kernel", ("name",)),
     "unsupported": ("unsupported", ("host", "what")),
-    "services": ("service", ()),
+    "components": ("component", ()),
+    "scrape_jobs": ("scrape_job", ("job",)),
 }
 
-#: Fields that say something about the contract itself, and nothing that a host could show.
+#: Fields about the contract itself, which no host shows. What the table of components and the egress mean for
+#: a host is held by its facts `component`, by the flows and by its whole firewall.
 ANNOTATIONS = frozenset(
-    {"version", "setting.reason", "setting.source", "kernel.reason", "kernel.source", "unsupported.why"}
-)
+    {
+        "components", "egress", "kernel.owner", "kernel.reason", "kernel.source", "ports", "refused_networks",
+        "setting.owner", "setting.reason", "setting.source", "unsupported.why", "version",
+    }
+)  # fmt: skip
 
 
 def declared_facts(contract: Contract) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What is in a list here, with which rights and content: tests/hosts/file_kinds.py
 from __future__ import annotations
 
 from infra.contract import Contract, ContractHost
+from tests.hosts import components
 from tests.hosts.file_kinds import (
     OWN,
     PLAIN,
@@ -16,18 +17,14 @@ from tests.hosts.file_kinds import (
     Expected,
     Like,
     Lines,
-    Secret,
-    Template,
     template,
 )
 from tests.hosts.image_files import OF_ARRAYS, OF_POSTGRESQL, OF_THE_IMAGE, SNAKEOIL
 
 EVERYWHERE: dict[str, Expected] = {
-    # The roles base, certificates and node_exporter
+    # The roles base and certificates
     "/etc/apt/apt.conf.d/60flashtier": template("base/apt.conf.j2"),
     "/etc/apt/apt.conf.d/61flashtier-unattended-upgrades": template("base/unattended-upgrades.j2"),
-    "/etc/default/prometheus-node-exporter": template("node_exporter/default.j2"),
-    "/etc/flashtier/node-exporter.yml": template("node_exporter/web-config.yml.j2"),
     "/etc/flashtier/tls/ca.crt": (*PLAIN, OWN),
     "/etc/flashtier/tls/host.crt": (*PLAIN, OWN),
     "/etc/flashtier/tls/host.key": ("0640", "root:ssl-cert", OWN),
@@ -38,9 +35,6 @@ EVERYWHERE: dict[str, Expected] = {
     "/etc/sudoers.d/flashtier": template("base/sudoers.j2", ("0440", "root:root")),
     "/etc/sysctl.d/90-flashtier.conf": template("base/sysctl.conf.j2"),
     "/etc/systemd/journald.conf.d/10-flashtier.conf": template("base/journald.conf.j2"),
-    "/etc/systemd/system/prometheus-node-exporter.service.d/flashtier.conf": template(
-        "node_exporter/unit.conf.j2"
-    ),
     # What the platform gives a host at its first boot
     "/etc/hostname": (*PLAIN, OWN),
     "/etc/machine-id": (*PLAIN, OWN),
@@ -82,67 +76,8 @@ MAY_BE_MISSING_ON_AWS = {
     *OF_POSTGRESQL,
     *SNAKEOIL,
 } - {"/etc/postgresql-common/createcluster.conf"}
-OF_SERVICES: dict[str, dict[str, Expected]] = {
-    "https": {
-        "/etc/haproxy/haproxy.cfg": template("haproxy/haproxy.cfg.j2"),
-        "/etc/systemd/system/haproxy.service.d/flashtier.conf": template("haproxy/unit.conf.j2"),
-    },
-    "web": {
-        "/etc/logrotate.d/nginx": template("nginx/logrotate.j2"),
-        "/etc/nginx/nginx.conf": template("nginx/nginx.conf.j2"),
-        "/etc/photo-api/environment": template("app/environment.j2"),
-        "/etc/systemd/system/logrotate.timer.d/flashtier.conf": template("nginx/logrotate.timer.j2"),
-        "/etc/systemd/system/photo-api.service": template("app/photo-api.service.j2"),
-        "/etc/systemd/system/nginx.service.d/flashtier.conf": template("nginx/unit.conf.j2"),
-        "/etc/systemd/system/photo-api.socket": template("app/photo-api.socket.j2"),
-        **{
-            f"/etc/photo-api/credentials/{name}": ("0400", "root:root", Secret(secret))
-            for name, secret in {
-                "database_password": "app_database_password",
-                "s3_access_key": "s3_app_access_key",
-                "s3_secret_key": "s3_app_secret_key",
-            }.items()
-        },
-    },
-    "postgresql": {
-        "/etc/flashtier/postgresql/postgresql.conf": template(
-            "postgresql/postgresql.conf.j2", ("0640", "root:postgres")
-        ),
-        "/etc/flashtier/postgresql/system_identifier": ("0640", "root:postgres", OWN),
-    },
-    "prometheus": {
-        "/etc/default/prometheus": template("prometheus/default.j2"),
-        "/etc/systemd/system/prometheus.service.d/flashtier.conf": template("prometheus/unit.conf.j2"),
-        **{
-            f"/etc/prometheus/{name}.yml": template(f"prometheus/{name}.yml.j2", ("0640", "root:prometheus"))
-            for name in ("prometheus", "rules", "web-config")
-        },
-    },
-    "s3": {
-        "/etc/flashtier/s3/environment": template("s3/environment.j2", PRIVATE),
-        "/etc/flashtier/s3/iam/users.json": template("s3/users.json.j2", ("0640", "root:versitygw")),
-        "/etc/flashtier/s3/policy.json": (
-            *PRIVATE,
-            Template("s3/policy.json", expression="{{ s3_policy | to_nice_json }}\n"),
-        ),
-        "/etc/flashtier/s3/s3cfg": template("s3/s3cfg.j2", PRIVATE),
-        "/etc/systemd/system/versitygw.service": template("s3/versitygw.service.j2"),
-    },
-}
-
 #: The gateway's program is on each control host, whichever of them runs it.
 CONTROL: dict[str, Expected] = {"/usr/local/bin/versitygw": (*PROGRAM, Built("bin/versitygw"))}
-DATABASE: dict[str, Expected] = {
-    "/etc/systemd/system/flashtier-postgresql.service": template(
-        "postgresql/flashtier-postgresql.service.j2"
-    ),
-    **{
-        f"/etc/flashtier/postgresql/{name}": template(f"postgresql/{name}.j2", ("0640", "root:postgres"))
-        for name in ("pg_hba.conf", "pg_ident.conf")
-    },
-}
-
-
 #: Of the app, where it has keys and not the role of its host.
 S3_KEYS = {f"/etc/photo-api/credentials/s3_{kind}_key" for kind in ("access", "secret")}
 
@@ -183,10 +118,8 @@ def may_be_missing(contract: Contract) -> set[str]:
 def expected(host: ContractHost, contract: Contract) -> dict[str, Expected]:
     """Every file of `host` that is not as a package brought it."""
     found = EVERYWHERE | (_of_aws(host) if contract.platform == "aws" else OF_THE_IMAGE | OF_POSTGRESQL)
-    for service in host.services:
-        found |= OF_SERVICES.get(service, {})
-    if host.tier == "database":
-        found |= DATABASE
+    for component in host.components:
+        found |= components.of(component).files
     if host.tier == "control" and contract.platform == "local":
         found |= CONTROL
     if contract.object_store.credentials != "keys":

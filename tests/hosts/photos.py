@@ -27,7 +27,7 @@ class Gateway:
     """Files on the volume that is declared for the gateway's host."""
 
     def __init__(self, contract: Contract, hosts: Hosts) -> None:
-        host = next(host for host in contract.hosts if "s3" in host.services)
+        host = next(host for host in contract.hosts if "s3" in host.components)
         self._host, self._hosts = host.name, hosts
         self._folder = next(placed.path for placed in host.placements if placed.purpose == "repository")
 

@@ -65,19 +65,24 @@ LISTENING_EVERYWHERE = {("udp", 68)}
 MAY_LISTEN_ON_AWS = {("udp", 546)}
 
 
-#: What listens at a port of the kit, by the name that the kernel shows (15 characters).
-PROGRAMS = {
-    ("tcp", 22): "sshd",
-    ("tcp", 80): "haproxy",
-    ("tcp", 443): "haproxy",
-    ("tcp", 5432): "postgres",
-    ("tcp", 7070): "versitygw",
-    ("tcp", 8443): "nginx",
-    ("tcp", 9090): "prometheus",
-    ("tcp", 9100): "prometheus-node",
-    ("udp", 68): "systemd-network",
-    ("udp", 546): "systemd-network",
-}
+#: Programs of the system itself that listen, by the name that the kernel shows (15 characters).
+PROGRAMS = {("udp", 68): "systemd-network", ("udp", 546): "systemd-network"}
+
+
+def programs(contract: Contract) -> dict[tuple[str, int], str]:
+    """What listens at a port, by the name that the kernel shows."""
+    ports = (port for component in contract.components for port in component.ports)
+    return PROGRAMS | {(port.protocol, port.number): port.program for port in ports}
+
+
+def served(contract: Contract, host: ContractHost) -> set[str]:
+    """Names of the ports of `host` that one of its units serves. The firewall opens the others as well."""
+    return {
+        port.name
+        for component in contract.running(host)
+        for port in component.ports
+        if port.served_by is None or port.served_by in host.components
+    }
 
 
 #: Drives by the model that they tell (infra/contract.py, Nvme).
@@ -99,17 +104,21 @@ def loopback(host: ContractHost) -> set[tuple[str, int]]:
 
 
 def outward(contract: Contract, host: ContractHost, clock: bool) -> dict[tuple[str, int], set[str]]:
-    """What a host may open beside the contract's flows: names, package registries, time where it keeps it."""
-    outside = {f"not {contract.cidr}"}
-    resolver = resolvers(contract, host)
-    metadata, clocks = (set(), outside) if contract.platform == "local" else ({METADATA}, {CLOCK})
-    return {
-        ("tcp", 53): resolver,
-        ("udp", 53): resolver,
-        ("udp", 67): {"any"},
-        ("tcp", 80): outside | metadata,
-        ("tcp", 443): outside,
-    } | ({("udp", 123): clocks} if clock else {})
+    """What a host may open beyond the contract's flows. `clock`: whether it keeps its own time."""
+    to = {
+        "resolver": resolvers(contract, host),
+        "clock": {CLOCK},
+        "metadata": {METADATA},
+        "outside": {f"not {contract.cidr}"},
+    }
+    found: dict[tuple[str, int], set[str]] = {("udp", 67): {"any"}}
+    for entry in contract.egress:
+        if entry.sets_clock and not clock:
+            continue
+        for protocol in entry.protocols:
+            for port in entry.ports:
+                found.setdefault((protocol, port), set()).update(to[entry.to])
+    return found
 
 
 #: Amazon's, at the same address in every network: who asks for the role of a host, and who for the time.
@@ -155,40 +164,20 @@ def ways(contract: Contract, host: ContractHost, network: str) -> Ways:
     return Ways("", MTUS_OF_AWS, routes, besides, QUEUES_OF_AWS, [asked, {STUB}])
 
 
-#: Units that run and start at boot: on every host, then by what a host serves.
-UNITS_EVERYWHERE = ["ssh.service", "nftables.service", "apt-daily.timer", "apt-daily-upgrade.timer"]
+#: Units that run and start at boot on every host, beside those of its components.
+UNITS_EVERYWHERE = ["nftables.service", "apt-daily.timer", "apt-daily-upgrade.timer"]
 #: On AWS the network is the image's to configure, and hosts keep their own time.
 UNITS_OF_LOCAL = ["systemd-networkd.service", "systemd-resolved.service"]
 UNITS_OF_AWS = ["systemd-timesyncd.service"]
-UNITS_OF_SERVICES = {
-    "node_exporter": ["prometheus-node-exporter.service"],
-    "https": ["haproxy.service"],
-    "web": ["nginx.service", "photo-api.socket", "photo-api.service", "logrotate.timer"],
-    "postgresql": ["flashtier-postgresql.service"],
-    "prometheus": ["prometheus.service"],
-    "s3": ["versitygw.service"],
-}
-#: Units of packages to which a role adds something.
-CHANGED_UNITS = {
-    "https": ["haproxy.service"],
-    "node_exporter": ["prometheus-node-exporter.service"],
-    "prometheus": ["prometheus.service"],
-    "web": ["logrotate.timer", "nginx.service"],
-}
-#: Names of daemons that belong to some tier; outside it they neither run nor start at boot.
-DAEMONS = (
-    "postgresql",
-    "flashtier-postgresql",
-    "patroni",
-    "etcd",
-    "haproxy",
-    "nginx",
-    "photo-api",
-    "pgbouncer",
-    "pgbackrest",
-    "prometheus",
-    "versitygw",
-)
+#: Beginnings of the names of daemons that are installed and that no component runs yet.
+IDLE_DAEMONS = ("etcd",)
+
+
+def daemons(contract: Contract) -> tuple[str, ...]:
+    """Beginnings of the names of units that only hosts with a certain component may run or enable."""
+    return (*IDLE_DAEMONS, *(name for component in contract.components for name in component.daemons))
+
+
 #: What timers may start: updates and housekeeping of the system itself.
 TIMED = {
     "apt-daily.service",
@@ -209,10 +198,10 @@ CRON_OF_PACKAGES = {
 }
 
 
-def units(host: ContractHost) -> list[str]:
+def units(contract: Contract, host: ContractHost) -> list[str]:
     """Units of `host` that are active and start at boot."""
     everywhere = UNITS_EVERYWHERE + (UNITS_OF_AWS if on_aws(host) else UNITS_OF_LOCAL)
-    return everywhere + [unit for name in host.services for unit in UNITS_OF_SERVICES.get(name, [])]
+    return everywhere + [unit for component in contract.running(host) for unit in component.units]
 
 
 def has_arrays(host: ContractHost) -> bool:
@@ -225,17 +214,22 @@ def timed(host: ContractHost) -> set[str]:
     return TIMED | (TIMED_WITH_ARRAYS if has_arrays(host) else set())
 
 
-def drop_ins(host: ContractHost) -> set[str]:
+def drop_ins(contract: Contract, host: ContractHost) -> set[str]:
     """Drop-ins of units that the roles write."""
-    changed = [unit for service in host.services for unit in CHANGED_UNITS.get(service, [])]
+    changed = [unit for component in contract.running(host) for unit in component.drop_ins]
     return {f"/etc/systemd/system/{unit}.d/flashtier.conf" for unit in changed}
 
 
-def own_units(host: ContractHost) -> set[str]:
+def own_units(contract: Contract, host: ContractHost) -> set[str]:
     """Units in /etc/systemd/system that the image or a role wrote."""
     mounts = {place.strip("/").replace("/", "-") for place in mount_places(host)}
     checks = {f"flashtier-volume-{volume.name}.service" for volume in host.volumes}
-    return {"flashtier-ssh-keys.service", *checks, *(f"{mount}.mount" for mount in mounts), *units(host)}
+    return {
+        "flashtier-ssh-keys.service",
+        *checks,
+        *(f"{mount}.mount" for mount in mounts),
+        *units(contract, host),
+    }
 
 
 def mount_places(host: ContractHost) -> list[str]:
@@ -246,33 +240,14 @@ def mount_places(host: ContractHost) -> list[str]:
     ]
 
 
-KEY_FILES_OF_SERVICES = {
-    "web": {
-        "/etc/photo-api/credentials": ("0700", "root", "root"),
-        "/etc/photo-api/credentials/database_password": ("0400", "root", "root"),
-        "/etc/photo-api/credentials/s3_access_key": ("0400", "root", "root"),
-        "/etc/photo-api/credentials/s3_secret_key": ("0400", "root", "root"),
-    },
-    "s3": {
-        "/etc/flashtier/s3/environment": ("0600", "root", "root"),
-        "/etc/flashtier/s3/iam/users.json": ("0640", "root", "versitygw"),
-        "/etc/flashtier/s3/s3cfg": ("0600", "root", "root"),
-        "/etc/flashtier/s3/policy.json": ("0600", "root", "root"),
-    },
-    "postgresql": {
-        "/etc/flashtier/postgresql/postgresql.conf": ("0640", "root", "postgres"),
-        "/etc/flashtier/postgresql/pg_hba.conf": ("0640", "root", "postgres"),
-        "/etc/flashtier/postgresql/pg_ident.conf": ("0640", "root", "postgres"),
-    },
-}
-
-
-def key_files(host: ContractHost) -> dict[str, tuple[str, str, str]]:
-    """`KEY_FILES` and those of the services that `host` runs. On AWS the app has no keys of S3."""
-    files = dict(KEY_FILES)
-    for service in host.services:
-        files |= KEY_FILES_OF_SERVICES.get(service, {})
-    return {path: own for path, own in files.items() if not on_aws(host) or "/s3_" not in path}
+def key_files(contract: Contract, host: ContractHost) -> dict[str, tuple[str, str, str]]:
+    """`KEY_FILES` and those of the components that `host` runs."""
+    return KEY_FILES | {
+        key.path: (key.mode, key.owner, key.group)
+        for component in contract.running(host)
+        for key in component.keys
+        if key.platform in (None, contract.platform)
+    }
 
 
 DATABASE_PATHS = [
@@ -285,9 +260,9 @@ DATABASE_PATHS = [
 ]
 
 
-def paths(host: ContractHost) -> list[str]:
-    """Files and folders to look at on `host`, beside those of the contract."""
-    return [*key_files(host), *(DATABASE_PATHS if host.tier == "database" else [])]
+def paths(contract: Contract, host: ContractHost) -> list[str]:
+    """Files and folders to check on `host`, beyond those of the contract."""
+    return [*key_files(contract, host), *(DATABASE_PATHS if host.tier == "database" else [])]
 
 
 def sql(contract: Contract) -> dict[str, tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.contract import Contract, ContractHost
+from tests.hosts import components
 
 #: Folders of other rights than 0755 root:root.
 FOLDERS: dict[str, tuple[str, str]] = {
@@ -11,13 +12,6 @@ FOLDERS: dict[str, tuple[str, str]] = {
     "/etc/postgresql": ("0755", "postgres:postgres"),
     "/etc/ssl/private": ("0710", "root:ssl-cert"),
     "/root/.ssh": ("0700", "root:root"),
-}
-FOLDERS_OF_SERVICES = {
-    "web": {"/etc/photo-api/credentials": ("0700", "root:root")},
-    "s3": {
-        "/etc/flashtier/s3": ("0750", "root:versitygw"),
-        "/etc/flashtier/s3/iam": ("0750", "root:versitygw"),
-    },
 }
 #: Folders below /usr/local that no package brought.
 LOCAL_FOLDERS = {
@@ -75,10 +69,8 @@ def links(contract: Contract) -> dict[str, str]:
 def folders(host: ContractHost, contract: Contract) -> dict[str, tuple[str, str]]:
     """Folders of `host` whose rights are their own."""
     found = dict(FOLDERS) if contract.platform == "local" else {}
-    for service in host.services:
-        found |= FOLDERS_OF_SERVICES.get(service, {})
-    if host.tier == "database":
-        found["/etc/flashtier/postgresql"] = ("0750", "root:postgres")
+    for component in host.components:
+        found |= components.of(component).folders
     user = contract.access.user
     found[f"/home/{user}"] = ("0700", f"{user}:users")
     found[f"/home/{user}/.ssh"] = ("0700", f"{user}:root")

@@ -142,10 +142,12 @@ def reach_program() -> str:
 
 
 def questions(
-    contract: Contract, paths: Callable[[ContractHost], Iterable[str]], sql: dict[str, tuple[str, str]]
+    contract: Contract,
+    paths: Callable[[Contract, ContractHost], Iterable[str]],
+    sql: dict[str, tuple[str, str]],
 ) -> dict[str, Any]:
     """What to ask each host. `paths` gives the files to look at beside those of the contract."""
-    postgresql = {flow.port for flow in contract.flows if flow.service == "postgresql"}
+    postgresql = {flow.port for flow in contract.flows if flow.port_name == "postgresql"}
     names = [name for host in contract.hosts for name in (host.name, f"{host.name}.{contract.domain}")]
     return {
         host.name: {
@@ -156,15 +158,15 @@ def questions(
             "paths": [
                 *(volume.mount_point for volume in host.volumes),
                 *(path for placed in host.placements for path in (placed.path, placed.source)),
-                *paths(host),
+                *paths(contract, host),
             ],
-            "units": units(host),
+            "units": units(contract, host),
             "sysctls": [setting.name for setting in host.kernel],
             "names": names,
             **own_contents(host, contract),
             "ports": tls_ports(contract, host),
             "postgresql_port": next(iter(postgresql), 0),
-            "sql": sql if "postgresql" in host.services else {},
+            "sql": sql if "postgresql_server" in host.components else {},
         }
         for host in contract.hosts
     }
@@ -191,7 +193,7 @@ def tls_ports(contract: Contract, host: ContractHost) -> list[int]:
         {
             flow.port
             for flow in contract.flows
-            if flow.destination == host.name and flow.service not in ("ssh", "http")
+            if flow.destination == host.name and flow.port_name not in ("ssh", "http")
         }
     )
 

@@ -51,7 +51,7 @@ def test_no_other_account_or_group_exists(
     """From the files themselves, where a name or a number may stand twice."""
     name, entries = declared.name, seen["entries"]
     rows = [line.split(":") for line in entries["passwd"]]
-    known = image.completed("accounts", name, exact.users(declared, contract), accounts, exact.USERS)
+    known = image.completed("accounts", name, exact.users(contract, declared), accounts, exact.USERS)
     check.equal(f"{name}: accounts", sorted(known), sorted(row[0] for row in rows))
     numbers = [row[2] for row in rows]
     twice = sorted(row[0] for row in rows if numbers.count(row[2]) > 1)
@@ -61,7 +61,7 @@ def test_no_other_account_or_group_exists(
         "accounts that end", name, exact.ended(declared), lambda seen: seen["entries"]["ending"], exact.ENDED
     )
     check.equal(f"{name}: accounts that end on a day", sorted(ended), entries["ending"])
-    groups = image.completed("groups", name, exact.groups(declared), groups_of, exact.GROUPS)
+    groups = image.completed("groups", name, exact.groups(contract, declared), groups_of, exact.GROUPS)
     found = sorted(line.split(":")[0] for line in entries["group"])
     check.equal(f"{name}: groups", sorted(groups), found)
     usual = exact.MEMBERSHIPS.items()

@@ -58,7 +58,7 @@ def photo(contract: Contract, hosts: Hosts, store: Store) -> Iterator[bytes]:
 def query(contract: Contract, hosts: Hosts, sql: str) -> str:
     """Ask the primary's database `photos`, as its owner on the host itself."""
     command = "timeout 20 runuser -u postgres -- psql -XAtqw -v ON_ERROR_STOP=1 -d photos -c %s"
-    return hosts.run(contract.database.primary, command, sql).strip()
+    return hosts.run(contract.database.first, command, sql).strip()
 
 
 def test_write_and_read(
@@ -178,7 +178,7 @@ def test_the_edge(contract: Contract, client: requests.Session, edge: str, check
 def inside(contract: Contract, hosts: Hosts) -> Any:
     """What the hosts of the control tier see of each web host's own port."""
     web = [(host.name, flow.port) for host in contract.hosts for flow in contract.flows
-           if host.tier == "web" and flow.destination == host.name and flow.service == "web"]  # fmt: skip
+           if host.tier == "web" and flow.destination == host.name and flow.port_name == "web"]  # fmt: skip
     observer = next(host.name for host in contract.hosts if host.tier == "control")
     urls = {
         (name, path): f"https://{name}.{contract.domain}:{port}/{path}"
@@ -199,7 +199,7 @@ def test_every_web_host_is_ready(contract: Contract, inside: Any, check: Check) 
             check.equal(f"{name}: reaches", both, json.loads(answer["body"]))
 
 
-@pytest.mark.where(lambda host: "web" in host.services)
+@pytest.mark.where(lambda host: "nginx" in host.components)
 def test_the_running_app_keeps_photos_in_the_declared_store(
     declared: ContractHost, contract: Contract, hosts: Hosts, check: Check
 ) -> None:
@@ -228,7 +228,7 @@ def metric(text: str, name: str) -> float | None:
     return float(values[0]) if len(values) == 1 else None
 
 
-@pytest.mark.where(lambda host: "https" in host.services)
+@pytest.mark.where(lambda host: "haproxy" in host.components)
 def test_the_edge_uses_every_web_host(
     declared: ContractHost, contract: Contract, seen: Seen, check: Check
 ) -> None:
@@ -237,7 +237,7 @@ def test_the_edge_uses_every_web_host(
     servers = {row["svname"]: row for row in told if row["svname"] not in ("FRONTEND", "BACKEND")}
     fronts = {row["pxname"]: row["status"] for row in told if row["svname"] == "FRONTEND"}
     check.equal(f"{declared.name}: frontends", {"http": "OPEN", "https": "OPEN"}, fronts)
-    port = next((flow.port for flow in contract.flows if flow.service == "web"), None)
+    port = next((flow.port for flow in contract.flows if flow.port_name == "web"), None)
     wanted = {host.name: f"{host.address}:{port}" for host in contract.hosts if host.tier == "web"}
     check.equal("servers of the edge", wanted, {name: server["addr"] for name, server in servers.items()})
     for name, server in servers.items():

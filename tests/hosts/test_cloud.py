@@ -47,7 +47,7 @@ def test_the_balancer(contract: Contract, cloud: Cloud, check: Check) -> None:
         for flow in (flow for flow in contract.flows if flow.source == "edge"):
             target = targets.get(contract.host(flow.destination).instance_id or "")
             state = target["TargetHealth"]["State"] if target else "no target"
-            key, how = f"flow.edge.{flow.destination}.{flow.service}", f"target of the balancer: {state}"
+            key, how = f"flow.edge.{flow.destination}.{flow.port_name}", f"target of the balancer: {state}"
             healthy = target is not None and state == "healthy"
             check.fact(f"{key}.port", target["Target"]["Port"] if target and healthy else state, how=how)
             check.fact(f"{key}.protocol", "tcp" if healthy else state, how=how)
@@ -120,7 +120,7 @@ def test_durability(contract: Contract, cloud: Cloud, check: Check) -> None:
     durability, backups = contract.durability, contract.backups
     assert durability is not None
     assert backups is not None
-    servers = [host.name for host in contract.hosts if "postgresql" in host.services]
+    servers = [host.name for host in contract.hosts if "postgresql_server" in host.components]
     if len(servers) == 1:
         for key in ("synchronous_mode", "synchronous_mode_strict"):
             check.unsupported(f"durability.{key}", ONE_SERVER)

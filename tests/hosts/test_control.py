@@ -20,7 +20,7 @@ SCRAPES = 45  # seconds: Prometheus scrapes every 15, and an exporter may have s
 
 def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hosts, check: Check) -> None:
     """Asked from a web host, which may reach it: TLS by the project's authority, and no anonymous reading."""
-    flow = next((flow for flow in contract.flows if flow.service == "s3"), None)
+    flow = next((flow for flow in contract.flows if flow.port_name == "s3"), None)
     if flow is None:
         pytest.skip("the contract declares no gateway: S3 itself is asked by test_cloud.py")
     base = f"https://{flow.destination}.{contract.domain}:{flow.port}"
@@ -33,7 +33,7 @@ def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hos
         check.equal("anonymous request to the S3 gateway", 403, answer.get("status"), how=str(answer)[:200])
 
 
-@pytest.mark.where(lambda host: "s3" in host.services)
+@pytest.mark.where(lambda host: "s3" in host.components)
 def test_the_gateways_buckets_and_policies(
     declared: ContractHost, contract: Contract, seen: Seen, check: Check
 ) -> None:
@@ -63,7 +63,8 @@ def test_the_gateways_buckets_and_policies(
     check.equal(f"{declared.name}: policy of bucket photos: statements about others than the app", [], others)
 
 
-Targets = dict[str, tuple[str, str]]
+#: By address: health, last error, job and path.
+Targets = dict[str, tuple[str, str, str, str]]
 
 
 def scraped(client: requests.Session, url: str) -> tuple[str, Targets]:
@@ -88,16 +89,17 @@ def scraped_at_home(hosts: Hosts, name: str, url: str) -> tuple[str, Targets]:
 
 
 def by_address(answer: Any) -> Targets:
-    return {
-        target["scrapeUrl"].partition("://")[2].partition("/")[0]: (target["health"], target["lastError"])
-        for target in answer["data"]["activeTargets"]
-    }
+    found = {}
+    for target in answer["data"]["activeTargets"]:
+        address, _, path = target["scrapeUrl"].partition("://")[2].partition("/")
+        found[address] = (target["health"], target["lastError"], target["labels"]["job"], f"/{path}")
+    return found
 
 
 def test_prometheus_sees_every_target(
     contract: Contract, hosts: Hosts, client: requests.Session, check: Check
 ) -> None:
-    flow = next(flow for flow in contract.flows if flow.service == "prometheus")
+    flow = next(flow for flow in contract.flows if flow.port_name == "prometheus")
     address = contract.host(flow.destination).address
     url = f"https://{address}:{flow.port}/api/v1/targets?state=active"
     end = time.monotonic() + SCRAPES
@@ -106,7 +108,7 @@ def test_prometheus_sees_every_target(
             fault, targets = scraped(client, url)
         else:
             fault, targets = scraped_at_home(hosts, flow.destination, url)
-        if not fault and all(state == ("up", "") for state in targets.values()):
+        if not fault and all(state[:2] == ("up", "") for state in targets.values()):
             break
         if time.monotonic() > end:
             break
@@ -115,11 +117,16 @@ def test_prometheus_sees_every_target(
     if fault:
         return
     for target, state in targets.items():
-        check.equal(f"target {target}", ("up", ""), state)
-    control = {host.name for host in contract.hosts if host.tier == "control"}
-    wanted = {
-        f"{contract.host(other.destination).address}:{other.port}"
-        for other in contract.flows
-        if other.source in control and other.service in ("node_exporter", "web")
-    }
-    check.equal("targets that are not scraped", [], sorted(wanted - set(targets)))
+        check.equal(f"target {target}", ("up", ""), state[:2])
+    for job in contract.scrape_jobs:
+        found = {target: state[2:] for target, state in targets.items() if state[2] == job.job}
+        addresses = {f"{contract.host(name).address}:{job.port}": name for name in job.hosts}
+        key, how = f"scrape_job.{job.job}", "targets of Prometheus"
+        hosts_found = [addresses.get(target, target) for target in sorted(found)]
+        check.fact(f"{key}.hosts", [*job.hosts] if {*hosts_found} == {*job.hosts} else hosts_found, how=how)
+        paths = {path for _, path in found.values()}
+        check.fact(f"{key}.path", job.path if paths == {job.path} else sorted(paths), how=how)
+        ports = {target.rpartition(":")[2] for target in found}
+        check.fact(f"{key}.port", job.port if ports == {str(job.port)} else sorted(ports), how=how)
+    declared = {job.job for job in contract.scrape_jobs}
+    check.equal("jobs beyond the declared", [], sorted({state[2] for state in targets.values()} - declared))

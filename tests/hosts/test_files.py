@@ -210,7 +210,7 @@ def test_what_packages_made_is_alike_everywhere(
 def test_a_release_of_the_app_is_as_installed(declared: ContractHost, seen: Seen, check: Check) -> None:
     """Every file of the serving release against the checksum that its wheel came with."""
     release = seen["release"]
-    if "web" not in declared.services:
+    if "nginx" not in declared.components:
         check.equal(f"{declared.name}: a release of the app", None, release)
         return
     path = release["path"]

@@ -17,8 +17,10 @@ from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
 from tests.hosts.units import normal
 
-serving = pytest.mark.where(lambda host: "postgresql" in host.services)
-waiting = pytest.mark.where(lambda host: host.tier == "database" and "postgresql" not in host.services)
+serving = pytest.mark.where(lambda host: "postgresql_server" in host.components)
+waiting = pytest.mark.where(
+    lambda host: "postgresql" in host.components and "postgresql_server" not in host.components
+)
 
 
 @pytest.fixture
@@ -45,11 +47,23 @@ def test_the_server_is_the_declared_one(
     declared: ContractHost, contract: Contract, server: Any, check: Check
 ) -> None:
     check.fact("database.version", server["version"])
-    check.fact("database.primary", None if server["in_recovery"] else declared.name)
+    check.fact("database.first", declared.name)
+    check.equal(f"{declared.name}: in recovery", False, server["in_recovery"])
     check.equal("cluster_name", contract.stack, server["settings"]["cluster_name"]["setting"])
     check.equal(
         "databases and owners", {"postgres": "postgres", "photos": "photos_owner"}, server["databases"]
     )
+
+
+def test_every_member_has_the_programs(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:
+    package = f"postgresql-{contract.database.version}"
+    members = [
+        name
+        for name, seen in snapshots.items()
+        if seen["installed_packages"]["state"].get(package) == "install ok installed"
+        and contract.host(name).tier == "database"
+    ]
+    check.fact("database.members", members, how=f"hosts of the tier with the package {package}")
 
 
 @serving
@@ -91,6 +105,13 @@ def test_the_data_directory_holds_what_the_server_makes(seen: Seen, server: Any,
     check.equal(f"files in {data} that the server does not make", [], sorted(foreign))
 
 
+#: By a setting's owner: pg_settings.source and sourcefile. Without a cluster manager no setting is the DCS's.
+SOURCES = {
+    "file": ("configuration file", database.POSTGRESQL_CONFIG),
+    "command line": ("command line", None),
+}
+
+
 @serving
 def test_settings_are_in_effect(contract: Contract, server: Any, check: Check) -> None:
     for setting in contract.database.settings:
@@ -104,7 +125,7 @@ def test_settings_are_in_effect(contract: Contract, server: Any, check: Check) -
         check.fact(key, setting.value if same else found["shown"], how="pg_settings")
         check.equal(
             f"{setting.name}: set in",
-            ("configuration file", database.POSTGRESQL_CONFIG),
+            SOURCES[setting.owner],
             (found["source"], found["file"]),
         )
 
@@ -153,7 +174,7 @@ def test_who_is_let_in(declared: ContractHost, contract: Contract, server: Any, 
     clients = {
         addresses[flow.source]
         for flow in contract.flows
-        if flow.destination == declared.name and flow.service == "postgresql"
+        if flow.destination == declared.name and flow.port_name == "postgresql"
     }
     check.equal(
         "pg_hba.conf: lines with an error", [], [rule["error"] for rule in server["hba"] if rule["error"]]

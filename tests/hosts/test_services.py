@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.contract import ContractHost
+from infra.contract import Contract, ContractHost
 from tests.hosts import exact, promises
 from tests.hosts.facts import Check
 from tests.hosts.image import Image
@@ -19,9 +19,11 @@ def test_the_system_runs(declared: ContractHost, seen: Seen, check: Check) -> No
     check.equal(f"{declared.name}: units whose files changed after they were read", [], stale)
 
 
-def test_declared_services_run_now_and_at_boot(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_declared_services_run_now_and_at_boot(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
     shown = seen["units"]["shown"]
-    for name in promises.units(declared):
+    for name in promises.units(contract, declared):
         unit = shown[name]
         check.equal(
             f"{declared.name}: {name}", ("loaded", "active"), (unit["LoadState"], unit["ActiveState"])
@@ -40,16 +42,18 @@ def test_mounts_come_at_boot(declared: ContractHost, seen: Seen, check: Check) -
             check.equal(f"{declared.name}: {name} at boot", "enabled", shown[name]["UnitFileState"])
 
 
-def test_nothing_else_was_started(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_nothing_else_was_started(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
     """Daemons that have no part on this host, and those that packages would start by themselves."""
-    expected = set(promises.units(declared))
+    expected = set(promises.units(contract, declared))
     for name, unit in seen["units"]["shown"].items():
-        if name.startswith(promises.DAEMONS) and name not in expected:
+        if name.startswith(promises.daemons(contract)) and name not in expected:
             check.equal(f"{declared.name}: {name}", "inactive", unit["ActiveState"])
     enabled = {
         name
         for name, unit in seen["units"]["shown"].items()
-        if unit["UnitFileState"] == "enabled" and name.startswith(promises.DAEMONS)
+        if unit["UnitFileState"] == "enabled" and name.startswith(promises.daemons(contract))
     }
     check.equal(f"{declared.name}: daemons that would start at boot", [], sorted(enabled - expected))
 
@@ -81,10 +85,14 @@ def live(seen: Seen) -> set[str]:
 
 
 def test_no_other_unit_starts_runs_or_is_masked(
-    declared: ContractHost, seen: Seen, image: Image, check: Check
+    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
 ) -> None:
     """Whole lists, so that a unit of any name shows."""
-    name, enabled, running = declared.name, exact.enabled(declared), exact.running(declared)
+    name, enabled, running = (
+        declared.name,
+        exact.enabled(contract, declared),
+        exact.running(contract, declared),
+    )
     at_boot = image.completed("units at boot", name, enabled, starting, exact.may_be_enabled(declared))
     check.equal(f"{name}: units enabled beside the declared", [], sorted(starting(seen) - at_boot))
     check.equal(f"{name}: units not enabled", [], sorted(enabled - starting(seen)))
@@ -128,11 +136,11 @@ def starts(path: str) -> bool:
 
 
 def test_links_of_units_are_those_of_enabled_ones(
-    declared: ContractHost, seen: Seen, image: Image, check: Check
+    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
 ) -> None:
     """A unit without [Install] starts at boot by a link alone, and another target by the link of its name."""
     known = image.completed(
-        "linked units", declared.name, exact.enabled(declared) | exact.ENABLED_FOR_USERS, linked,
+        "linked units", declared.name, exact.enabled(contract, declared) | exact.ENABLED_FOR_USERS, linked,
         exact.may_be_enabled(declared) | exact.masked(declared),
     )  # fmt: skip
     check.equal(f"{declared.name}: units that a link starts", [], sorted(linked(seen) - known))
@@ -198,9 +206,11 @@ def written(seen: Seen) -> set[str]:
     }
 
 
-def test_units_are_as_installed(declared: ContractHost, seen: Seen, image: Image, check: Check) -> None:
+def test_units_are_as_installed(
+    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
+) -> None:
     """A drop-in or a unit in /etc that no role put there changes what a service is."""
-    ours = image.completed("drop-ins", declared.name, promises.drop_ins(declared), drop_ins)
+    ours = image.completed("drop-ins", declared.name, promises.drop_ins(contract, declared), drop_ins)
     check.equal(f"{declared.name}: drop-ins that no role wrote", [], sorted(drop_ins(seen) - ours))
-    own = image.completed("units", declared.name, promises.own_units(declared), written)
+    own = image.completed("units", declared.name, promises.own_units(contract, declared), written)
     check.equal(f"{declared.name}: units that no role wrote", [], sorted(written(seen) - own))

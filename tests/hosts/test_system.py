@@ -77,7 +77,9 @@ def test_packages(declared: ContractHost, seen: Seen, image: Image, check: Check
     broken = {name: status for name, status in state.items() if status != "install ok installed"}
     check.equal(f"{declared.name}: packages that are held, half installed or removed", {}, broken)
     check.equal(
-        f"{declared.name}: packages that are missing", [], sorted(exact.packages(declared) - set(state))
+        f"{declared.name}: packages that are missing",
+        [],
+        sorted(exact.packages(declared) - set(state)),
     )
     check.equal(
         f"{declared.name}: packages that no role installs and no package needs (a person purges them)",

@@ -79,8 +79,8 @@ def test_the_key_belongs_to_the_certificate(declared: ContractHost, seen: Seen, 
     )
 
 
-def test_key_files(declared: ContractHost, seen: Seen, check: Check) -> None:
-    for path, expected in promises.key_files(declared).items():
+def test_key_files(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+    for path, expected in promises.key_files(contract, declared).items():
         found = seen["paths"][path]
         rights = (found["mode"], found["owner"], found["group"]) if found else None
         check.equal(f"{declared.name}: mode, owner and group of {path}", expected, rights)

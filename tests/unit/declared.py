@@ -14,12 +14,14 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from infra.contract import Contract
+from infra import program
+from infra.contract import Contract, Deployed
 from infra.environment import Environment, subnets
 from infra.environment.rules import CONTROL_VOLUMES
 from infra.environment.sections import USABLE_SHARE
 from infra.local.platform import object_store
-from infra.topology import build
+from infra.settings.setting import Setting
+from infra.topology import COMPONENTS, Component, build
 
 Tree = Any  # nested dicts, lists and scalars, as YAML or JSON gives them
 Path_ = tuple[str | int, ...]
@@ -99,39 +101,33 @@ def edge_networks(environment: Environment) -> tuple[str, ...]:
     return tuple(subnet.cidr for subnet in public)
 
 
-def contract_of(stack: str, environment: Environment) -> Contract:
+def contract_of(
+    stack: str, environment: Environment, components: tuple[Component, ...] = COMPONENTS
+) -> Contract:
     """The contract that a platform would give for `environment`, with made-up keys and device paths."""
-    topology = build(stack, environment)
-    return Contract.model_validate(
+    topology = build(stack, environment, components=components)
+    deployed = Deployed.model_validate(
         {
-            "version": 1,
-            "stack": stack,
-            "platform": environment.platform,
-            "domain": topology.domain,
-            "cidr": topology.cidr,
             "controller": topology.gateway,
             "edge_networks": edge_networks(environment),
-            "backups": None,
-            "durability": environment.durability,
             "url": "https://photos.example.com",
-            "object_store": object_store(topology) if environment.edge else S3,
-            "ca_certificate": "-----BEGIN CERTIFICATE-----\nunit test\n-----END CERTIFICATE-----\n",
             "access": {
                 "user": environment.access.user,
                 "authorized_keys": ("ssh-ed25519 AAAAunit controller",),
                 "private_key_file": "/nowhere/id_ed25519",
                 "proxy": None,
             },
+            "object_store": object_store(topology) if environment.edge else S3,
+            "backups": None,
+            "unsupported": tuple(
+                {"host": host.name, "what": "vm_sysctl", "why": "a container shares the kernel"}
+                for host in topology.hosts
+            ),
             "hosts": tuple(
                 {
                     "name": host.name,
-                    "tier": host.tier,
-                    "address": host.address,
-                    "gateway": host.gateway,
-                    "zone": host.zone,
                     "instance_id": None,
-                    "size": host.size,
-                    "services": host.services,
+                    "ssh_host_key": f"ssh-ed25519 AAAA{host.name}",
                     "volumes": tuple(
                         {
                             "name": volume.name,
@@ -144,31 +140,16 @@ def contract_of(stack: str, environment: Environment) -> Contract:
                         }
                         for volume in host.volumes
                     ),
-                    "placements": host.placements,
-                    "ssh_host_key": f"ssh-ed25519 AAAA{host.name}",
                 }
-                for host in topology.hosts
-            ),
-            "flows": topology.flows,
-            "database": {
-                "version": environment.database.version,
-                "primary": topology.primary,
-                "settings": (
-                    {
-                        "name": "shared_buffers",
-                        "value": "512MB",
-                        "reason": "a quarter of the memory",
-                        "source": "unit test",
-                    },
-                ),
-            },
-            "app": environment.app,
-            "unsupported": tuple(
-                {"host": host.name, "what": "vm_sysctl", "why": "a container shares the kernel"}
                 for host in topology.hosts
             ),
         }
     )
+    settings = (
+        Setting(name="shared_buffers", value="512MB", reason="a quarter of the memory", source="unit test"),
+    )
+    certificate = "-----BEGIN CERTIFICATE-----\nunit test\n-----END CERTIFICATE-----\n"
+    return program.contract_of(topology, environment, deployed, certificate, settings)
 
 
 def mappings(tree: Tree, path: Path_ = ()) -> Iterator[Path_]:

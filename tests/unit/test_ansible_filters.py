@@ -638,7 +638,7 @@ def test_files_that_the_server_has_yet_to_read(written: dict[str, Any], left: li
     ("seen", "wrong", "idle", "written", "unsettled"),
     [
         ({}, [], [], {}, False),
-        ({}, [], ["other.service"], {"changed": False}, False),
+        ({}, [], ["other.port_name"], {"changed": False}, False),
         ({}, [], [UNIT], {}, True),
         ({}, ["a line"], [], {}, True),
         ({"pending": ["port"]}, [], [], {}, True),
@@ -657,12 +657,12 @@ def test_when_a_server_has_to_be_seen_to(
 
 
 def variables(role: str, *names: str, **known: Any) -> dict[str, Any]:
-    host = next(host.name for host in CONTRACT.hosts if host.name == CONTRACT.database.primary)
+    host = next(host.name for host in CONTRACT.hosts if host.name == CONTRACT.database.first)
     known_to_ansible = templar(CONTRACT, host, role, **known)
     return {name: known_to_ansible.template(trust_as_template(f"{{{{ {role}_{name} }}}}")) for name in names}
 
 
-HOST = next(host for host in CONTRACT.hosts if host.name == CONTRACT.database.primary)
+HOST = next(host for host in CONTRACT.hosts if host.name == CONTRACT.database.first)
 DECLARED_VOLUMES = json.loads(HOST.model_dump_json())["volumes"]
 
 

@@ -18,9 +18,9 @@ from ansible.plugins.loader import inventory_loader
 from declared import contract_of, local_environment
 from rendered import ROOT
 
-from infra.contract import SECRET_NAMES
 from infra.environment import Environment
 from infra.stack import outputs as stack
+from infra.stack.secret_table import SECRET_NAMES
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 SECRETS = {name: f"the-{name}-itself" for name in SECRET_NAMES}
@@ -77,7 +77,7 @@ def test_hosts_groups_and_variables_are_the_contract_s(run: Run, tmp_path: Path)
         assert {name for name, members in groups.items() if host.name in members} == {
             "flashtier",
             host.tier,
-            *host.services,
+            *host.components,
         }
 
     known_hosts = (tmp_path / "state" / "unit" / "known_hosts").read_text()

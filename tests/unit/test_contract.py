@@ -79,7 +79,15 @@ def test_no_value_is_converted_from_another_type(path: Path_) -> None:
         assert line.startswith(f"contract.{dotted(path)}: "), line
 
 
-@pytest.mark.parametrize("path", [path for path in LEAVES if isinstance(path[-1], str)], ids=dotted)
+#: Types of tables written by hand, in which a usual value is left out; `ports` has names for keys.
+WITH_DEFAULTS = ("components", "egress", "ports")
+
+
+def needs_a_value(path: Path_) -> bool:
+    return isinstance(path[-1], str) and path[0] not in WITH_DEFAULTS and path[-1] != "owner"
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if needs_a_value(path)], ids=dotted)
 def test_no_value_has_a_default(path: Path_) -> None:
     tree = spoiled(TREE, path, None)
     parent = tree
@@ -96,9 +104,9 @@ def test_an_empty_contract_is_an_error() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    line = refusal({**TREE, "version": 2})
+    line = refusal({**TREE, "version": 1})
     assert line.startswith("contract.version: ")
-    assert "this kit reads contract version 1" in line
+    assert "this kit reads contract version 2" in line
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", '"text"'])

@@ -19,7 +19,7 @@ def test_facts_have_names_in_place_of_positions() -> None:
     flash = CONTRACT.host("db1").volumes[0]
     assert FACTS["host.db1.volume.flash.uuid"] == flash.uuid
     assert FACTS["host.db1.placement.wal.path"] == "/pg/wal"
-    assert FACTS["host.web1.service.web"] is True
+    assert FACTS["host.web1.component.nginx"] is True
     assert FACTS["flow.web1.db1.postgresql.port"] == 5432
     assert FACTS["database.setting.shared_buffers.value"] == "512MB"
     assert FACTS["unsupported.db1.vm_sysctl"] is True
@@ -40,8 +40,9 @@ def test_every_scalar_of_the_contract_is_a_fact(declared: Any) -> None:
             for path, value in leaves(host.model_dump(mode="json"))
         )
         names = 1 + len(host.volumes) + len(host.placements)  # they are in the keys
-        annotated = 3 * len(host.kernel)  # of a setting's four fields, only its value is a fact
-        lists = len(host.services) + len(host.volumes)  # a fact a service; a volume's mount options are one
+        annotated = 4 * len(host.kernel)  # of a setting's five fields, only its value is a fact
+        # A fact for each component; a volume's mount options are one.
+        lists = len(host.components) + len(host.volumes)
         seen = sum(key.startswith(f"host.{host.name}.") for key in facts)
         assert seen == scalars - names - annotated + lists
     assert sum(key.startswith("flow.") for key in facts) == 2 * len(contract.flows)

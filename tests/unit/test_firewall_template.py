@@ -103,3 +103,11 @@ def test_the_environment_has_addresses_outside_every_rule() -> None:
     inside = set().union(*declared(CONTRACT, "db1", "source").values())
     assert inside
     assert all(ipaddress.ip_address(address) in network for address in inside)
+
+
+def test_a_host_drops_what_no_host_may_reach_before_what_is_established() -> None:
+    text = render(CONTRACT, "web1", "base", "nftables.conf.j2")
+    output = text[text.index("chain output") :]
+    before = output[: output.index("ct state established")]
+    assert f"ip daddr {{ {', '.join(CONTRACT.refused_networks)} }} counter drop" in before
+    assert CONTRACT.refused_networks

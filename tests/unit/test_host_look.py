@@ -110,15 +110,15 @@ def unit(**more: str) -> str:
 def test_a_unit_is_idle_if_something_is_left_to_do(tmp_path: Path, state: dict[str, str], idle: bool) -> None:
     (tmp_path / "units").write_text(f"{unit()}\n{unit(**state)}")
     program(tmp_path, "systemctl", f"cat {tmp_path}/units")
-    told = look(tmp_path, units=["good.service", "other.service"])
-    assert told["idle"] == (["other.service"] if idle else [])
+    told = look(tmp_path, units=["good.service", "other.port_name"])
+    assert told["idle"] == (["other.port_name"] if idle else [])
     assert told["units"]["good.service"] == {
         "load": "loaded",
         "active": "active",
         "enabled": "enabled",
         "reload": "no",
     }
-    assert told["units"]["other.service"]["active"] == state.get("ActiveState", "active")
+    assert told["units"]["other.port_name"]["active"] == state.get("ActiveState", "active")
 
 
 @pytest.mark.parametrize(

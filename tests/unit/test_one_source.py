@@ -20,7 +20,7 @@ from role_sources import made_by, parsed, read_by, sources, where
 from test_ansible_roles import MAPPED, ROLES, options
 
 from infra.environment import Environment
-from infra.topology import MOUNT_OPTIONS, SERVICES
+from infra.topology import MOUNT_OPTIONS
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 #: Ansible's own names.
@@ -107,7 +107,7 @@ WRITTEN_OUT = {
 
 
 def test_ports_paths_and_options_of_the_contract_are_nowhere_written_out() -> None:
-    ports = {rf"(?<![\w.:-]){service.port}(?![\w.-])" for service in SERVICES.values() if service.port > 1024}
+    ports = {rf"(?<![\w.:-]){port}(?![\w.-])" for port in CONTRACT.ports.values() if port > 1024}
     placed = {re.escape(one.path) + r"(?![\w-])" for host in CONTRACT.hosts for one in host.placements}
     patterns = (
         ports | placed | {r"/vol/", r"\.flashtier\.internal"} | {rf"\b{one}\b" for one in MOUNT_OPTIONS}

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from infra.contract import SECRET_NAMES
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
 from infra.settings.postgresql import settings, size_text
+from infra.stack.secret_table import SECRET_NAMES
 
 OF_THE_DATA = {
     "autovacuum_vacuum_cost_limit",

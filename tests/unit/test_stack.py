@@ -16,11 +16,11 @@ import pytest
 from declared import contract_of, local_environment
 
 from infra import paths
-from infra.contract import SECRET_NAMES
 from infra.environment import Environment
 from infra.errors import FlashtierError
 from infra.stack import cli as backend
 from infra.stack import outputs as stack
+from infra.stack.secret_table import SECRET_NAMES
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 SECRETS = {name: f"value of {name}" for name in SECRET_NAMES}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
 from infra.program import accepted
-from infra.topology import ADDRESS_BLOCKS, SERVICES, Topology, build, volume_uuid
+from infra.topology import ADDRESS_BLOCKS, COMPONENTS, Topology, build, volume_uuid
 
 TIERS = ("edge", "web", "database", "control")
 
@@ -118,53 +118,68 @@ def test_file_system_uuids_never_change_between_releases() -> None:
     assert volume_uuid("local", "db1", "flash") == "6905b94e-316f-5507-9bfb-3f4f83acf241"
 
 
+TABLE = {port.name: (component, port) for component in COMPONENTS for port in component.ports}
+
+
 @given(environments())
-def test_flows_are_between_declared_hosts_for_services_that_run_there(declared: Any) -> None:
+def test_flows_are_between_declared_hosts_for_ports_that_are_there(declared: Any) -> None:
     topology = topology_of(declared)
     hosts = {host.name: host for host in topology.hosts}
     seen = set()
     for flow in topology.flows:
-        destination = hosts[flow.destination]
+        component, port = TABLE[flow.port_name]
         assert flow.source in {*hosts, "controller", "world"}
-        assert flow.service in destination.services
-        service = SERVICES[flow.service]
-        assert (flow.port, flow.protocol) == (service.port, service.protocol)
+        assert component.name in hosts[flow.destination].components
+        assert (flow.port, flow.protocol) == (port.number, port.protocol)
         tier = hosts[flow.source].tier if flow.source in hosts else flow.source
-        assert tier in service.clients
-        seen.add((flow.source, flow.destination, flow.service))
+        assert tier in port.clients
+        seen.add((flow.source, flow.destination, flow.port_name))
     assert len(seen) == len(topology.flows), "a flow is declared twice"
     wanted = {
         (source.name, destination.name, name)
         for destination in topology.hosts
-        for name in destination.services
+        for name, (component, port) in TABLE.items()
+        if component.name in destination.components
         for source in topology.hosts
-        if source.tier in SERVICES[name].clients
+        if source.tier in port.clients
     }
     assert wanted == {entry for entry in seen if entry[0] in hosts}
 
 
 @given(environments())
-def test_every_service_has_a_port_and_a_client(declared: Any) -> None:
+def test_every_port_has_a_client(declared: Any) -> None:
     topology = topology_of(declared)
     for host in topology.hosts:
-        reached = {flow.service for flow in topology.flows if flow.destination == host.name}
-        assert set(host.services) <= set(SERVICES)
-        assert reached == set(host.services), f"nobody may reach a service of {host.name}"
+        reached = {flow.port_name for flow in topology.flows if flow.destination == host.name}
+        running = [component for component in COMPONENTS if component.name in host.components]
+        assert len(running) == len(host.components)
+        ports = {port.name for component in running for port in component.ports}
+        assert reached == ports, f"no client may reach a port of {host.name}"
 
 
 @given(environments())
 def test_no_port_is_declared_twice_on_a_host(declared: Any) -> None:
     for host in topology_of(declared).hosts:
-        ports = [(SERVICES[name].port, SERVICES[name].protocol) for name in host.services]
+        ports = [
+            (port.number, port.protocol)
+            for component in COMPONENTS
+            if component.name in host.components
+            for port in component.ports
+        ]
         assert len(set(ports)) == len(ports), f"{host.name}: {ports}"
 
 
-def test_the_table_of_services_is_keyed_by_name_with_a_valid_port_and_known_clients() -> None:
-    for name, service in SERVICES.items():
-        assert service.name == name
-        assert 0 < service.port < 32_768, f"{name}: {service.port} is in the range of outgoing connections"
-        assert set(service.clients) <= {*TIERS, "controller", "world"}
-        assert service.clients
+def test_the_table_of_components_is_consistent() -> None:
+    names = [component.name for component in COMPONENTS]
+    assert len(set(names)) == len(names)
+    reserved = {*TIERS, "controller", "world", "peers", "flashtier", "all"}
+    assert not {*names} & reserved, "a component's name is a group of the inventory"
+    assert len(TABLE) == sum(len(component.ports) for component in COMPONENTS), "names of ports are unique"
+    for component in COMPONENTS:
+        assert component.metrics is None or component.metrics.port in TABLE
+        for port in component.ports:
+            assert {*port.clients} <= {*TIERS, *names, "controller", "world", "peers"}
+            assert port.served_by is None or port.served_by in names
 
 
 @given(environments())
@@ -175,10 +190,12 @@ def test_only_the_edge_is_open_to_the_world(declared: Any) -> None:
 
 
 @given(environments())
-def test_the_primary_is_a_member_and_the_only_one_with_a_server(declared: Any) -> None:
+def test_every_member_has_postgresql_and_the_first_alone_a_server(declared: Any) -> None:
     topology = topology_of(declared)
-    serving = [host.name for host in topology.hosts if "postgresql" in host.services]
-    assert serving == [topology.primary]
+    members = [host.name for host in topology.hosts if "postgresql" in host.components]
+    assert members == [*topology.members] == [host.name for host in topology.tier("database")]
+    serving = [host.name for host in topology.hosts if "postgresql_server" in host.components]
+    assert serving == [topology.first]
 
 
 def test_the_same_environment_gives_the_same_topology() -> None:

@@ -11,16 +11,16 @@ from infra.aws.cli import open_tunnel, refuse_unfit_cli
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
 from infra.stack.outputs import read_contract, write_ca, write_known_hosts
-from infra.topology import ADDRESS_BLOCKS, SERVICES
+from infra.topology import ADDRESS_BLOCKS
 
 DOCUMENTATION = """
 name: pulumi_stack
 short_description: Hosts of a flashtier stack, from its Pulumi outputs
 description:
   - Reads the output C(contract) of one stack (see infra/contract.py) with the C(pulumi) command line.
-  - Makes the group C(flashtier) of all hosts, one group a tier (C(edge), C(web), C(database), C(control))
-    and one group a service that the host runs (C(postgresql), C(prometheus), C(s3), ...).
-  - A tier or service without a host is an empty group, so that a play about it is nothing to warn of.
+  - Makes the group C(flashtier) of all hosts, one group for each tier (C(edge), C(web), C(database),
+    C(control)) and one for each component of the contract (C(postgresql), C(prometheus), C(s3), ...).
+  - A tier or component without a host is an empty group, so that a play for it does not warn.
   - Sets C(contract), the whole contract, on the group C(all), and C(flashtier_host), the host's own part of
     it, on each host.
   - On AWS each connection goes through the stack's EC2 Instance Connect Endpoint, by the AWS CLI (version
@@ -71,7 +71,7 @@ class InventoryModule(BaseInventoryPlugin):
                 refuse_unfit_cli(contract.stack)
         except FlashtierError as error:
             raise AnsibleParserError(str(error)) from None
-        for group in ("flashtier", *ADDRESS_BLOCKS, *SERVICES):
+        for group in ("flashtier", *ADDRESS_BLOCKS, *(component.name for component in contract.components)):
             inventory.add_group(group)
         inventory.set_variable("all", "contract", contract.model_dump(mode="json"))
         for host in contract.hosts:
@@ -79,7 +79,7 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _add(self, host: ContractHost, contract: Contract, known_hosts: str) -> None:
         self.inventory.add_host(host.name, group="flashtier")
-        for group in (host.tier, *host.services):
+        for group in (host.tier, *host.components):
             self.inventory.add_group(group)
             self.inventory.add_child(group, host.name)
         proxy = contract.access.proxy

@@ -14,7 +14,8 @@ DOCUMENTATION = """
 name: pulumi_secret
 short_description: A secret of the stack that the inventory describes
 description:
-  - Returns values of the encrypted stack output C(secrets), by name (C(SECRET_NAMES) in infra/contract.py).
+  - Returns values of the encrypted stack output C(secrets), by name. The names are those of C(MAKERS) in
+    infra/stack/secret_table.py.
   - The stack is the one of the inventory (C(contract.stack)). Its outputs are read once, before Ansible
     forks its workers, so that a lookup starts no process.
   - A task that uses it sets C(no_log), and a template that holds its value is rendered with C(diff=false).

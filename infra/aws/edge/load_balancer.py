@@ -18,7 +18,7 @@ from infra.aws.edge.waf import web_acl
 from infra.aws.groups import Groups
 from infra.aws.naming import Naming
 from infra.aws.network import Network
-from infra.topology import SERVICES
+from infra.topology import port as named_port
 
 #: TLS 1.2 and 1.3, forward secrecy, hybrid post-quantum key exchange: what the console takes for a new one.
 #: The API's own default still is of 2016. Source: Elastic Load Balancing, "Security policies for your ALB".
@@ -78,7 +78,7 @@ class Edge(EdgeComponent):
         self.register_outputs({"url": self.url})
 
     def _targets(self, network: Network, instances: Mapping[str, pulumi.Input[str]]) -> aws.lb.TargetGroup:
-        port = SERVICES["web"].port
+        port = named_port("web").number
         group = aws.lb.TargetGroup(
             # Named by Pulumi: a replacement must exist before the listener lets go of the old one.
             self.naming.resource("web"),
@@ -120,14 +120,14 @@ class Edge(EdgeComponent):
         aws.lb.Listener(
             self.naming.resource("http"),
             load_balancer_arn=balancer.arn,
-            port=SERVICES["http"].port,
+            port=named_port("http").number,
             protocol="HTTP",
             default_actions=[
                 {
                     "type": "redirect",
                     "redirect": {
                         "protocol": "HTTPS",
-                        "port": str(SERVICES["https"].port),
+                        "port": str(named_port("https").number),
                         "status_code": "HTTP_301",
                     },
                 }
@@ -138,7 +138,7 @@ class Edge(EdgeComponent):
         https = aws.lb.Listener(
             self.naming.resource("https"),
             load_balancer_arn=balancer.arn,
-            port=SERVICES["https"].port,
+            port=named_port("https").number,
             protocol="HTTPS",
             ssl_policy=TLS_POLICY,
             certificate_arn=certificate(self, self._aws.domain.name, self._aws.domain.zone),

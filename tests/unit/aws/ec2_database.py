@@ -34,7 +34,7 @@ def settings(contract: Contract) -> dict[str, Any]:
         "cluster_name": contract.stack,
         "hba_file": "/etc/flashtier/postgresql/pg_hba.conf",
         "ident_file": "/etc/flashtier/postgresql/pg_ident.conf",
-        "listen_addresses": contract.host(contract.database.primary).address,
+        "listen_addresses": contract.host(contract.database.first).address,
         "log_directory": "/pg/log",
         "port": "5432",
         "ssl_ca_file": "/etc/flashtier/tls/ca.crt",
@@ -61,7 +61,11 @@ def rule(number: int, **values: Any) -> dict[str, Any]:
 
 
 def rules(contract: Contract) -> list[dict[str, Any]]:
-    clients = [contract.host(flow.source).address for flow in contract.flows if flow.service == "postgresql"]
+    clients = [
+        contract.host(flow.source).address
+        for flow in contract.flows
+        if flow.port_name == "postgresql" and flow.destination == contract.database.first
+    ]
     network = {"type": "hostssl", "database": ["photos"], "user_name": ["photos_app", "photos_owner"],
                "netmask": "255.255.255.255", "auth_method": "scram-sha-256"}  # fmt: skip
     return [

@@ -106,10 +106,10 @@ def mounted(volume: ContractVolume, host: ContractHost, root: str) -> Any:
     }
 
 
-def paths(host: ContractHost, asked: list[str]) -> Any:
+def paths(contract: Contract, host: ContractHost, asked: list[str]) -> Any:
     found: dict[str, Any] = {}
     volumes = {volume.name: volume for volume in host.volumes}
-    for path, (mode, owner, group) in promises.key_files(host).items():
+    for path, (mode, owner, group) in promises.key_files(contract, host).items():
         found[path] = told(path, "259:99", mode, owner, group)
     for volume in host.volumes:
         placed = sorted(one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name)
@@ -119,7 +119,7 @@ def paths(host: ContractHost, asked: list[str]) -> Any:
         where[placed_.purpose] = at = number(volumes[placed_.volume], host)
         for path in (placed_.path, placed_.source):
             found[path] = told(path, at, placed_.mode, placed_.owner, placed_.group)
-    if "postgresql" in host.services:
+    if "postgresql_server" in host.components:
         postgres = ("0700", "postgres", "postgres")
         made = ["PG_VERSION", "base", "global", "pg_wal", "postmaster.pid"]
         found["/pg/data/17"] = told("/pg/data/17", where["data"], *postgres, entries=made)
@@ -143,10 +143,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def links(host: ContractHost) -> Any:
+def links(contract: Contract, host: ContractHost) -> Any:
     """The links that say which units start, and which are masked."""
     folder = "/etc/systemd/system"
-    found = {f"{folder}/multi-user.target.wants/{unit}": "/usr/lib/x" for unit in exact.enabled(host)}
+    found = {
+        f"{folder}/multi-user.target.wants/{unit}": "/usr/lib/x" for unit in exact.enabled(contract, host)
+    }
     if promises.has_arrays(host):
         found |= {f"{folder}/mdmonitor.service.wants/{unit}": "/x" for unit in exact.UNITS_WITH_ARRAYS}
     found |= {f"{folder}/dbus-org.freedesktop.timesync1.service": "/usr/lib/systemd/system/x.service"}
@@ -221,6 +223,6 @@ def sums(contract: Contract, host: ContractHost) -> Any:
 
 
 def release(host: ContractHost) -> Any:
-    if "web" not in host.services:
+    if "nginx" not in host.components:
         return None
     return {"path": str(Path("/opt/photo-api/releases/1")), "checked": 100, "faults": []}

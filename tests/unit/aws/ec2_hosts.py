@@ -122,8 +122,15 @@ class Ec2Hosts:
         addresses = {one.address: one.name for one in self._contract.hosts}
         open_ = {(flow.destination, flow.port) for flow in self._contract.flows if flow.source == host.name}
         own = {flow.port for flow in self._contract.flows if flow.destination == host.name}
+        unserved = {
+            (flow.destination, flow.port)
+            for flow in self._contract.flows
+            if flow.port_name not in promises.served(self._contract, self._contract.host(flow.destination))
+        }
         return [
-            "open"
+            "refused"
+            if (addresses.get(address), port) in unserved & open_
+            else "open"
             if (addresses.get(address), port) in open_ or (address == host.address and port in own)
             else "dropped"
             for address, port in targets
@@ -139,15 +146,15 @@ class Ec2Hosts:
             body = f"photo_api_pool_connections_max {float(self._contract.app.pool_size)}\n"
         else:
             assert "/api/v1/targets" in url, url
-            addresses = {host.name: host.address for host in self._contract.hosts}
             up = [
                 {
-                    "scrapeUrl": f"https://{addresses[flow.destination]}:{flow.port}/metrics",
+                    "scrapeUrl": f"https://{self._contract.host(name).address}:{job.port}{job.path}",
                     "health": "up",
                     "lastError": "",
+                    "labels": {"job": job.job},
                 }
-                for flow in self._contract.flows
-                if flow.service in ("node_exporter", "web")
+                for job in self._contract.scrape_jobs
+                for name in job.hosts
             ]
             body = json.dumps({"data": {"activeTargets": up}})
         return {"status": 200, "body": body}
@@ -165,7 +172,7 @@ class Ec2Hosts:
         if self._contents:
             files = disks.files(contract, host, self._contents, self._secrets)
         else:
-            files = {"missing": [], "found": disks.image_files(host) | disks.links(host)}
+            files = {"missing": [], "found": disks.image_files(host) | disks.links(contract, host)}
         return {
             "identity": system.identity(contract, host),
             "instance": system.instance(contract, host),
@@ -185,7 +192,7 @@ class Ec2Hosts:
             "listeners": system.listeners(contract, host),
             "installed": installed,
             "certificates": {str(port): shown for port in tls_ports(contract, host)},
-            "units": system.units(host),
+            "units": system.units(contract, host),
             "schedules": {"/etc/cron.daily/dpkg": ["exec dpkg"], "/etc/cron.d/image": ["@daily root true"]},
             "processes": system.processes(host),
             "balancer": [],
@@ -213,7 +220,7 @@ class Ec2Hosts:
 
     def _snapshot(self, host: ContractHost, question: Any) -> dict[str, Any]:
         told = json.loads(json.dumps(self._told(host.name)))
-        told["paths"] = disks.paths(host, question["paths"])
+        told["paths"] = disks.paths(self._contract, host, question["paths"])
         told["sums"] = {path: told["sums"][path] for path in question["sums"] if path in told["sums"]}
         for path, file in told["files"]["found"].items():
             if path not in question["texts"]:

@@ -135,8 +135,15 @@ def ways(contract: Contract, host: ContractHost) -> Any:
 
 
 def listeners(contract: Contract, host: ContractHost) -> Any:
-    ports = sorted({(flow.protocol, flow.port) for flow in contract.flows if flow.destination == host.name})
-    found = [[protocol, "*", port, promises.PROGRAMS[protocol, port]] for protocol, port in ports]
+    served, programs = promises.served(contract, host), promises.programs(contract)
+    ports = sorted(
+        {
+            (flow.protocol, flow.port)
+            for flow in contract.flows
+            if flow.destination == host.name and flow.port_name in served
+        }
+    )
+    found = [[protocol, "*", port, programs[protocol, port]] for protocol, port in ports]
     stub = [[protocol, promises.STUB, 53, "systemd-resolve"] for protocol in ("tcp", "udp")]
     return [*found, *stub, ["udp", host.address, 68, "systemd-network"]]
 
@@ -148,8 +155,8 @@ def unit(name: str, **values: str) -> dict[str, str]:
     return usual | values
 
 
-def units(host: ContractHost) -> Any:
-    shown = {name: unit(name) for name in (*exact.running(host), *RUNS, *STARTS)}
+def units(contract: Contract, host: ContractHost) -> Any:
+    shown = {name: unit(name) for name in (*exact.running(contract, host), *RUNS, *STARTS)}
     for name in STARTS:
         shown[name] |= {"SubState": "exited"}
     shown["nftables.service"] = unit("nftables.service", SubState="exited")
@@ -158,13 +165,13 @@ def units(host: ContractHost) -> Any:
             mount_unit(place), Where=place, SubState="mounted",
             FragmentPath=f"/etc/systemd/system/{mount_unit(place)}",
         )  # fmt: skip
-    for path in promises.drop_ins(host):
+    for path in promises.drop_ins(contract, host):
         shown[path.split("/")[-2].removesuffix(".d")]["DropInPaths"] = path
     for name, told in shown.items():
         if name.endswith(".timer"):
             told["Triggers"] = name.removesuffix(".timer") + ".service"
             told["SubState"] = "waiting"
-    enabled = exact.enabled(host) | {*STARTS}
+    enabled = exact.enabled(contract, host) | {*STARTS}
     arrays = exact.UNITS_WITH_ARRAYS if promises.has_arrays(host) else set()
     arrays |= exact.UNITS_WITH_VOLUMES if host.volumes else set()
     masked = dict.fromkeys(exact.masked(host), "masked")
@@ -178,14 +185,14 @@ def units(host: ContractHost) -> Any:
 
 
 def processes(host: ContractHost) -> Any:
-    served = {"web": ["nginx", "root"], "postgresql": ["postgres", "postgres"]}
-    return [["systemd", "root"], *(served[service] for service in host.services if service in served)]
+    served = {"nginx": ["nginx", "root"], "postgresql_server": ["postgres", "postgres"]}
+    return [["systemd", "root"], *(served[service] for service in host.components if service in served)]
 
 
 def own_accounts(contract: Contract, host: ContractHost) -> list[str]:
     tier = {"database": ["postgres"], "control": ["prometheus", "etcd"]}.get(host.tier, [])
     debian = ["root", "daemon", "nobody", "systemd-network", "systemd-resolve", "sshd"]
-    found = {*debian, *tier, *ACCOUNTS, *exact.users(host, contract), "prometheus"}
+    found = {*debian, *tier, *ACCOUNTS, *exact.users(contract, host), "prometheus"}
     return sorted(found)
 
 

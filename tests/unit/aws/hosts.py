@@ -53,7 +53,7 @@ def host(
         "size": Size(vcpus=8, memory_mib=65536),
         "zone": ZONES[index % len(ZONES)],
         "instance_type": "i8g.2xlarge" if tier == "database" else "m8g.large",
-        "services": (),
+        "components": (),
         "placements": (),
         "volumes": tuple(
             HostVolume(

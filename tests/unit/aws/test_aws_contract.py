@@ -75,7 +75,7 @@ def test_the_inventory_goes_through_the_endpoint(tmp_path: Path) -> None:
             f' --region {contract.access.proxy.region} --max-tunnel-duration 3600"'
         )
         members = {name for name, group in listed.items() if host.name in group.get("hosts", [])}
-        assert members == {"flashtier", host.tier, *host.services}
+        assert members == {"flashtier", host.tier, *host.components}
     # Plays name them, and would warn of a group that is not there.
     assert {"edge", "s3"} <= set(listed["all"]["children"]) | set(listed)
     assert "hosts" not in listed.get("edge", {})

@@ -11,8 +11,9 @@ from mocks import Recorded, Recording
 from network_parts import environment, everything, topology
 from test_firewall_template import loaded
 
-from infra.aws.groups import HOSTS, OUTSIDE_PORTS, table
+from infra.aws.groups import HOSTS, table
 from infra.environment.subnets import subnets
+from infra.topology.egress import outside as outside_ports
 from tests.hosts.firewall import accepted
 
 STACKS = ("dev", "prod")
@@ -47,7 +48,7 @@ def test_the_rules_are_the_flows_by_tier_in_and_out(stack: str) -> None:
     assert flows
     world = {("edge", "0.0.0.0/0", "tcp", port) for port in (80, 443)}
     assert set(sides(recorded, IN)) == {(there, here, *port) for here, there, *port in flows} | world
-    outside = {(name, "0.0.0.0/0", "tcp", port) for name in HOSTS for port in OUTSIDE_PORTS}
+    outside = {(name, "0.0.0.0/0", "tcp", port) for name in HOSTS for port in outside_ports("aws", "tcp")}
     assert set(sides(recorded, OUT)) == flows | outside
     assert len(recorded.of(OUT)) == len(flows | outside), "a rule twice: AWS refuses the second"
     assert len(recorded.of(IN)) == len(flows | world)

@@ -22,10 +22,11 @@ from ec2_api import Api  # noqa: E402
 from ec2_cloud import Ec2Cloud  # noqa: E402
 from ec2_hosts import Ec2Hosts  # noqa: E402
 
-from infra.contract import SECRET_NAMES, Contract  # noqa: E402
+from infra.contract import Contract  # noqa: E402
 from infra.paths import ca_certificate, passphrase_file  # noqa: E402
 from infra.stack import authority  # noqa: E402
 from infra.stack import outputs as stack  # noqa: E402
+from infra.stack.secret_table import SECRET_NAMES  # noqa: E402
 from tests.drills.doctored import Altered, alterations, doctored, dotted  # noqa: E402
 from tests.drills.verifier import Outcome, verify  # noqa: E402
 from tests.hosts.subject import Subject  # noqa: E402
@@ -45,6 +46,7 @@ def living(name: str, folder: Path) -> tuple[Contract, dict[str, str]]:
             "access": contract.access.model_copy(update={"private_key_file": str(private)}),
         }
     )
+    os.environ["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(folder / "passphrase")
     passphrase_file().touch(mode=0o600)
     ca_certificate(name).parent.mkdir(parents=True, exist_ok=True)
     ca_certificate(name).write_text(contract.ca_certificate)

@@ -1,0 +1,43 @@
+"""Every secret of a stack, once: its name in the encrypted output `secrets`, and what makes its value."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable
+
+from infra.stack import authority
+
+_ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+def _text(alphabet: str, length: int) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def _password() -> str:
+    """190 bits; letters and digits only, so that no file format or URL needs to quote it."""
+    return _text(_ALPHANUMERIC, 32)
+
+
+def _access_key() -> str:
+    """As long as one of AWS, and as plain."""
+    return _text(string.ascii_uppercase + string.digits, 20)
+
+
+def _secret_key() -> str:
+    return _text(_ALPHANUMERIC, 40)
+
+
+#: By name, in the order in which they are made.
+MAKERS: dict[str, Callable[[], str]] = {
+    "ca_private_key": authority.new_key,
+    "app_database_password": _password,
+    "owner_database_password": _password,
+    "s3_root_access_key": _access_key,
+    "s3_root_secret_key": _secret_key,
+    "s3_app_access_key": _access_key,
+    "s3_app_secret_key": _secret_key,
+}
+
+SECRET_NAMES: tuple[str, ...] = tuple(MAKERS)

@@ -1,0 +1,9 @@
+from tests.hosts.components import Own
+from tests.hosts.file_kinds import template
+
+OWN = Own(
+    files={
+        "/etc/haproxy/haproxy.cfg": template("haproxy/haproxy.cfg.j2"),
+        "/etc/systemd/system/haproxy.service.d/flashtier.conf": template("haproxy/unit.conf.j2"),
+    }
+)
