@@ -76,13 +76,14 @@ bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (
 check: ## Linters, types and unit tests, in about a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit types lint
 
-# What is about AWS has a target of its own: to import its SDKs, record prod and render its files takes a minute.
+# What is about AWS is in folders named aws and has a target of its own: importing the SDKs of AWS, recording prod and
+# rendering its files takes a minute.
 unit:
-	@pytest tests/unit --ignore=tests/unit/aws
+	@pytest tests/unit --ignore-glob='tests/unit/*/aws'
 	@uv run --frozen --directory app pytest tests/unit
 
 components: ## What is about AWS: components on Pulumi's mocks, files of its hosts, looks at the account
-	@pytest tests/unit/aws
+	@pytest $(shell find tests/unit -type d -name aws)
 
 types:
 	@mypy

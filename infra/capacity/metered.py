@@ -1,7 +1,7 @@
 """What AWS meters around the hosts: public addresses, requests to WAF and S3, metrics, alarms, keys, credits.
 
 Counts of what infra/aws makes (alarms, rules, keys) are repeated here, because this package must not import a
-platform; tests/unit/aws/test_bill_counts.py compares them with the program.
+platform; tests/unit/infra/aws/test_bill_counts.py compares them with the program.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from tests.daemons.checks import Check, check_of
 from tests.hosts.content import Contents
 from tests.hosts.file_kinds import Built, Expected, Secret, Template, Tree
 from tests.hosts.own_files import expected
-from tests.unit.aws_contract import aws_contract
-from tests.unit.aws_environments import STACKS
+from tests.support.aws_contract import aws_contract
+from tests.support.aws_environments import STACKS
 
 #: Where cloud-init keeps what it was told; all instances of a stack are told the same.
 USER_DATA = "/var/lib/cloud/instances/any/user-data.txt"

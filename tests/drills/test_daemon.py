@@ -20,8 +20,8 @@ from infra.local import loops, names, processes
 from infra.local.lxd import Lxd
 from infra.stack.outputs import forget, read_contract
 from tests.drills.hosts import Inside
+from tests.drills.killed import leaves_nothing_of_the_killed
 from tests.drills.runs import complete, running, until
-from tests.drills.test_kills import leaves_nothing_of_the_killed
 
 LXD_SOCKET = "/var/lib/lxd/unix.socket"
 LXCFS_MOUNT = "/var/lib/lxcfs"

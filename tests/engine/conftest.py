@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 
+import grpc
 import pytest
-from stacks import Engine, fresh
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from infra.local.sweep import sweep
+from tests.engine.provider import KEY, PLUGIN, STACK, STATE
+from tests.engine.stacks import Engine, fresh
 
 LIVING = "eng2"
 
@@ -46,3 +50,28 @@ def engine(living: Engine) -> Engine:
     """The living stack, with the environment of the process set to it."""
     os.environ.update(living.variables)
     return living
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+    """The plugin as the engine starts it: the executable, its port on the first line."""
+    shutil.rmtree(STATE, ignore_errors=True)  # of a run that was killed
+    keys = STATE / STACK / "ssh"
+    keys.mkdir(parents=True)
+    (keys / "id_ed25519.pub").write_text(f"{KEY}\n")
+    process = subprocess.Popen(
+        [PLUGIN],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        env={**os.environ, "FLASHTIER_STATE": str(STATE), "FLASHTIER_CACHE": str(STATE / "cache")},
+    )
+    assert process.stdout is not None
+    with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        stub.Configure(provider_pb2.ConfigureRequest(), timeout=20)
+        yield stub
+    process.terminate()
+    process.wait(timeout=10)
+    process.stdout.close()
+    shutil.rmtree(STATE)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import BASE
 
 from infra.local import loops, names, processes
 from infra.local.dangling import clear
 from infra.local.throttled import Throttled
+from tests.engine.stacks import BASE
 
 STACK = "engd"
 SIZE = 64 << 20

@@ -7,9 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from stacks import Engine, changed, proposed
-
 from infra.local import names, processes
+from tests.engine.stacks import Engine, changed, proposed
 
 
 def lxc(*arguments: str) -> None:

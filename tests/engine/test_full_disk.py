@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import small
 
 from infra.paths import ROOT
+from tests.engine.stacks import small
 
 STACK = "engf"
 

@@ -7,9 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from stacks import Engine, until
-
 from infra.paths import ROOT
+from tests.engine.stacks import Engine, until
 
 
 def test_an_interrupted_up_is_finished_by_the_next(engine: Engine) -> None:

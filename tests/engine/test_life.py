@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import STACK, Engine, changed, fresh, until
 
 from infra.local import names, processes
 from infra.local.loops import FileIdentity, backing_path, bound, inspect
 from infra.local.sweep import sweep
 from infra.paths import ROOT
 from infra.stack.secret_table import SECRET_NAMES
+from tests.engine.stacks import STACK, Engine, changed, fresh, until
 
 GIB = 1 << 30
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
-from stacks import Engine, changed, until
-
 from infra.local import loops, names
+from tests.engine.stacks import Engine, changed, until
 
 HOST, VOLUME = "control1", "repository"
 WHICH = f"{HOST}-{VOLUME}"

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,15 +17,14 @@ from typing import Any
 
 import pytest
 import yaml
-from stacks import BASE
 
 from infra.paths import ROOT
 from policy.rules.table import RULES
+from tests.engine.policy.declared import right
+from tests.engine.policy.wrong import APART, WRONG
+from tests.engine.stacks import BASE
 
 HERE = Path(__file__).parent / "policy"
-sys.path.insert(0, str(HERE))
-from declared import right  # noqa: E402 - from the folder above
-from wrong import APART, WRONG  # noqa: E402
 
 PACK = f"{ROOT}/policy"
 

@@ -3,122 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf import empty_pb2
 from google.rpc import status_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
-from stacks import BASE
+from pulumi.runtime.proto import provider_pb2
 
 from infra.local import routes
-from infra.paths import ROOT
 from infra.plugin.marshalling import UNKNOWN, from_wire
-
-PLUGIN = ROOT / "infra/local/provider/pulumi-resource-lxd"
-STACK = "engp"
-#: The plugin's FLASHTIER_STATE: on a disk, as BASE is.
-STATE = BASE / "provider"
-KEY = "ssh-ed25519 AAAA me"
-VOLUME = {
-    "stack": STACK,
-    "host": "db1",
-    "name": "flash",
-    "volumeClass": "flash",
-    "sizeGib": 3,
-    "uuid": "2d52f83d-db28-587c-a7b7-69c37d7b1daa",
-    "file": str(STATE / "engp/volumes/db1-flash.img"),
-    "link": "/dev/flashtier/engp/db1-flash",
-    "bound": True,
-    "protected": True,
-    "acceptBlank": False,
-}
-INSTANCE = {
-    "stack": STACK,
-    "project": "flashtier-engp",
-    "name": "db1",
-    "image": "f" * 64,
-    "storagePool": "flashtier-engp",
-    "network": "ft-engp",
-    "address": "10.90.9.100",
-    "vcpus": 2,
-    "memoryMib": 2048,
-    "user": "operator",
-    "authorizedKeys": [KEY],
-    "running": True,
-    "intact": True,
-}
-NETWORK = {
-    "stack": STACK,
-    "name": "ft-engp",
-    "cidr": "10.90.9.0/24",
-    "gateway": "10.90.9.1",
-    "domain": "engp.flashtier.internal",
-    "intact": True,
-}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
-    """The plugin as the engine starts it: the executable, its port on the first line."""
-    shutil.rmtree(STATE, ignore_errors=True)  # of a run that was killed
-    keys = STATE / STACK / "ssh"
-    keys.mkdir(parents=True)
-    (keys / "id_ed25519.pub").write_text(f"{KEY}\n")
-    process = subprocess.Popen(
-        [PLUGIN],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd="/",
-        env={**os.environ, "FLASHTIER_STATE": str(STATE), "FLASHTIER_CACHE": str(STATE / "cache")},
-    )
-    assert process.stdout is not None
-    with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
-        stub = provider_pb2_grpc.ResourceProviderStub(channel)
-        stub.Configure(provider_pb2.ConfigureRequest(), timeout=20)
-        yield stub
-    process.terminate()
-    process.wait(timeout=10)
-    process.stdout.close()
-    shutil.rmtree(STATE)
-
-
-def urn(kind: str) -> str:
-    return f"urn:pulumi:{STACK}::flashtier::lxd:index:{kind}::x"
-
-
-def wire(values: dict[str, Any]) -> struct_pb2.Struct:
-    struct = struct_pb2.Struct()
-    struct.update(values)
-    return struct
-
-
-def check(
-    provider: Any, kind: str, news: dict[str, Any], olds: dict[str, Any] | None = None
-) -> dict[str, str]:
-    request = provider_pb2.CheckRequest(urn=urn(kind), news=wire(news), olds=wire(olds or {}))
-    return {failure.property: failure.reason for failure in provider.Check(request, timeout=20).failures}
-
-
-def diff(provider: Any, kind: str, olds: dict[str, Any], news: dict[str, Any], ignored: Any = ()) -> Any:
-    return provider.Diff(
-        provider_pb2.DiffRequest(
-            id="x",
-            urn=urn(kind),
-            old_inputs=wire(olds),
-            olds=wire(olds),
-            news=wire(news),
-            ignoreChanges=ignored,
-        ),
-        timeout=20,
-    )
+from tests.engine.provider import INSTANCE, NETWORK, PLUGIN, STACK, VOLUME, check, diff, urn, wire
 
 
 def test_all_failures_are_said_at_once(provider: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
-from test_provider import INSTANCE, NETWORK, STACK, STATE, VOLUME, check, urn, wire
-from test_provider import provider as provider
+
+from tests.engine.provider import INSTANCE, NETWORK, STACK, STATE, VOLUME, check, urn, wire
 
 PROJECT = {"stack": STACK, "name": "flashtier-engp", "intact": True}
 POOL = {**PROJECT, "driver": "dir"}

@@ -10,9 +10,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from stacks import Engine, until
-
 from infra.local import guard, loops, names, processes, routes
+from tests.engine.stacks import Engine, until
 
 MOUNTS = ("/vol/flash", "/vol/network")
 

@@ -6,9 +6,8 @@ import json
 import shutil
 import subprocess
 
-from stacks import Engine
-
 from infra.paths import ROOT
+from tests.engine.stacks import Engine
 
 
 def flashtier(engine: Engine, *arguments: str) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import BASE
 
 from infra.errors import FlashtierError
 from infra.local import loops, processes
 from infra.local.throttled import EXPORTED_SIZE, Throttled, restore_size
+from tests.engine.stacks import BASE
 
 SIZE = 256 << 20
 

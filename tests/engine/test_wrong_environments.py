@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from stacks import Engine, fresh, small
+
+from tests.engine.stacks import Engine, fresh, small
 
 RANGE = "10.90.6.0/24"
 

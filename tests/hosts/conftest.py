@@ -25,7 +25,7 @@ from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check, Ledger, declared_facts
 from tests.hosts.image import Image
 from tests.hosts.snapshot import Hosts, Seen, probe_program, questions, stack_name
-from tests.hosts.subject import LEDGER, SUBJECT, Subject
+from tests.hosts.subject import LEDGER, SUBJECT, Subject, is_partial
 
 STARTED = pytest.StashKey[float]()
 IMAGE = pytest.StashKey[Image]()
@@ -129,12 +129,6 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
     image = config.stash.get(IMAGE, None)
     report.table(terminalreporter, contract, ledger, image.taken if image else {})
     report.write(contract, ledger, failures, exitstatus == 0, is_partial(config), seconds)
-
-
-def is_partial(config: pytest.Config) -> bool:
-    """Whether only some tests were chosen: the books cannot be closed then."""
-    chosen = any("::" in argument or argument.endswith(".py") for argument in config.args)
-    return bool(chosen or config.option.keyword or config.option.markexpr)
 
 
 @pytest.fixture(scope="session")

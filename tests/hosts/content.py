@@ -16,7 +16,7 @@ from infra.contract import Contract
 from infra.paths import ROOT, cache_dir
 from infra.stack.outputs import read_secrets
 from tests.hosts.file_kinds import Built, Like, Lines, Secret, Template, Tree
-from tests.unit.rendered import templar
+from tests.support.rendered import templar
 
 #: How Ansible's module template renders, and the kit's host_files after it.
 AS_FILES = {"trim_blocks": True, "lstrip_blocks": True, "newline_sequence": "\n"}

@@ -31,3 +31,9 @@ class Subject:
 
 SUBJECT = pytest.StashKey[Subject]()
 LEDGER = pytest.StashKey[Ledger]()
+
+
+def is_partial(config: pytest.Config) -> bool:
+    """Whether only some tests were chosen: the books cannot be closed then."""
+    chosen = any("::" in argument or argument.endswith(".py") for argument in config.args)
+    return bool(chosen or config.option.keyword or config.option.markexpr)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from infra.contract import Contract
-from tests.hosts.conftest import is_partial
 from tests.hosts.facts import Ledger
+from tests.hosts.subject import is_partial
 
 
 def test_every_declared_fact_was_checked(

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ VERSION = "7.51.1"
 REGION = "eu-west-1"
 #: Seconds that moto takes to start on a busy machine.
 START_S = 60
+#: A fixed name, so that the next run removes what a killed one left; each tree has its own.
+BASE = Path(f"/var/tmp/flashtier-engine-tests/aws-{zlib.crc32(bytes(ROOT)):08x}")  # noqa: S108
 
 
 @contextlib.contextmanager

@@ -3,18 +3,14 @@ module."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from cloud import HERE, Stack, account, client, fresh, install, moto
 
 from infra.paths import ROOT
-
-#: A fixed name, so that the next run removes what a killed one left; each tree has its own.
-BASE = Path(f"/var/tmp/flashtier-engine-tests/aws-{zlib.crc32(bytes(ROOT)):08x}")  # noqa: S108
+from tests.engine.aws.cloud import BASE, HERE, Stack, account, client, fresh, install, moto
 
 
 @pytest.fixture(scope="session")

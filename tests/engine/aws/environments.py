@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import yaml
-from cloud import Stack, client
 
 from infra.contract import Contract
 from infra.paths import ROOT
+from tests.engine.aws.cloud import Stack, client
 
 
 def _tree(folder: Path) -> Path:

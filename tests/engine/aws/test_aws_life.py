@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloud import Stack, account, changed, client, counts
+from tests.engine.aws.cloud import Stack, account, changed, client, counts
 
 
 def test_up_makes_all_and_a_second_up_changes_nothing(small: Stack, image: str) -> None:

@@ -9,7 +9,8 @@ one completes.
 from __future__ import annotations
 
 import pytest
-from cloud import Stack, account, counts
+
+from tests.engine.aws.cloud import Stack, account, counts
 
 #: Variant of the small program, and what the preview says of it.
 AT_PREVIEW = {

@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cloud import account, changed, client, counts
-from conftest import BASE
-from environments import Environment
 
-from tests.unit.aws_contract import otherwise
+from tests.engine.aws.cloud import BASE, account, changed, client, counts
+from tests.engine.aws.environments import Environment
+from tests.support.aws_contract import otherwise
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from declared import IMDS, TAGS, Declared, document
+from tests.engine.policy.declared import IMDS, TAGS, Declared, document
 
 
 def _change(name: str, **props: Any) -> Any:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pulumi_aws
 import pytest
-import test_wrong_resources
-from judge import RULES, allows, lines, resource
-from right_resources import RIGHT
 
 from infra import catalogue
 from infra.environment import durability
 from policy.rules import copies, tags, types
 from policy.rules.catalogue import drives_of
 from policy.rules.resource import UNKNOWN, Resource
+from tests.support.policy.judge import RULES, allows, lines, resource
+from tests.support.policy.right_resources import RIGHT
+from tests.support.policy.wrong import WRONG as REFUSED
 
 TAGS = {"Environment": "e", "Owner": "o", "CostCenter": "c"}
 MEMBER = {"tags": {**TAGS, "Tier": "database"}, "instanceType": "i8g.large"}
@@ -140,7 +140,7 @@ def test_lets_through(rule: str, given: Resource) -> None:
 
 
 def test_every_rule_has_a_wrong_resource() -> None:
-    elsewhere = {rule for rule, _, _ in test_wrong_resources.WRONG.values()} | {
+    elsewhere = {rule for rule, _, _ in REFUSED.values()} | {
         "unknown-type",
         "too-few-copies",
     }

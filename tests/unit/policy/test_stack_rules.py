@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from judge import ACCOUNT, OTHER, allows, lines, resource
 
 from policy.rules.resource import UNKNOWN, Resource
+from tests.support.policy.judge import ACCOUNT, OTHER, allows, lines, resource
 
 ROLE = "iam/role:Role"
 PROFILE = "iam/instanceProfile:InstanceProfile"

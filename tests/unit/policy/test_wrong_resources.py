@@ -6,14 +6,10 @@ On e33be36 the pack let through 74 of the first 80 of them.
 from __future__ import annotations
 
 import pytest
-import wrong_networks
-import wrong_principals
-import wrong_rights
-from judge import lines
 
 from policy.rules.resource import Resource
-
-WRONG = {**wrong_principals.WRONG, **wrong_rights.WRONG, **wrong_networks.WRONG}
+from tests.support.policy.judge import lines
+from tests.support.policy.wrong import WRONG
 
 UNKNOWN_TYPES = (
     "aws:rds/instance:Instance",

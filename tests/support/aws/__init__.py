@@ -1,0 +1,1 @@
+"""What tests about AWS share: Pulumi's mocks, and hosts, balancer and AWS itself that answer from memory."""

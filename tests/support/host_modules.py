@@ -1,0 +1,70 @@
+"""Runs a module of ansible/plugins/modules from its `main` to its answer, in this process to be quick."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import grp
+import importlib.util
+import io
+import json
+import os
+import pwd
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from infra.paths import ROOT
+
+MODULES = ROOT / "ansible" / "plugins" / "modules"
+AS_ROOT = os.geteuid() == 0
+
+
+def me() -> dict[str, str]:
+    """Who files belong to that this process makes."""
+    return {"owner": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
+
+
+@functools.cache
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, MODULES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Its dataclasses ask for it.
+    with mock.patch.dict("sys.modules", {name: module}):
+        spec.loader.exec_module(module)
+    return module
+
+
+def run(
+    name: str, arguments: dict[str, Any], folder: Path, *, check: bool = False, diff: bool = False
+) -> dict[str, Any]:
+    """The answer of the module; `folder` takes its temporary files, and its bin/ comes first on PATH."""
+    remote = folder / "remote"
+    remote.mkdir(exist_ok=True)
+    options = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": str(remote)}
+    said = io.StringIO()
+    with (
+        patch_module_args(arguments | options),
+        mock.patch.dict(os.environ, {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}),
+        contextlib.redirect_stdout(said),
+        pytest.raises(SystemExit) as end,
+    ):
+        load(name).main()
+    answer: dict[str, Any] = json.loads(said.getvalue())
+    assert end.value.code == (1 if answer.get("failed") else 0)
+    return answer
+
+
+def program(folder: Path, name: str, script: str) -> Path:
+    """An executable in `folder`/bin that stands for one of the host's."""
+    path = folder / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path

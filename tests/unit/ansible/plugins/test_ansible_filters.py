@@ -1,0 +1,700 @@
+"""Decisions of the roles storage, placement and postgresql: what is refused, and what is left to do."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from ansible.template import trust_as_template
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.environment import Environment
+from tests.support.declared import contract_of, local_environment
+from tests.support.filters import filters, one, said
+from tests.support.rendered import templar
+
+UNITS = "/etc/systemd/system"
+CONTRACT = contract_of("unit", Environment.parse(local_environment()))
+
+
+STORAGE, PLACEMENT, POSTGRESQL = filters("storage"), filters("placement"), filters("postgresql")
+
+
+def mount(target: str, root: str = "/", device: str = "7:1", options: str = "rw,noatime") -> dict[str, str]:
+    return {"target": target, "fsroot": root, "maj:min": device, "options": options}
+
+
+# storage
+
+DATA: dict[str, Any] = {
+    "name": "fast-one",
+    "device": "/dev/flashtier/fast-one",
+    "uuid": "11111111-2222-5333-8444-555555555555",
+    "mount_point": "/vol/fast-one",
+    "mount_options": ["noatime"],
+}
+OTHER: dict[str, Any] = DATA | {
+    "name": "net",
+    "device": "/dev/flashtier/net",
+    "uuid": "99999999-2222-5333-8444-555555555555",
+    "mount_point": "/vol/net",
+}
+MOUNT, CHECK = "vol-fast\\x2done.mount", "flashtier-volume-fast-one.service"
+BLOCKS = 1000
+XFS = f"""meta-data=/dev/loop1 isize=512 agcount=4, agsize=250 blks
+data     =            bsize=4096   blocks={BLOCKS}, imaxpct=25
+log      =internal log bsize=4096   blocks=16384, version=2"""
+
+
+def storage_look(*volumes: dict[str, Any]) -> dict[str, Any]:
+    """A host on which all is as declared."""
+    look: dict[str, Any] = {"paths": {}, "commands": {}, "units": {}, "idle": [], "missing": []}
+    look["commands"]["mounts"] = said({"filesystems": [mount(volume["mount_point"]) for volume in volumes]})
+    for volume in volumes:
+        name, unit = volume["name"], STORAGE["mount_unit"](volume["mount_point"])
+        look["paths"][volume["device"]] = {"exists": True, "type": "block", "device": 5, "rdev": 1793}
+        look["paths"][volume["mount_point"]] = {
+            "exists": True,
+            "type": "directory",
+            "device": 1793,
+            "rdev": 0,
+        }
+        look["paths"][f"{UNITS}/{unit}"] = {"exists": True}
+        look["commands"][f"signatures {name}"] = said(
+            {"signatures": [{"type": "xfs", "uuid": volume["uuid"]}]}
+        )
+        look["commands"][f"size {name}"] = said(str(4096 * BLOCKS))
+        look["commands"][f"geometry {name}"] = said(XFS)
+        look["units"][f"flashtier-volume-{name}.service"] = {"active": "active", "reload": "no"}
+    return look
+
+
+def carries(look: dict[str, Any], *signatures: dict[str, Any]) -> None:
+    look["commands"]["signatures fast-one"] = said({"signatures": list(signatures)})
+
+
+def test_what_is_as_declared_leaves_nothing_to_do() -> None:
+    volumes, look = [DATA, OTHER], storage_look(DATA, OTHER)
+    assert STORAGE["storage_problems"](volumes, look, "db1") == []
+    assert STORAGE["storage_new"](volumes, look) == []
+    assert STORAGE["storage_blank"](volumes, look) == []
+    assert STORAGE["storage_idle"](volumes, look, {}) == []
+    assert STORAGE["storage_otherwise"](volumes, look) == []
+    assert STORAGE["storage_small"](volumes, look) == []
+
+
+def test_a_host_without_volumes_has_nothing_to_do() -> None:
+    look = storage_look()
+    assert STORAGE["storage_problems"]([], look, "web1") == []
+    assert STORAGE["storage_small"]([], look) == []
+    assert [file["path"] for file in STORAGE["storage_files"]([], "/x/check")] == ["/x", "/x/check"]
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [("/vol/flash", "vol-flash.mount"), ("/a-b/c-d", "a\\x2db-c\\x2dd.mount"), ("/srv", "srv.mount")],
+)
+def test_units_are_named_as_systemd_names_them(path: str, unit: str) -> None:
+    assert STORAGE["mount_unit"](path) == unit
+
+
+def test_of_two_mounts_on_one_path_the_last_counts() -> None:
+    look = storage_look(DATA)
+    two = [mount("/vol/fast-one", device="7:1", options="rw"), mount("/vol/fast-one", device="7:9")]
+    look["commands"]["mounts"] = said({"filesystems": two})
+    assert STORAGE["mounted"](look)["/vol/fast-one"]["maj:min"] == "7:9"
+    assert STORAGE["storage_otherwise"]([DATA], look) == []
+    look["commands"]["mounts"] = said({"filesystems": two[::-1]})
+    assert STORAGE["storage_otherwise"]([DATA], look) == [MOUNT]
+
+
+@pytest.mark.parametrize(
+    ("device", "part"),
+    [
+        ({"exists": False}, "does not exist"),
+        ({"exists": True, "type": "file", "device": 5, "rdev": 0}, "is not a block device"),
+    ],
+)
+def test_a_device_that_is_none_is_refused(device: dict[str, Any], part: str) -> None:
+    look = storage_look(DATA, OTHER)
+    look["paths"][DATA["device"]] = device
+    # Nothing else is asked of it: wipefs has failed, too.
+    look["commands"]["signatures fast-one"] = said("", "no such file", code=1)
+    lines = STORAGE["storage_problems"]([DATA, OTHER], look, "db1")
+    one(lines, "db1: volume fast-one: /dev/flashtier/fast-one", part, "pulumi up --refresh")
+
+
+def test_a_device_that_cannot_be_read_is_refused_and_not_taken_for_blank() -> None:
+    look = storage_look(DATA)
+    look["commands"]["signatures fast-one"] = said("", "input/output error", code=1)
+    one(STORAGE["storage_problems"]([DATA], look, "db1"), "cannot be read: input/output error")
+    with pytest.raises(ValueError, match="Expecting value"):
+        STORAGE["storage_blank"]([DATA], look)
+
+
+def test_a_blank_device_is_taken_on_a_new_host_only() -> None:
+    look = storage_look(DATA, OTHER)
+    carries(look)
+    one(STORAGE["storage_problems"]([DATA, OTHER], look, "db1"), "is blank", DATA["uuid"], f"{UNITS}/{MOUNT}")
+    look["paths"][f"{UNITS}/{MOUNT}"] = {"exists": False}
+    look["commands"]["mounts"] = said({"filesystems": [mount("/vol/net")]})
+    assert STORAGE["storage_problems"]([DATA, OTHER], look, "db1") == []
+    assert STORAGE["storage_new"]([DATA, OTHER], look) == ["fast-one"]
+    assert STORAGE["storage_blank"]([DATA, OTHER], look) == [DATA]
+
+
+GOOD = {"type": "xfs", "uuid": DATA["uuid"]}
+
+
+@pytest.mark.parametrize(
+    ("signatures", "part"),
+    [
+        ([{"type": "xfs", "uuid": OTHER["uuid"]}], f"carries xfs with UUID {OTHER['uuid']}"),
+        ([{"type": "ext4", "uuid": DATA["uuid"]}], f"carries ext4 with UUID {DATA['uuid']}"),
+        ([{"type": "dos", "uuid": None}], "carries dos with UUID none"),
+        ([{"type": "gpt"}], "carries gpt with UUID none"),
+        ([GOOD, {"type": "ext4", "uuid": "2-2"}], f"carries xfs and ext4 with UUID {DATA['uuid']} and 2-2"),
+        ([{"type": "ext4", "uuid": ""}, GOOD], f"carries ext4 and xfs with UUID none and {DATA['uuid']}"),
+        ([GOOD, GOOD], "carries xfs and xfs"),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_device_that_carries_something_else_is_refused(
+    signatures: list[dict[str, Any]], part: str, known: bool
+) -> None:
+    look = storage_look(DATA)
+    look["paths"][f"{UNITS}/{MOUNT}"] = {"exists": known}
+    carries(look, *signatures)
+    declared = f"declared is xfs with UUID {DATA['uuid']}."
+    lines = STORAGE["storage_problems"]([DATA], look, "db1")
+    one(lines, part, declared, "wipefs --all /dev/flashtier/fast-one")
+
+
+def test_another_device_on_the_mount_point_is_refused() -> None:
+    look = storage_look(DATA)
+    look["paths"]["/vol/fast-one"]["device"] = 1
+    lines = STORAGE["storage_problems"]([DATA], look, "db1")
+    one(
+        lines,
+        "another device (7:1) than that of volume fast-one",
+        "mounted on /vol/fast-one",
+        "systemctl stop",
+    )
+    look["commands"]["mounts"] = said({"filesystems": []})
+    assert STORAGE["storage_problems"]([DATA], look, "db1") == []
+
+
+def test_each_volume_is_refused_by_itself() -> None:
+    look = storage_look(DATA, OTHER)
+    for name in ("fast-one", "net"):
+        look["commands"][f"signatures {name}"] = said({"signatures": [{"type": "swap", "uuid": "s"}]})
+    lines = STORAGE["storage_problems"]([DATA, OTHER], look, "db1")
+    assert [line.split(": ")[1] for line in lines] == ["volume fast-one", "volume net"]
+
+
+def test_data_of_unknown_kind_is_refused() -> None:
+    results = [
+        {"item": DATA, "rc": 1, "stdout": "differ: byte 1", "stderr": ""},
+        {"item": OTHER, "rc": 0, "stdout": "", "stderr": ""},
+    ]
+    lines = STORAGE["storage_unknown"](results, "db1")
+    one(lines, "volume fast-one", "differ: byte 1", "blkdiscard --zeroout /dev/flashtier/fast-one")
+    assert STORAGE["storage_unknown"](results[1:], "db1") == []
+
+
+def test_the_look_asks_each_device_and_each_mount_point() -> None:
+    asked = STORAGE["storage_commands"]([DATA, OTHER])
+    assert len(asked) == 7
+    assert asked["signatures net"][-1] == asked["size net"][-1] == OTHER["device"]
+    assert asked["geometry net"][-1] == OTHER["mount_point"]
+    # Without it wipefs only reads as long as nobody adds --all.
+    assert "--no-act" in asked["signatures fast-one"]
+
+
+def test_files_of_volumes() -> None:
+    files = {file["path"]: file for file in STORAGE["storage_files"]([DATA, OTHER], "/usr/lib/x/check")}
+    assert len(files) == 7
+    assert files["/usr/lib/x"]["state"] == files["/vol"]["state"] == "directory"
+    assert files["/usr/lib/x/check"]["mode"] == "0755"
+    assert files[f"{UNITS}/{MOUNT}"]["template"] == "storage/volume.mount.j2"
+    assert files[f"{UNITS}/{CHECK}"]["template"] == "storage/volume.service.j2"
+    assert files[f"{UNITS}/vol-net.mount"]["variables"] == {"volume": OTHER}
+    order = list(files)
+    assert order.index("/usr/lib/x") < order.index("/usr/lib/x/check")
+
+
+@pytest.mark.parametrize("written", [{}, {"changes": {}}, {"changes": {f"{UNITS}/vol-net.mount": ["-"]}}])
+def test_an_idle_unit_is_left_to_mount(written: dict[str, Any]) -> None:
+    look = storage_look(DATA, OTHER) | {"idle": [MOUNT, "elsewhere.mount"]}
+    idle = STORAGE["storage_idle"]([DATA, OTHER], look, written)
+    assert idle == [MOUNT, *(["vol-net.mount"] if written.get("changes") else [])]
+
+
+@pytest.mark.parametrize("unit", [MOUNT, CHECK])
+def test_a_unit_that_was_written_is_left_to_mount(unit: str) -> None:
+    look = storage_look(DATA, OTHER)
+    assert STORAGE["storage_idle"]([DATA, OTHER], look, {"changes": {f"{UNITS}/{unit}": []}}) == [MOUNT]
+
+
+@pytest.mark.parametrize("state", [{"reload": "yes"}, {}])
+def test_a_check_that_systemd_has_not_read_is_left_to_mount(state: dict[str, str]) -> None:
+    look = storage_look(DATA, OTHER)
+    look["units"][CHECK] = state
+    assert STORAGE["storage_idle"]([DATA, OTHER], look, {}) == [MOUNT]
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [("noatime,rw,inode64", []), ("rw,relatime", [MOUNT]), ("rw,noatimes", [MOUNT]), ("", [MOUNT])],
+)
+def test_a_missing_option_is_left_to_remount(options: str, left: list[str]) -> None:
+    look = storage_look(DATA)
+    look["commands"]["mounts"] = said({"filesystems": [mount("/vol/fast-one", options=options)]})
+    assert STORAGE["storage_otherwise"]([DATA], look) == left
+    look["commands"]["mounts"] = said({"filesystems": []})
+    assert STORAGE["storage_otherwise"]([DATA], look) == []
+
+
+@given(more=st.integers(min_value=0, max_value=200))
+def test_a_file_system_grows_from_64_blocks_on(more: int) -> None:
+    look = storage_look(DATA)
+    look["commands"]["size fast-one"] = said(str(4096 * (BLOCKS + more)))
+    assert STORAGE["storage_small"]([DATA], look) == ([DATA] if more >= 64 else [])
+
+
+@pytest.mark.parametrize("what", ["mounts", "geometry fast-one"])
+def test_a_file_system_of_unknown_size_may_be_small(what: str) -> None:
+    look = storage_look(DATA)
+    look["commands"][what] = said({"filesystems": []}) if what == "mounts" else said("", "no such path", 1)
+    assert STORAGE["storage_small"]([DATA], look) == [DATA]
+
+
+# placement
+
+VOLUMES = [{"name": "flash", "mount_point": "/vol/flash"}, {"name": "network", "mount_point": "/vol/network"}]
+
+
+def placement(purpose: str, volume: str) -> dict[str, str]:
+    where = {"path": f"/pg/{purpose}", "source": f"/vol/{volume}/{purpose}"}
+    return where | {"purpose": purpose, "volume": volume, "owner": "pg", "group": "pgs", "mode": "0700"}
+
+
+PLACED = [placement("data", "flash"), placement("log", "network")]
+PLACED_UNITS = ["pg-data.mount", "pg-log.mount"]
+
+
+def mounts(**changed: dict[str, str] | None) -> dict[str, dict[str, str]]:
+    """The four mounts as declared, but for those that are changed or, with None, missing."""
+    known = {"flash": mount("/vol/flash"), "network": mount("/vol/network", device="7:2")}
+    known |= {"data": mount("/pg/data", "/data"), "log": mount("/pg/log", "/log", "7:2")}
+    return {one["target"]: one for one in (known | changed).values() if one}
+
+
+def placement_problems(now: dict[str, dict[str, str]], check: bool = False) -> list[str]:
+    found: list[str] = PLACEMENT["placement_problems"](PLACED, VOLUMES, now, "db1", check)
+    return found
+
+
+@pytest.mark.parametrize("missing", [{}, {"data": None}, {"data": None, "log": None}])
+def test_declared_and_unmounted_placements_are_no_problem(missing: dict[str, None]) -> None:
+    assert placement_problems(mounts(**missing)) == []
+
+
+def test_an_unmounted_volume_is_refused_but_in_check_mode() -> None:
+    one(placement_problems(mounts(network=None)), "db1: volume network is not mounted at /vol/network")
+    assert placement_problems(mounts(network=None), check=True) == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    "now", [mount("/pg/data", "/data", "7:2"), mount("/pg/data", "/log"), mount("/pg/data", "/")]
+)
+def test_a_path_that_shows_something_else_is_refused(now: dict[str, str], check: bool) -> None:
+    shown = f"/pg/data shows {now['fsroot']} of device {now['maj:min']}"
+    lines = placement_problems(mounts(data=now), check)
+    one(lines, shown, "/vol/flash/data on volume flash", "placement of data")
+
+
+def test_of_two_mounts_on_a_path_the_upper_is_what_it_shows() -> None:
+    known = [*mounts(data=None).values(), mount("/pg/data", "/data"), mount("/pg/data", "/old")]
+    look = {"commands": {"mounts": said({"filesystems": known})}}
+    one(placement_problems(STORAGE["mounted"](look)), "/pg/data shows /old")
+
+
+@pytest.mark.parametrize(
+    ("filled", "parts"),
+    [
+        ([], None),
+        (["/vol/flash/data"], None),
+        (["/vol/flash/data", "/vol/network/data"], None),
+        (["/vol/network/log"], None),
+        (["/vol/network/data"], ["data is declared on /vol/flash/data", "/vol/network/data holds"]),
+    ],
+)
+def test_data_on_another_volume_is_refused(filled: list[str], parts: list[str] | None) -> None:
+    lines = PLACEMENT["placement_elsewhere"](PLACED, VOLUMES, filled, "db1")
+    if parts is None:
+        assert lines == []
+    else:
+        one(lines, *parts)
+
+
+def test_data_on_two_other_volumes_is_named_twice() -> None:
+    volumes = [*VOLUMES, {"name": "old", "mount_point": "/vol/old"}]
+    filled = ["/vol/old/log", "/vol/flash/log"]
+    lines = PLACEMENT["placement_elsewhere"](PLACED, volumes, filled, "db1")
+    one(lines, "/vol/flash/log and /vol/old/log holds", "placement of log")
+
+
+def test_files_of_placements() -> None:
+    files = PLACEMENT["placement_files"](PLACED, PLACED_UNITS)
+    by_path = {file["path"]: file for file in files}
+    assert [file["path"] for file in files] == [
+        *("/vol/flash/data", "/vol/network/log", "/pg"),
+        *(f"{UNITS}/{unit}" for unit in PLACED_UNITS),
+    ]
+    rights = {"state": "directory", "owner": "pg", "group": "pgs", "mode": "0700"}
+    assert by_path["/vol/flash/data"] == {"path": "/vol/flash/data"} | rights
+    assert by_path[f"{UNITS}/pg-log.mount"]["variables"] == {"placement": PLACED[1]}
+
+
+@pytest.mark.parametrize("written", [{}, {"changes": {f"{UNITS}/pg-log.mount": ["+"]}}])
+@pytest.mark.parametrize("idle", [[], ["pg-data.mount"]])
+def test_an_idle_or_written_placement_is_left_to_mount(idle: list[str], written: dict[str, Any]) -> None:
+    left = PLACEMENT["placement_idle"](PLACED_UNITS, {"idle": idle}, written)
+    assert left == idle + (["pg-log.mount"] if written else [])
+
+
+# postgresql
+
+CLUSTER, PAST = "7400000000000000001", "7400000000000000002"
+UNIT = "flashtier-postgresql.service"
+
+
+def control(identifier: str) -> dict[str, Any]:
+    return said(f"pg_control version number:   1700\nDatabase system identifier:   {identifier}\nPages: 1")
+
+
+def postgresql_look() -> dict[str, Any]:
+    """A primary that runs its cluster."""
+    table = {"filesystems": [{"target": "/"}, {"target": "/pg/data"}, {"target": "/pg/log"}]}
+    return {
+        "paths": {"cluster": {"exists": True}, "data": {"exists": True}},
+        "contents": {"identity": f"{CLUSTER}\n", "auto": "# nothing\n"},
+        "commands": {"mounts": said(table), "control": control(CLUSTER)},
+        "idle": [],
+    }
+
+
+def postgresql_problems(look: dict[str, Any], **changed: Any) -> list[str]:
+    purposes = {"data": "flash", "log": "network"}
+    placed = [placement(purpose, volume) for purpose, volume in purposes.items()]
+    # All four are declared; those two that tests do not unmount stand for the rest.
+    placed += [placement(purpose, "flash") | {"path": "/pg/data"} for purpose in ("temp", "wal")]
+    known = {
+        "host": "db1",
+        "placements": placed,
+        "clients": ["10.1.0.4"],
+        "primary": True,
+        "data_directory": "/pg/data/17",
+        "identity_file": "/etc/x/identity",
+        "check_mode": False,
+    }
+    found: list[str] = POSTGRESQL["postgresql_problems"](look, **(known | changed))
+    return found
+
+
+def test_a_primary_that_runs_its_cluster_has_no_problem() -> None:
+    assert postgresql_problems(postgresql_look()) == []
+
+
+def test_a_member_is_not_asked_for_a_cluster() -> None:
+    look = postgresql_look()
+    del look["commands"]["control"]
+    assert postgresql_problems(look, primary=False) == []
+    assert POSTGRESQL["postgresql_identifier"](look, {}) == ""
+
+
+def test_a_missing_placement_and_a_missing_client_are_refused() -> None:
+    one(postgresql_problems(postgresql_look(), placements=[placement("log", "x")]), "placements log;", "wal")
+    one(postgresql_problems(postgresql_look(), clients=[]), "no host reach postgresql")
+
+
+def test_a_path_that_is_no_mount_point_is_refused_unless_check_mode_has_yet_to_make_it() -> None:
+    look = postgresql_look()
+    look["commands"]["mounts"] = said({"filesystems": [{"target": "/"}, {"target": "/pg/data"}]})
+    one(postgresql_problems(look), "/pg/log is no mount point", "volume network")
+    one(postgresql_problems(look, check_mode=True), "/pg/log is no mount point")
+    look["paths"]["data"]["exists"] = False
+    assert postgresql_problems(look, check_mode=True) == []
+    one(postgresql_problems(look), "/pg/log is no mount point")
+
+
+def test_a_cluster_that_cannot_be_read_is_refused() -> None:
+    look = postgresql_look()
+    look["commands"]["control"] = said("", "wrong checksum", 1)
+    one(postgresql_problems(look), "cannot read /pg/data/17: wrong checksum")
+
+
+def test_another_cluster_than_the_host_has_run_is_refused() -> None:
+    look = postgresql_look()
+    look["commands"]["control"] = control(PAST)
+    one(postgresql_problems(look), f"holds cluster {PAST}", f"has run {CLUSTER}", "/etc/x/identity")
+    for unknown in (None, "", "\n"):
+        look["contents"]["identity"] = unknown
+        assert postgresql_problems(look) == []
+
+
+@pytest.mark.parametrize("identity", [f"{CLUSTER}\n", ""])
+def test_no_cluster_where_there_was_one_is_refused(identity: str) -> None:
+    look = postgresql_look()
+    look["paths"]["cluster"]["exists"] = False
+    look["commands"]["control"] = said("", "no such file", 1)
+    look["contents"]["identity"] = identity
+    one(postgresql_problems(look), "has run a cluster (/etc/x/identity)", "/pg/data/17 is not one")
+    look["contents"]["identity"] = None
+    assert postgresql_problems(look) == []
+
+
+def test_the_identifier_is_that_of_the_cluster_just_made() -> None:
+    look = postgresql_look()
+    assert POSTGRESQL["postgresql_identifier"](look, {}) == CLUSTER
+    assert POSTGRESQL["postgresql_identifier"](look, {"skipped": True}) == CLUSTER
+    assert POSTGRESQL["postgresql_identifier"](look, control(PAST)) == PAST
+
+
+@pytest.mark.parametrize(
+    ("auto", "left"),
+    [
+        (None, []),
+        ("# work_mem = '1MB'\n", []),
+        ("# x\nwork_mem = '1MB'\n  auto_explain.log=on\n", ["work_mem", "auto_explain.log"]),
+    ],
+)
+def test_settings_that_alter_system_left(auto: str | None, left: list[str]) -> None:
+    assert POSTGRESQL["postgresql_left"]({"contents": {"auto": auto}}) == left
+
+
+INSTALLED: dict[str, Any] = {
+    "missing": [],
+    "contents": {"createcluster": "#create_main_cluster = true\n create_main_cluster= false\n"},
+    "paths": {"createcluster": {"exists": True, "mode": "0644", "uid": 0, "gid": 0}},
+    "units": {"postgresql.service": {"active": "inactive", "enabled": "disabled"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("missing",), ["postgresql-17"]),
+        (("contents", "createcluster"), None),
+        (("contents", "createcluster"), "#create_main_cluster = false"),
+        (("contents", "createcluster"), "create_main_cluster = false\ncreate_main_cluster = true"),
+        (("paths", "createcluster"), {"exists": False}),
+        (("paths", "createcluster", "mode"), "0666"),
+        (("paths", "createcluster", "uid"), 1000),
+        (("paths", "createcluster", "gid"), 1000),
+        (("units", "postgresql.service", "active"), "active"),
+        (("units", "postgresql.service", "enabled"), "enabled"),
+    ],
+)
+def test_what_makes_an_installation_needed(keys: tuple[str, ...], value: Any) -> None:
+    assert POSTGRESQL["postgresql_install_needed"](INSTALLED) is False
+    look = copy.deepcopy(INSTALLED)
+    place: Any = look
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    assert POSTGRESQL["postgresql_install_needed"](look) is True
+
+
+SEEN: dict[str, Any] = {
+    "settings": {"port": "5432", "work_mem": "4MB"},
+    "pending": [],
+    "faults": [],
+    "objects": {},
+}
+DECLARED: dict[str, Any] = {
+    "database": {"owner": "o", "app": ["CONNECT"]},
+    "schema": {"public": [], "app": ["USAGE"]},
+    "tables": ["INSERT", "SELECT"],
+    "sequences": ["USAGE"],
+    "statistics": True,
+}
+
+
+@pytest.mark.parametrize("answer", ["", "{}", "\n"])
+def test_a_server_that_does_not_answer_has_said_nothing(answer: str) -> None:
+    if answer.strip() or not answer:
+        empty = {"settings": {}, "pending": [], "faults": [], "objects": {}}
+        assert POSTGRESQL["postgresql_state"](answer) == empty
+        assert POSTGRESQL["postgresql_objects"](answer) == {}
+    else:
+        with pytest.raises(ValueError, match="Expecting value"):
+            POSTGRESQL["postgresql_state"](answer)
+
+
+def test_objects_are_those_of_both_lines() -> None:
+    first = json.dumps(SEEN | {"objects": {"statistics": True, "tables": []}})
+    assert POSTGRESQL["postgresql_state"](first)["settings"] == SEEN["settings"]
+    assert POSTGRESQL["postgresql_objects"](first) == {"statistics": True, "tables": []}
+    both = f'{first}\n{{"tables": ["SELECT"], "schema": null}}'
+    wanted = {"statistics": True, "tables": ["SELECT"], "schema": None}
+    assert POSTGRESQL["postgresql_objects"](both) == wanted
+
+
+@pytest.mark.parametrize(
+    ("setting", "part"),
+    [
+        ({"name": "port", "value": 5432}, None),
+        ({"name": "work_mem", "value": "4MB"}, None),
+        ({"name": "work_mem", "value": "64MB"}, "db1: work_mem is 4MB, declared is 64MB."),
+        ({"name": "nonsense", "value": "1"}, "db1: nonsense is unknown to the server, declared is 1."),
+    ],
+)
+def test_a_setting_that_is_not_in_effect_is_told(setting: dict[str, Any], part: str | None) -> None:
+    lines = POSTGRESQL["postgresql_wrong"](SEEN, [setting], "db1")
+    if part is None:
+        assert lines == []
+    else:
+        one(lines, part, f"WHERE name = '{setting['name']}'")
+
+
+@pytest.mark.parametrize("name", list(DECLARED))
+@pytest.mark.parametrize("seen", [None, {"owner": "o", "app": []}, ["SELECT"], False])
+def test_an_object_that_is_not_as_declared_is_told(name: str, seen: Any) -> None:
+    wrong = POSTGRESQL["postgresql_objects_wrong"]
+    assert wrong(DECLARED, DECLARED, "db1") == []
+    lines = wrong(DECLARED | {name: seen}, DECLARED, "db1")
+    one(lines, f"db1: {name} is {json.dumps(seen)}, declared is {json.dumps(DECLARED[name])}.")
+    missing = {key: value for key, value in DECLARED.items() if key != name}
+    one(wrong(missing, DECLARED, "db1"), f"db1: {name} is null, declared is")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["database", "schema", "tables", "sequences"]), st.lists(st.sampled_from("ABC"))
+    )
+)
+def test_exactly_the_rights_beyond_those_declared_are_too_many(more: dict[str, list[str]]) -> None:
+    seen = copy.deepcopy(DECLARED)
+    for name, rights in more.items():
+        (seen[name]["app"] if isinstance(seen[name], dict) else seen[name]).extend(rights)
+    found = POSTGRESQL["postgresql_rights_too_many"](seen, DECLARED)
+    objects = {"database": "photos", "schema": "public", "tables": "TABLES", "sequences": "SEQUENCES"}
+    taken = {one["objs"]: sorted(one["privs"].split(",")) for one in found}
+    assert taken == {objects[name]: sorted(set(rights)) for name, rights in more.items() if rights}
+    kinds = {one["objs"]: one["type"] for one in found}
+    assert kinds.get("TABLES", "default_privs") == kinds.get("SEQUENCES", "default_privs") == "default_privs"
+
+
+@pytest.mark.parametrize("seen", [{}, {"database": None, "tables": None}, {"schema": {"public": []}}])
+def test_of_what_does_not_exist_nothing_is_taken(seen: dict[str, Any]) -> None:
+    assert POSTGRESQL["postgresql_rights_too_many"](seen, DECLARED) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ({}, []),
+        ({"changes": {"/a": ["+"], "/b": []}}, ["/a"]),
+        ({"outdated": ["/a", "/b"]}, ["/a"]),
+        ({"outdated": ["/c"], "changes": {"/a": [], "/c": []}}, ["/c", "/a"]),
+    ],
+)
+def test_files_that_the_server_has_yet_to_read(written: dict[str, Any], left: list[str]) -> None:
+    files = [{"path": "/a", "unit": UNIT}, {"path": "/b"}, {"path": "/c", "unit": UNIT}]
+    assert POSTGRESQL["postgresql_unread"](written, files) == left
+
+
+@pytest.mark.parametrize(
+    ("seen", "wrong", "idle", "written", "unsettled"),
+    [
+        ({}, [], [], {}, False),
+        ({}, [], ["other.port_name"], {"changed": False}, False),
+        ({}, [], [UNIT], {}, True),
+        ({}, ["a line"], [], {}, True),
+        ({"pending": ["port"]}, [], [], {}, True),
+        ({"faults": ["pg_hba.conf:1"]}, [], [], {}, True),
+        ({}, [], [], {"changed": True}, True),
+    ],
+)
+def test_when_a_server_has_to_be_seen_to(
+    seen: dict[str, Any], wrong: list[str], idle: list[str], written: dict[str, Any], unsettled: bool
+) -> None:
+    found = POSTGRESQL["postgresql_unsettled"](SEEN | seen, wrong, {"idle": idle}, written, UNIT)
+    assert found is unsettled
+
+
+# The roles' variables hand the filters what they take.
+
+
+def variables(role: str, *names: str, **known: Any) -> dict[str, Any]:
+    host = next(host.name for host in CONTRACT.hosts if host.name == CONTRACT.database.first)
+    known_to_ansible = templar(CONTRACT, host, role, **known)
+    return {name: known_to_ansible.template(trust_as_template(f"{{{{ {role}_{name} }}}}")) for name in names}
+
+
+HOST = next(host for host in CONTRACT.hosts if host.name == CONTRACT.database.first)
+DECLARED_VOLUMES = json.loads(HOST.model_dump_json())["volumes"]
+
+
+def test_variables_of_storage() -> None:
+    names = ("problems", "new", "blank", "idle", "otherwise", "unmounted")
+    look = storage_look(*DECLARED_VOLUMES)
+    table = [mount(one["mount_point"], options=",".join(one["mount_options"])) for one in DECLARED_VOLUMES]
+    look["commands"]["mounts"] = said({"filesystems": table})
+    assert not any(variables("storage", *names, storage_look=look).values())
+    first = DECLARED_VOLUMES[0]
+    look["commands"][f"signatures {first['name']}"] = said({"signatures": []})
+    look["commands"]["mounts"] = said({"filesystems": table[1:]})
+    found = variables("storage", *names, "small", "files", storage_look=look)
+    one(found["problems"], HOST.name, first["uuid"])
+    assert found["blank"] == found["unmounted"] == [first]
+    assert first in found["small"]
+    assert {"/vol", "/usr/local/lib/flashtier/check-volume"} <= {file["path"] for file in found["files"]}
+
+
+def test_variables_of_placement() -> None:
+    names = ("problems", "unmounted", "idle", "elsewhere", "units", "files")
+    table = {"filesystems": [mount(volume["mount_point"]) for volume in DECLARED_VOLUMES]}
+    look = {"commands": {"mounts": said(table)}, "idle": ["pg-wal.mount"]}
+    found = variables("placement", *names, placement_look=look, placement_found={"files": []})
+    assert found["problems"] == found["elsewhere"] == []
+    assert len(found["unmounted"]) == len(found["units"]) == len(HOST.placements)
+    assert found["idle"] == ["pg-wal.mount"]
+    assert found["files"][0]["path"] == HOST.placements[0].source
+    wal = next(placed for placed in HOST.placements if placed.purpose == "wal")
+    other = next(volume for volume in DECLARED_VOLUMES if volume["name"] != wal.volume)
+    lost = {"files": [{"path": f"{other['mount_point']}/wal/17"}]}
+    found = variables("placement", "elsewhere", placement_look=look, placement_found=lost)
+    one(found["elsewhere"], HOST.name, wal.source)
+
+
+def test_variables_of_postgresql() -> None:
+    table = {"filesystems": [{"target": placed.path} for placed in HOST.placements]}
+    look = postgresql_look()
+    look["commands"] |= {"mounts": said(table), "state": said("{}"), "temp": said("x")}
+    names = (
+        "problems",
+        "identifier",
+        "left",
+        "wrong",
+        "objects_wrong",
+        "rights_too_many",
+        "unsettled",
+        "unread",
+    )
+    found = variables("postgresql", *names, postgresql_look=look)
+    assert found["problems"] == found["left"] == found["rights_too_many"] == found["unread"] == []
+    assert found["identifier"] == CLUSTER
+    assert found["unsettled"] is True
+    assert f"{HOST.name}: port is unknown to the server, declared is 5432." in "".join(found["wrong"])
+    # Texts of templates within, as the server says them.
+    declared = '{"location": "/pg/temp/17", "public": ["CREATE"]}'
+    assert f"{HOST.name}: tablespace is null, declared is {declared}." in found["objects_wrong"]
+    look["commands"]["control"] = control(PAST)
+    one(variables("postgresql", "problems", postgresql_look=look)["problems"], HOST.name, "/pg/data/17", PAST)

@@ -1,0 +1,162 @@
+"""tests/hosts against played hosts on EC2: it covers all facts, and notices what is not as declared."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hosts.facts import declared_facts
+from tests.support.aws_contract import aws_contract
+from tests.support.declared import TREE
+
+#: What only the comparison of whole files looks at: no fact of the contract.
+DISK = ["test_files.py"]
+#: Declared before it is built; tests/hosts/test_cloud.py gives the reason.
+NOT_YET = {
+    "durability.synchronous_mode",
+    "durability.synchronous_mode_strict",
+    "durability.archive.timeout_s",
+}
+
+
+def verify(folder: Path, stack: str = "dev", **asked: Any) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.aws.verify_ec2", stack, str(folder)],
+        input=json.dumps(asked),
+        cwd=TREE,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_every_fact_has_a_check_or_a_reason(tmp_path: Path, stack: str) -> None:
+    outcome = verify(tmp_path, stack, without=DISK)
+    assert outcome["faults"] == []
+    assert outcome["uncovered"] == []
+    assert set(outcome["unsupported"]) == NOT_YET
+    assert all(outcome["unsupported"].values())
+    # Nothing of the run stays in the bucket.
+    assert outcome["left"] == []
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging"])
+def test_the_disk_of_debian_s_image_passes(tmp_path: Path, stack: str) -> None:
+    assert verify(tmp_path, stack, files=DISK, whole_disk=True)["faults"] == []
+
+
+def test_a_fact_that_loses_its_check_is_missed(tmp_path: Path) -> None:
+    outcome = verify(tmp_path, without=[*DISK, "test_cloud.py", "test_identity.py"])
+    assert {
+        "access.proxy.endpoint_id",
+        "access.proxy.region",
+        "backups.bucket",
+        "backups.kms_key_arn",
+        "backups.region",
+        "durability.archive.retention_days",
+        "durability.synchronous_mode",
+        "edge_networks",
+        "flow.edge.web1.web.port",
+        "host.db1.instance_id",
+        "host.db1.volume.data.volume_class",
+        "host.db1.zone",
+    } <= set(outcome["uncovered"])
+
+
+def test_every_altered_value_fails_for_itself(tmp_path: Path) -> None:
+    outcome = verify(tmp_path, each=True, without=DISK)
+    assert outcome["fields"] > 50
+    assert outcome["unnoticed"] == []
+    assert set(outcome["unsupported"]) == NOT_YET
+
+
+#: What dev has not: fields of a volume on drives in the host, and a lock on backups.
+OF_DRIVES = {
+    "volume_class": "gp3",
+    "size_bytes": 1 << 30,
+    "nvme.count": 3,
+    "nvme.partition_bytes": 1 << 30,
+    "nvme.read_ahead_kib": 256,
+    "nvme.accept_blank": True,
+    "nvme.model": "Amazon Elastic Block Store",
+}
+LOCK = "durability.archive.object_lock_days"
+
+
+def test_what_only_prod_declares_fails_for_itself(tmp_path: Path) -> None:
+    """All at once: each is held against what the hosts and AWS say, whatever else is wrong."""
+    hosts = aws_contract("prod").hosts
+    index, host = next((i, host) for i, host in enumerate(hosts) if host.tier == "database")
+    at, volume = next((i, one) for i, one in enumerate(host.volumes) if one.nvme and not one.nvme.serials)
+    altered = {f"hosts.{index}.volumes.{at}.{field}": value for field, value in OF_DRIVES.items()}
+    keys = {f"host.{host.name}.volume.{volume.name}.{field}" for field in OF_DRIVES} | {LOCK}
+    assert keys <= set(declared_facts(aws_contract("prod")))
+    files = ["test_storage.py", "test_cloud.py"]
+    failed = verify(tmp_path, "prod", altered=altered | {LOCK: 1}, files=files)["failed"]
+    assert sorted(keys - set(failed)) == []
+
+
+UNIT = {"Id": "evil.service", "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled",
+        "FragmentPath": "/usr/lib/x", "NeedDaemonReload": "no", "SubState": "running"}  # fmt: skip
+MOUNT = {"number": "0:9", "root": "/", "source": "x", "type": "tmpfs", "options": ["rw"],
+         "file_system_options": ["rw"]}  # fmt: skip
+FILE = {"kind": "file", "mode": "0644", "owner": "root:root", "package": "", "state": "of no package",
+        "sha256": "0"}  # fmt: skip
+AGENT = "/usr/lib/polkit-1/polkit-agent-helper-1"
+
+#: On web1 by hand: where in what the host tells (+ adds to a list), what is there then, and what names it.
+BY_HAND: list[tuple[list[str], Any, str]] = [
+    (["units", "files", "evil.service"], "enabled", "units enabled beside the declared: declared [], in"),
+    (["units", "shown", "evil.service"], UNIT, "units that run beside the declared: declared [], in"),
+    (["units", "shown", "nginx.service", "DropInPaths"], "/etc/x/evil.conf", "effect ['/etc/x/evil.conf']"),
+    (["schedules", "/etc/cron.d/evil"], ["@hourly root reboot"], "in effect {'/etc/cron.d/evil': ['@hourly"),
+    (["processes", "+"], ["cron", "root"], "cron: declared 'not running', in effect 'running'"),
+    (["entries", "passwd", "+"], "evil:x:4242:100::/:/bin/sh", "accounts: declared"),
+    (["entries", "ending", "+"], "evil", "accounts that end on a day"),
+    (["sysctls", "net.ipv4.tcp_sack"], ["0", "1"], "'net.ipv4.tcp_sack': '0'"),
+    (["sysctls", "net.ipv4.ping_group_range"], ["0 0", "1 0"], "'net.ipv4.ping_group_range': '0 0'"),
+    (["installed_packages", "asked", "+"], "evil", "(a person purges them): declared [], in effect ['evil']"),
+    (["mounts", "/opt/evil"], MOUNT, "mounts that nobody declared: declared [], in effect ['/opt/evil']"),
+    (["listeners", "+"], ["tcp", "*", 4444, "nc"], "undeclared: declared [], in effect [('tcp', 4444)]"),
+    (["listeners", "+"], ["tcp", "127.0.0.1", 4445, "nc"], "sockets open to itself"),
+    (["ways", "queues", "+"], "tbf", "queues: declared [], in effect ['tbf']"),
+    (["ways", "routes", "+"], "10.0.0.0/8 10.66.64.99", "routes: declared"),
+    (["ways", "interfaces", "wg0"], 1420, "interfaces beside it: declared 1, in effect 2"),
+    (["abilities", "watchdog"], False, "watchdog is out of its reach: declared False, in effect True"),
+    (["instance", "firmware"], "i-0", "instance, says the firmware"),
+    (["instance", "without_token"], 200, "metadata without a session's token: declared 401, in effect 200"),
+    (["clock", "synchronized"], "no", "clock: declared ('169.254.169.123', 'yes')"),
+    (["network", "ssh_clients", "+"], "10.9.9.9", "controller: declared '10.66.192.0/21'"),
+    (["suid", "+"], "/usr/bin/evil", "programs that give away rights"),
+    (["files", "found", "/etc/evil.conf"], FILE, "'/etc/evil.conf': 'no package brought it"),
+    (["files", "found", "/etc/fstab", "sha256"], "0", "'/etc/fstab': 'no package brought it"),
+    (["files", "found", "/etc/cloud/cloud.cfg", "sha256"], "0", "cloud.cfg': 'differs from what cloud-init"),
+    (["files", "found", AGENT, "mode"], "4777", f"{AGENT}: mode and owner"),
+    (["files", "found", "/etc/nftables.conf", "attributes"], ["immutable"], "nftables.conf: ACL, capability"),
+]  # fmt: skip
+
+
+def test_what_is_changed_by_hand_on_one_host_is_named(tmp_path: Path) -> None:
+    changes = [("web1", path, value) for path, value, _ in BY_HAND]
+    outcome = verify(tmp_path, changes=changes, whole_disk=True)
+    named = [fault for fault in outcome["faults"] if "web1" in fault]
+    missed = [path for path, _, says in BY_HAND if not any(says in fault for fault in named)]
+    assert missed == [], "\n".join(named)
+
+
+def test_a_host_that_does_not_answer_is_a_fault_of_its_own(tmp_path: Path) -> None:
+    """The others are compared with those that do."""
+    changes = [("web1", ["identity"], {"error": "timed out"})]
+    outcome = verify(tmp_path, changes=changes, without=DISK)
+    assert [fault for fault in outcome["faults"] if "web1: identity cannot be read: timed out" in fault]
+    about_others = [fault for fault in outcome["faults"] if "[db1]" in fault or "[control1]" in fault]
+    assert about_others == []
