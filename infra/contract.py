@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from infra.environment import App, Durability, Platform, Size, Tier, VolumeClass
 from infra.errors import FlashtierError
 from infra.model import Model
-from infra.settings.setting import Setting as Setting
+from infra.settings.setting import PostgresqlSetting, Setting
 from infra.topology import MOUNT_OPTIONS, Component, Egress, Flow, Placed, ScrapeJob
 
 VERSION: Final = 2
@@ -99,11 +99,11 @@ class ObjectStore(Model):
 
 
 class Backups(Model):
-    """The bucket that the database's members alone may write to."""
+    """The bucket that the database's members alone may write to. `kms_key_arn`: on AWS, what encrypts it."""
 
     bucket: str
     region: str
-    kms_key_arn: str
+    kms_key_arn: str | None
 
 
 class ContractDatabase(Model):
@@ -111,7 +111,7 @@ class ContractDatabase(Model):
     members: tuple[str, ...]
     #: The member that the cluster is made on. Who leads is asked at run time.
     first: str
-    settings: tuple[Setting, ...]
+    settings: tuple[PostgresqlSetting, ...]
 
 
 class Unsupported(Model):

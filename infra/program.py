@@ -27,7 +27,7 @@ from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.platform import Platform
 from infra.settings import kernel, postgresql
-from infra.settings.setting import Setting
+from infra.settings.setting import PostgresqlSetting
 from infra.stack.secret_table import SECRET_NAMES
 from infra.topology import Host, Topology
 
@@ -127,7 +127,7 @@ def contract_of(
     environment: Environment,
     deployed: Deployed,
     certificate: str,
-    settings: tuple[Setting, ...],
+    settings: tuple[PostgresqlSetting, ...],
 ) -> Contract:
     """The contract: what is declared, with what only the platform knows. `certificate` is PEM."""
     known = {host.name: host for host in deployed.hosts}

@@ -22,10 +22,10 @@ from infra.settings.postgresql_sizing import (
     max_connections,
     memory,
 )
-from infra.settings.setting import Setting
+from infra.settings.setting import PostgresqlSetting
 
 
-def settings(environment: Environment) -> tuple[Setting, ...]:
+def settings(environment: Environment) -> tuple[PostgresqlSetting, ...]:
     """The managed settings of every database member, each name once.
 
     Raises `EnvironmentInvalid`, one line a fault, when no setting can make the environment work: too many
@@ -69,15 +69,15 @@ def _mib(mib: int) -> str:
     return size_text(mib << 10)
 
 
-def _set(name: str, value: str | int, reason: str, source: str) -> Setting:
-    return Setting(name=name, value=str(value), reason=reason, source=source)
+def _set(name: str, value: str | int, reason: str, source: str) -> PostgresqlSetting:
+    return PostgresqlSetting(name=name, value=str(value), reason=reason, source=source)
 
 
 def _by_class(volume_class: VolumeClass, *, flash: str, network: str) -> str:
     return flash if volume_class in FLASH_CLASSES else network
 
 
-def _connections(environment: Environment) -> Iterator[Setting]:
+def _connections(environment: Environment) -> Iterator[PostgresqlSetting]:
     yield _set(
         "max_connections",
         max_connections(environment),
@@ -87,7 +87,7 @@ def _connections(environment: Environment) -> Iterator[Setting]:
     )
 
 
-def _memory(m: Memory) -> Iterator[Setting]:
+def _memory(m: Memory) -> Iterator[PostgresqlSetting]:
     source = manual("19.4.1")
     yield _set("shared_buffers", _mib(m.shared_buffers), "a quarter of the host's memory", source)
     yield _set(
@@ -110,7 +110,7 @@ def _memory(m: Memory) -> Iterator[Setting]:
     )
 
 
-def _processes(vcpus: int) -> Iterator[Setting]:
+def _processes(vcpus: int) -> Iterator[PostgresqlSetting]:
     source = manual("19.4.6")
     yield _set("max_worker_processes", vcpus + 6, "parallel workers, and room for extensions", source)
     yield _set("max_parallel_workers", vcpus, "no more than there are cores", source)
@@ -122,7 +122,7 @@ def _processes(vcpus: int) -> Iterator[Setting]:
     )
 
 
-def _device(data: VolumeClass) -> Iterator[Setting]:
+def _device(data: VolumeClass) -> Iterator[PostgresqlSetting]:
     # Little's law: requests under way = IOPS x latency. 400,000 x 0.125 ms = 50 and 3,000 x 1.4 ms = 4.
     depth = _by_class(data, flash="64", network="4")
     queue = f"{FACTS}, ebs.latency.queue_rule: i4i.4xlarge 400,000 IOPS at 0.125 ms, gp3 3,000 at 1.4 ms"
@@ -144,7 +144,7 @@ def _device(data: VolumeClass) -> Iterator[Setting]:
     )
 
 
-def _wal(room: Disk, wal: VolumeClass) -> Iterator[Setting]:
+def _wal(room: Disk, wal: VolumeClass) -> Iterator[PostgresqlSetting]:
     yield _set(
         "wal_buffers", _mib(room.wal_buffers), "a burst is taken without waiting for the device", STALL
     )
@@ -165,7 +165,7 @@ def _wal(room: Disk, wal: VolumeClass) -> Iterator[Setting]:
     )
 
 
-def _replication(members: int, room: Disk) -> Iterator[Setting]:
+def _replication(members: int, room: Disk) -> Iterator[PostgresqlSetting]:
     source = manual("19.6")
     senders = 2 * members + 4
     yield _set(
@@ -187,7 +187,7 @@ def _replication(members: int, room: Disk) -> Iterator[Setting]:
     )
 
 
-def _planner(m: Memory, data: VolumeClass) -> Iterator[Setting]:
+def _planner(m: Memory, data: VolumeClass) -> Iterator[PostgresqlSetting]:
     source = manual("19.7.2")
     yield _set(
         "effective_cache_size",
@@ -203,7 +203,7 @@ def _planner(m: Memory, data: VolumeClass) -> Iterator[Setting]:
     )
 
 
-def _autovacuum(m: Memory, data: VolumeClass) -> Iterator[Setting]:
+def _autovacuum(m: Memory, data: VolumeClass) -> Iterator[PostgresqlSetting]:
     yield _set(
         "autovacuum_max_workers", m.autovacuum_workers, "the default; they share one limit", manual("19.10")
     )

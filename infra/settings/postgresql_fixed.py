@@ -6,7 +6,7 @@ role, since here it would also end backups and vacuums.
 
 from __future__ import annotations
 
-from infra.settings.setting import Setting
+from infra.settings.setting import PostgresqlSetting
 
 FACTS = "docs/sizing-facts.md"
 STALL = f"{FACTS}, stall_settings"
@@ -17,9 +17,10 @@ def manual(section: str) -> str:
     return f"PostgreSQL 17 manual, {section}"
 
 
-def _group(source: str, *rows: tuple[str, str, str]) -> tuple[Setting, ...]:
+def _group(source: str, *rows: tuple[str, str, str]) -> tuple[PostgresqlSetting, ...]:
     return tuple(
-        Setting(name=name, value=value, reason=reason, source=source) for name, value, reason in rows
+        PostgresqlSetting(name=name, value=value, reason=reason, source=source)
+        for name, value, reason in rows
     )
 
 

@@ -8,14 +8,17 @@ from infra.model import Model
 
 
 class Setting(Model):
-    """`value` is as the program takes and reports it; `source` says where the figure is from.
-
-    `owner` is where the program gets it: a file that a role writes, its command line, or the store of the
-    cluster manager (DCS). The verification expects the value from there.
-    """
+    """`value` is as the program takes and reports it; `source` says where the figure is from."""
 
     name: str
     value: str
     reason: str
     source: str
+
+
+class PostgresqlSetting(Setting):
+    """`owner` is where the server gets it: a file that a role writes, its command line, or the store of the
+    cluster manager (DCS). The verification expects the value from there.
+    """
+
     owner: Literal["file", "command line", "dcs"] = "file"

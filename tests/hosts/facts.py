@@ -30,7 +30,7 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
 #: a host is held by its facts `component`, by the flows and by its whole firewall.
 ANNOTATIONS = frozenset(
     {
-        "components", "egress", "kernel.owner", "kernel.reason", "kernel.source", "ports", "refused_networks",
+        "components", "egress", "kernel.reason", "kernel.source", "ports", "refused_networks",
         "setting.owner", "setting.reason", "setting.source", "unsupported.why", "version",
     }
 )  # fmt: skip

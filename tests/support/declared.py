@@ -20,7 +20,7 @@ from infra.environment.rules import CONTROL_VOLUMES
 from infra.environment.sections import USABLE_SHARE
 from infra.local.platform import object_store
 from infra.paths import ROOT
-from infra.settings.setting import Setting
+from infra.settings.setting import PostgresqlSetting
 from infra.topology import COMPONENTS, Component, build
 
 Tree = Any  # nested dicts, lists and scalars, as YAML or JSON gives them
@@ -146,7 +146,9 @@ def contract_of(
         }
     )
     settings = (
-        Setting(name="shared_buffers", value="512MB", reason="a quarter of the memory", source="unit test"),
+        PostgresqlSetting(
+            name="shared_buffers", value="512MB", reason="a quarter of the memory", source="unit test"
+        ),
     )
     certificate = "-----BEGIN CERTIFICATE-----\nunit test\n-----END CERTIFICATE-----\n"
     return program.contract_of(topology, environment, deployed, certificate, settings)

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from infra.contract import Contract
 from infra.environment import Environment
 from infra.errors import FlashtierError
+from infra.settings import kernel
+from infra.topology import build
 from tests.support.declared import (
     Path_,
     contract_of,
@@ -118,3 +120,12 @@ def test_text_that_is_no_contract_is_one_line(text: str) -> None:
 
 def test_a_host_is_found_by_name() -> None:
     assert LOCAL.host("db1").tier == "database"
+
+
+def test_hosts_are_those_of_the_topology_with_their_kernel_settings() -> None:
+    topology = build("local", Environment.parse(local_environment()))
+    fields = ("name", "tier", "address", "gateway", "zone", "size", "components", "placements")
+    for declared, host in zip(topology.hosts, LOCAL.hosts, strict=True):
+        for field in fields:
+            assert getattr(host, field) == getattr(declared, field), field
+        assert host.kernel == kernel.settings(declared.tier)
