@@ -97,6 +97,9 @@ lint:
 	@shellcheck -x $(SHELL_FILES)
 	@yamllint --strict .
 	@ansible-lint --offline -q
+	@zizmor --offline --quiet docs/ci/github-actions.yml
+	@check-jsonschema --quiet --builtin-schema vendor.github-workflows docs/ci/github-actions.yml
+	@check-jsonschema --quiet --builtin-schema vendor.gitlab-ci docs/ci/gitlab-ci.yml
 
 format: ## Put the Python files into the one format
 	@ruff format .

@@ -1,4 +1,4 @@
-"""The kit's policy pack, which Pulumi runs beside every preview and up (tools/env.sh)."""
+"""The kit's policy pack, which Pulumi runs with every preview and up (tools/env.sh)."""
 
 from engine import pack
 

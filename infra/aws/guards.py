@@ -76,6 +76,7 @@ class KeepData(Component):
             description="Stops, ends or changes database hosts. Its use means that data may be lost.",
             max_session_duration=_SESSION_S,
             assume_role_policy=where.apply(lambda at: json.dumps(_trust(at))),
+            permissions_boundary=naming.boundary(self),
             tags=naming.tags(Name=naming.label("break-glass"), Tier="database"),
             opts=self.of(),
         )

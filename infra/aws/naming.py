@@ -59,6 +59,14 @@ class Naming:
             self._partition = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=asking))
         return self._partition
 
+    def boundary(self, asking: pulumi.Resource) -> pulumi.Output[str] | None:
+        """ARN of the policy that limits every role, None where the environment declares none."""
+        name = self.settings.permissions_boundary
+        if name is None:
+            return None
+        partition = self.partition(asking).partition
+        return pulumi.Output.format("arn:{0}:iam::{1}:policy/{2}", partition, self.account_id(asking), name)
+
     def resource(self, *parts: str) -> str:
         """The name of a resource in Pulumi and, where AWS wants one, on AWS: `flashtier-<stack>-<parts>`."""
         return "-".join((PROJECT, self.stack, *parts))

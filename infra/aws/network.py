@@ -202,6 +202,7 @@ class Network(Component):
             self.naming.resource("flow-logs"),
             description=f"Writes the flow logs of {self.naming.stack}",
             assume_role_policy=self.naming.account_id(self).apply(_flow_log_trust),
+            permissions_boundary=self.naming.boundary(self),
             tags=self._tags("flow-logs"),
             opts=self.of(),
         )

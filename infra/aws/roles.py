@@ -63,6 +63,7 @@ class Roles(Component):
             name=name,
             description=f"The {tier} hosts of flashtier's environment {self.naming.stack}",
             assume_role_policy=self._trust,
+            permissions_boundary=self.naming.boundary(self),
             tags=tags,
             opts=self.of(),
         )

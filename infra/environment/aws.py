@@ -58,6 +58,15 @@ def _email(value: str) -> str:
     return value
 
 
+def _policy_name(value: str) -> str:
+    # Source: IAM API, CreatePolicy, PolicyName.
+    if not re.fullmatch(r"[A-Za-z0-9_+=,.@-]{1,128}", value):
+        raise ValueError(
+            "is not the name of a policy; write one such as flashtier-boundary, without path or ARN"
+        )
+    return value
+
+
 Tag = Annotated[str, AfterValidator(_tag)]
 Image = Annotated[str, AfterValidator(_image)]
 
@@ -84,6 +93,8 @@ class Aws(Model):
     images are taken. `owner`, `cost_center`: tags.
     `alarm_email` gets the alarms and the budget's, `budget_usd` is a month's. `waf`: AWS's managed rules
     before the load balancer. `deletion_protection`: of the load balancer and of every host.
+    `permissions_boundary`: the name of the account's policy that limits every role of the environment, for
+    whoever may make roles only with it (docs/tasks/deploy-to-aws.md).
     """
 
     region: Annotated[str, AfterValidator(_region)]
@@ -99,6 +110,7 @@ class Aws(Model):
     budget_usd: int = Field(ge=1, le=10_000_000)
     waf: bool
     deletion_protection: bool
+    permissions_boundary: Annotated[str, AfterValidator(_policy_name)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Aws:

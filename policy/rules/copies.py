@@ -11,7 +11,7 @@ from .resource import Resource, Stack, Violation
 #: As `infra.environment.aws.LEAST_COPIES`, which a test compares it with.
 LEAST_COPIES = 3
 SUBNET = "aws:ec2/subnet:Subnet"
-#: Where a member that can no longer tell shows up as one zone with all others of its kind.
+#: The zone of a member whose zone is not known: all such members count as one zone.
 NOWHERE = "?"
 
 
@@ -31,9 +31,9 @@ def copies(stack: Stack) -> Iterator[Violation]:
         if drives_of(member.get("instanceType")) is None:
             yield Violation(
                 member,
-                f"instance type {member.get('instanceType')!r} is not in the catalogue, so no one can tell "
+                f"instance type {member.get('instanceType')!r} is not in the catalogue, so it is unknown "
                 "whether a stop erases its data",
-                "take a type of infra/catalogue/data/instances.csv, or add it there",
+                "use a type of infra/catalogue/data/instances.csv, or add it there",
             )
     on_drives = [member for member in members if drives_of(member.get("instanceType"))]
     if not on_drives:

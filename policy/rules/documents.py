@@ -14,12 +14,12 @@ NAMED = frozenset({"assumeRolePolicy", "policy", "policyDocument", "accessPolici
 
 
 class Unreadable(Exception):
-    """The text is no document that AWS and the rules read alike."""
+    """The text is not a document that AWS and the rules read alike."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement; the lists hold what the document says as text or list."""
+    """One statement; the tuples hold what the document has as text or list."""
 
     allows: bool
     actions: tuple[str, ...]
@@ -32,7 +32,7 @@ class Statement:
 
     @property
     def of_resource(self) -> bool:
-        """Whether it is of a resource's policy, which says who; a role's own policy does not."""
+        """Whether it is of a resource's policy, which names principals. A role's own policy names none."""
         return self.principal is not None or self.not_principal is not None
 
 

@@ -17,7 +17,7 @@ BUCKET_ENCRYPTION = (
 
 
 def _on(value: object) -> bool:
-    """Launch templates of AWS have "true" as a text. What is unknown is asked again by the update."""
+    """Launch templates have "true" as a text. The update judges again what is unknown."""
     return value in (True, "true") or isinstance(value, Unknown)
 
 
@@ -50,12 +50,12 @@ def disks(resource: Resource) -> Iterator[Violation]:
 
 
 def _template(instance: Resource) -> bool:
-    """Whether an instance takes from a launch template what it does not say; that is judged, too."""
+    """Whether an instance gets what it does not declare from a launch template, which is judged, too."""
     return "launchTemplate" in instance.props
 
 
 def buckets(stack: Stack) -> Iterator[Violation]:
-    """Every bucket says how it is encrypted: with which key is a choice, not AWS's default."""
+    """Every bucket declares its encryption: the key is a choice, not AWS's default."""
     chosen = stack.of(*BUCKET_ENCRYPTION)
     for bucket in stack.of(*BUCKETS):
         if not any(stack.means(one, "bucket", bucket, "bucket") for one in chosen):

@@ -19,7 +19,7 @@ PATTERNS = {
     "health:describe*": "lists; events of AWS Health are the account's",
     "kms:generatedatakey*": "one right in two calls: with and without the key in plain text",
 }
-#: Actions that IAM cannot tie to a resource, and why Resource "*" is all they take. Source: the column
+#: Actions that IAM cannot tie to a resource, and why they need Resource "*". Source: the column
 #: "Resource types" of each service in AWS's Service Authorization Reference, empty for these.
 WITHOUT_RESOURCE = {
     "ec2:Describe*": "lists; EC2 has no resource for almost all of them",

@@ -16,7 +16,7 @@ ARN_FIELDS = 6
 
 #: The prefix of every name that the kit gives (infra/aws/naming.py).
 OWN_PREFIX = "flashtier-"
-#: First parts of a resource's name that tell its kind and no name: `loadbalancer/app/NAME`.
+#: First parts of a resource's name that are a kind and not a name: `loadbalancer/app/NAME`.
 KINDS_OF_BALANCERS = frozenset({"app", "net", "gwy"})
 
 
@@ -56,14 +56,14 @@ def names_one(arn: str, *, tied: bool = False) -> bool:
     """
     if not arn.startswith("arn:"):
         return False
-    arn = VARIABLE.sub("*", LITERAL.sub("-", arn))  # before its colons are taken for those of the ARN
+    arn = VARIABLE.sub("*", LITERAL.sub("-", arn))  # its colons are not the ARN's
     _, partition, service, region, account, name = fields(arn)
     if any(map(wild, (partition, service, region, account))):
         return False
     if not wild(name):
         return bool(name)
     if service == "s3" and not account:
-        # Names of buckets are the world's: `flashtier-*` would be a stranger's bucket, too.
+        # Bucket names are global: `flashtier-*` matches a stranger's bucket, too.
         return not wild(name.partition("/")[0])
     whole: list[str] = []
     for part in re.split("[:/]", name):

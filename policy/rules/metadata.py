@@ -1,4 +1,4 @@
-"""metadata-service: a host gives its credentials to no one who can only make it ask for a URL."""
+"""metadata-service: a host does not give its credentials to whoever can make it fetch a URL."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ PRIVATE = tuple(
 
 
 def is_internet(cidr: object) -> bool:
-    """Whether a range has an address that is no organisation's own; not for what is no range."""
+    """Whether a range has an address outside the private ranges; false for what is not a range."""
     try:
         network = ipaddress.ip_network(str(cidr), strict=False)
     except ValueError:

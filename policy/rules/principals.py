@@ -22,7 +22,7 @@ OIDC = re.compile(r"arn:[a-z-]+:iam::\d{12}:oidc-provider/(?P<host>.+)")
 
 #: What a service may do without a source in a condition, and why.
 WITHOUT_SOURCE = (
-    # Who may give an instance a role, iam:PassRole says, and that within the account only.
+    # iam:PassRole decides who may give an instance a role, and it works within the account only.
     ("ec2.amazonaws.com*", "sts:AssumeRole"),
     # EventBridge names no source to topics and their keys: with a condition on it nothing would arrive.
     # Source: Amazon EventBridge, "Using resource-based policies", "Amazon SNS permissions".

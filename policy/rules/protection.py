@@ -1,7 +1,7 @@
 """unprotected: what cannot be made again is not deleted or replaced by a change of something else.
 
-A policy pack is shown what is to be, never what was: of a deletion it sees nothing, of a replacement only the
-new inputs (engine 3.274: AnalyzerResource has no old state). The engine itself refuses to delete or replace
+A policy pack gets what is to be, never what was: nothing of a deletion, and of a replacement only the new
+inputs (engine 3.274: AnalyzerResource has no old state). The engine itself refuses to delete or replace
 what is protected, so the rule here is that `protect` is set, as long as the program declares the resource.
 Taking it off is the named operation: `pulumi state unprotect URN`.
 """
@@ -42,5 +42,5 @@ def unprotected(resource: Resource) -> Iterator[Violation]:
                 yield Violation(
                     resource,
                     f"{name} is off, and a stop erases its drives",
-                    f"set {option}=True, or take a type without drives",
+                    f"set {option}=True, or use a type without drives",
                 )

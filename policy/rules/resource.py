@@ -1,4 +1,4 @@
-"""A resource as the rules see it: plain data, without the engine."""
+"""A resource as plain data, without the engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Unknown:
-    """A value that exists only after the update, as seen at a preview. It is false, as what is absent."""
+    """A value that exists only after the update, at a preview. It is false, as an absent one."""
 
     def __bool__(self) -> bool:
         return False
@@ -43,7 +43,7 @@ class Resource:
         return f"{module.split('/')[0]} {kind} {self.name}"
 
     def get(self, name: str) -> Any:  # noqa: ANN401 - a property is any JSON
-        """A property; None if it is absent, UNKNOWN if only the update will tell."""
+        """A property; None if it is absent, UNKNOWN if only the update makes it known."""
         return self.props.get(name)
 
     def part(self, name: str) -> Mapping[str, Any]:

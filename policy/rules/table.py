@@ -34,7 +34,7 @@ def of_aws(kind: str) -> bool:
 class Rule:
     """`of_resource` judges one resource before it is made, `of_stack` all of them as they will be.
 
-    `concerns` tells by its type whether `of_resource` judges a resource.
+    `concerns` is whether `of_resource` judges resources of a type.
     """
 
     name: str
@@ -73,7 +73,7 @@ RULES = (
         "Data on drives that a stop erases is on three members in three zones.",
         of_stack=copies.copies,
     ),
-    Rule("missing-tags", "A resource says whose it is, what it is for and who pays.", tags.missing),
+    Rule("missing-tags", "Tags name the owner of a resource, its purpose and who pays.", tags.missing),
     Rule("unprotected", "What cannot be made again is protected.", protection.unprotected),
     Rule("iam-wildcard", "A role may do what it needs, on what it needs.", iam.wildcards),
     Rule(

@@ -1,4 +1,4 @@
-"""missing-tags: the tags of a resource say whose it is, what it belongs to and who pays for it."""
+"""missing-tags: the tags of a resource name its owner, its environment and who pays for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ REQUIRED = ("Environment", "Owner", "CostCenter")
 #: Also the tier of these: what a host or a volume is for. Other rules find members by it.
 WITH_TIER = ("aws:ec2/instance:Instance", "aws:ebs/volume:Volume")
 
-#: What the kit makes on AWS and takes tags. Tests compare it with pulumi-aws and with types.py.
+#: Types that the kit makes on AWS and that have tags. Tests compare it with pulumi-aws and with types.py.
 TAGGED = frozenset(
     {
         "aws:acm/certificate:Certificate",

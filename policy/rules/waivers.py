@@ -3,7 +3,8 @@
     flashtier:waivers:
       - {rule: old-tls, resource: flashtier-dev-https, reason: the partner's client, until: 2027-01-31}
 
-`resource` is the name of a resource in Pulumi. One without a reason, without a date or past it has no effect.
+`resource` is the name of a resource in Pulumi. A waiver without a reason or date, or past its date, has no
+effect.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ def read(declared: object, rules: Iterable[str], today: date) -> list[Waiver]:
     if declared is None:
         return []
     if not isinstance(declared, list):
-        return [Waiver("?", "?", "", "", f"is no list of {{{', '.join(KEYS)}}}")]
+        return [Waiver("?", "?", "", "", f"is not a list of {{{', '.join(KEYS)}}}")]
     known = frozenset(rules)
     return [_waiver(one, known, today) for one in declared]
 
 
 def _waiver(declared: object, rules: frozenset[str], today: date) -> Waiver:
     if not isinstance(declared, Mapping):
-        return Waiver("?", str(declared), "", "", f"is no mapping of {', '.join(KEYS)}")
+        return Waiver("?", str(declared), "", "", f"is not a mapping of {', '.join(KEYS)}")
     values = {key: str(declared.get(key) or "").strip() for key in KEYS}
     return Waiver(**values, fault=_fault(declared, values, rules, today))
 
@@ -49,18 +50,18 @@ def _fault(
     if missing := [key for key in KEYS if not values[key]]:
         return f"{', '.join(missing)} missing"
     if unknown := sorted(set(map(str, declared)) - set(KEYS)):
-        return f"{', '.join(unknown)} is no key of a waiver; take {', '.join(KEYS)}"
+        return f"{', '.join(unknown)} is not a key of a waiver; use {', '.join(KEYS)}"
     if values["rule"] not in rules:
-        return f"there is no rule {values['rule']}; take one of {', '.join(sorted(rules))}"
+        return f"there is no rule {values['rule']}; use one of {', '.join(sorted(rules))}"
     try:
         until = date.fromisoformat(values["until"][:10])
     except ValueError:
-        return f"until: {values['until']} is no date; write it as 2027-01-31"
+        return f"until: {values['until']} is not a date; write it as 2027-01-31"
     return f"it ended on {until}" if until < today else None
 
 
 def judge(waivers: Sequence[Waiver], rule: str, resource: str) -> tuple[bool, str]:
-    """Whether a violation is waived; and if not, what to say of a waiver that would have been for it."""
+    """Whether a violation is waived; if not, why the waivers for it have no effect."""
     own = [one for one in waivers if (one.rule, one.resource) == (rule, resource)]
     if any(one.fault is None for one in own):
         return True, ""

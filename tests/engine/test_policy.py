@@ -1,4 +1,4 @@
-"""The policy pack beside the real CLI: a wrong program ends the preview with the rule's line.
+"""The policy pack with the real CLI: a wrong program ends the preview with the rule's line.
 
 The provider is a stand-in that accepts everything (tests/engine/policy/standin): only the pack judges.
 The flag is not given: the test includes that tools/env.sh makes the pack the default.
@@ -109,7 +109,7 @@ def test_the_right_program_is_let_through(program: Program) -> None:
     done = program.preview(right())
     assert done.returncode == 0, done.stdout
     assert lines_of(done.stdout) == []
-    assert "flashtier@v0.1.0" in done.stdout, "the pack was not asked"
+    assert "flashtier@v0.1.0" in done.stdout, "the pack did not run"
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_what_only_the_update_knows_is_judged_before_it_is_made(program: Program
 
 
 def test_what_is_protected_is_neither_replaced_nor_deleted_until_it_is_named(program: Program) -> None:
-    """The engine's part: the pack sees neither deletions nor what was. Its part is that protect stays on."""
+    """The engine's part: the pack gets neither deletions nor what was. Its part is that protect stays on."""
     program.declare(right())
     done = program.run("up", "--yes", "--skip-preview")
     assert done.returncode == 0, done.stdout

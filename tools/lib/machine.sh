@@ -54,6 +54,13 @@ raise_inotify() {
 
 PACKAGE_LISTS=("$FLASHTIER_TREE/tools/packages.txt" "$FLASHTIER_TREE/tools/packages-local.txt")
 
+# The lists of environments on AWS. Debian 12's AWS CLI cannot open a tunnel (infra/aws/cli.py): there it is
+# installed by hand.
+aws_package_lists() { # VERSION of Debian
+    echo "$FLASHTIER_TREE/tools/packages.txt"
+    [ "$1" -lt 13 ] || echo "$FLASHTIER_TREE/tools/packages-aws.txt"
+}
+
 wanted_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "${PACKAGE_LISTS[@]}"; }
 
 missing_packages() {

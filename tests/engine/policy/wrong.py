@@ -49,7 +49,7 @@ CDN = {
 }
 ADMIN = document({"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::flashtier-pol/*"})
 
-#: case: (the change, the rule, and what its line says: resource and fix).
+#: case: (the change, the rule, and parts of its line: resource and fix).
 WRONG: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "SSH open to the internet": (
         _change("edge-443", fromPort=22, toPort=22),

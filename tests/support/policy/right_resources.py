@@ -108,7 +108,7 @@ RIGHT += [
             ),
         ),
     ),
-    # Text that is no policy, in a property of another kind.
+    # Text that is not a policy, in a property of another kind.
     (
         "open-principal",
         resource("cloudwatch/eventRule:EventRule", eventPattern='{"detail": {"statement": ["*"]}}'),

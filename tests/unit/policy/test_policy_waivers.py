@@ -1,4 +1,4 @@
-"""Waivers of the policy pack: what gives one its effect, and what is said of one that has none."""
+"""Waivers of the policy pack: what gives one its effect, and what is reported of one without."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def test_it_has_an_effect_on_its_rule_and_resource_until_its_last_day() -> None:
     [
         ({"reason": "  "}, "reason missing"),
         ({"until": ""}, "until missing"),
-        ({"until": "soon"}, "until: soon is no date"),
+        ({"until": "soon"}, "until: soon is not a date"),
         ({"until": None, "reason": None}, "reason, until missing"),
-        ({"rule": "old-tsl"}, "there is no rule old-tsl; take one of old-tls, open-ports"),
-        ({"untill": "2027-01-01"}, "untill is no key of a waiver"),
+        ({"rule": "old-tsl"}, "there is no rule old-tsl; use one of old-tls, open-ports"),
+        ({"untill": "2027-01-01"}, "untill is not a key of a waiver"),
     ],
 )
-def test_one_that_is_wrong_has_no_effect_and_says_so(change: dict[str, object], says: str) -> None:
+def test_a_wrong_waiver_has_no_effect_and_is_reported(change: dict[str, object], says: str) -> None:
     read = waivers.read([{**GOOD, **change}], RULES, TODAY)
     assert not waivers.judge(read, "old-tls", "https")[0]
     assert says in waivers.notes(read)[0]
 
 
 @pytest.mark.parametrize("declared", [{"rule": "old-tls"}, "old-tls", ["old-tls"], [None]])
-def test_what_is_no_list_of_waivers_is_said(declared: object) -> None:
+def test_what_is_not_a_list_of_waivers_is_reported(declared: object) -> None:
     read = waivers.read(declared, RULES, TODAY)
     assert "has no effect" in waivers.notes(read)[0]
     assert waivers.read(None, RULES, TODAY) == []
