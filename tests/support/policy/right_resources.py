@@ -130,6 +130,7 @@ RIGHT += [
         ("arn:aws:s3:::literal-${*}-star", {}),
     )
 ]
+RIGHT += [("iam-wildcard", resource(POLICY, policy=allows(Action="ec2:Describe*", Resource="*")))]
 BOUNDARY = {"StringEquals": {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary"}}
 RIGHT += [
     (

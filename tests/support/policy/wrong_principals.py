@@ -86,6 +86,13 @@ WRONG: dict[str, tuple[str, Resource, str]] = {
         trust({"Service": "vpc-flow-logs.amazonaws.com"}),
         "a condition on aws:SourceAccount",
     ),
+    "trust for a service with a condition that ties nothing": (
+        "open-principal",
+        trust(
+            {"Service": "vpc-flow-logs.amazonaws.com"}, Condition={"Bool": {"aws:SecureTransport": "true"}}
+        ),
+        "a condition on aws:SourceAccount",
+    ),
     "trust for what only looks like a service": (
         "open-principal",
         trust({"Service": "ec2.evil.com"}),
