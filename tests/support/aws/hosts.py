@@ -33,6 +33,7 @@ def settings(**changes: Any) -> Any:
         "zones": ZONES,
         "root_gib": 20,
         "images": IMAGES,
+        "permissions_boundary": None,
         "deletion_protection": False,
         "owner": "ops",
         "cost_center": "42",
