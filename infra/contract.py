@@ -23,7 +23,7 @@ class Nvme(Model):
     """How a volume shows on AWS: NVMe devices of `model`.
 
     EBS: one device whose serial is the volume's id without its dash. Instance store: `count` drives, whose
-    serials nobody knows before the host runs; a partition of `partition_bytes` on each, the rest stays free.
+    serials are unknown before the host runs; a partition of `partition_bytes` on each, the rest stays free.
     """
 
     model: Literal["Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"]
@@ -73,7 +73,7 @@ class ContractHost(Model):
 
 
 class Ec2InstanceConnect(Model):
-    """The EC2 Instance Connect Endpoint through which SSH goes: the world reaches no host."""
+    """The EC2 Instance Connect Endpoint through which SSH goes: no host is reachable from the internet."""
 
     region: str
     endpoint_id: str

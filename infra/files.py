@@ -38,7 +38,7 @@ def write_new(path: Path, text: str, mode: int) -> bool:
 def _written_beside(path: Path, text: str, mode: int) -> Iterator[Path]:
     """A file with that content in the directory of `path`, which is gone afterwards unless it was moved."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp opens with O_EXCL and 0600: nobody else can have the new content open.
+    # mkstemp opens with O_EXCL and 0600: no other process can have the new content open.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -85,5 +85,5 @@ def refuse_readable(path: Path, what: str) -> None:
     if mode & 0o077:
         raise FlashtierError(
             f"{path}: {what} has mode {mode:04o}, so others than its owner may read it; allowed is 0600. "
-            f"If nobody else can have read it, run `chmod 0600 {path}`"
+            f"If no one else can have read it, run `chmod 0600 {path}`"
         )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class KeyedError(ValueError):
-    """A fault that spans several keys; `key` is the one to mend, relative to the model that found it."""
+    """A fault that spans several keys; `key` is the one to correct, relative to the model that found it."""
 
     def __init__(self, key: str, message: str) -> None:
         self.key = key

@@ -15,7 +15,7 @@ from infra.errors import FlashtierError
 #: The checkout: where Pulumi.yaml lies.
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Names a stack cannot have: in the state directory they are taken.
+#: Names a stack cannot have: in the state directory they are in use.
 RESERVED = frozenset({"log", "passphrase", "pulumi"})
 
 #: A network interface's name has at most 15 characters (IFNAMSIZ), three of which are "ft-".
@@ -25,7 +25,7 @@ LONGEST_STACK = 12
 def stack_fault(stack: str) -> str:
     """Why the name cannot be a stack's, empty where it can: it names directories, hosts and an interface."""
     if stack in RESERVED:
-        return f"the name is taken by {state_root() / stack}; choose another one"
+        return f"the name is in use by {state_root() / stack}; choose another one"
     if not re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK - 1}}}", stack):
         return (
             "a stack's name starts with a lower-case letter, holds only a-z, 0-9 and '-', and has at most "
@@ -71,7 +71,7 @@ def private_key(stack: str) -> Path:
 
 
 def public_key(stack: str) -> Path:
-    """The public half, beside the private one."""
+    """The public half, next to the private one."""
     return private_key(stack).with_suffix(".pub")
 
 

@@ -1,6 +1,6 @@
 """The program's one flow: environment -> topology -> platform -> contract.
 
-A fault ends it as lines, not as a trace.
+A fault ends it as one line each, without a traceback.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from infra.settings.setting import PostgresqlSetting
 from infra.stack.secret_table import SECRET_NAMES
 from infra.topology import Host, Topology
 
-#: Exit code that tells Pulumi's Python language host that the program has said what is wrong.
+#: Exit code that tells Pulumi's Python language host that the program has reported what is wrong.
 ACTIONABLE = 32
 
 
@@ -54,8 +54,8 @@ PLATFORMS: dict[str, Callable[[], Platform]] = {"local": _local, "aws": _aws}
 def run(stack: str, config: pulumi.Config) -> None:
     """Have Pulumi declare the stack, with the outputs `contract` and `secrets`.
 
-    A fault of the environment is logged and ends the program as an error that a person can mend: without a
-    trace and without a second message.
+    A fault of the environment is logged and ends the program as an error that a person can correct: without a
+    traceback and without a second message.
     """
 
     async def program() -> dict[str, pulumi.Output[Any]]:
@@ -65,7 +65,7 @@ def run(stack: str, config: pulumi.Config) -> None:
             pulumi.log.error(str(error))
             raise SystemExit(ACTIONABLE) from error
         # One turn of the loop sends the requests off, and the SDK then waits for them one by one. With none
-        # sent yet it would wait for outputs instead, and look at all that are open each time one comes.
+        # sent yet it would wait for outputs instead, and check all that are open each time one comes.
         await asyncio.sleep(0)
         return outputs
 
@@ -100,7 +100,7 @@ def accepted(text: str | None) -> frozenset[str]:
         found = text.split(",")
     if not isinstance(found, list) or not all(isinstance(name, str) and name.strip() for name in found):
         raise EnvironmentInvalid(
-            [f"flashtier:acceptBlank = {text}: is no volume or list of volumes; write it as db1-flash"]
+            [f"flashtier:acceptBlank = {text}: is not a volume or a list of volumes; write it as db1-flash"]
         )
     return frozenset(name.strip() for name in found)
 

@@ -66,7 +66,7 @@ def make(stack: str, environment: Environment, today: date) -> Plan:
             "not_counted": list(NOT_COUNTED),
         },
         "options": [_option(option) for option in comparison.options],
-        "takes": comparison.taken.storage if comparison.taken else None,
+        "takes": comparison.chosen.storage if comparison.chosen else None,
         "why": comparison.why,
         "faults": check_capacity(environment),
         "notes": notes,

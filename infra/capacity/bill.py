@@ -139,7 +139,7 @@ def _s3(environment: Environment, asked: Needs) -> Iterator[Item]:
         yield Item(
             "WAL archive", wal * price, f"{wal:,.0f} GB: {days} days at {a.wal_archive_compression:.0%}"
         )
-        # One full backup is as old as the retention; those since it are kept beside it.
+        # One full backup is as old as the retention; those since it are kept with it.
         fulls = days // a.days_between_full_backups + 1
         backup = fulls * asked.space.data_gb * a.backup_compression
         yield Item(

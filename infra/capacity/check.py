@@ -165,7 +165,7 @@ def latency_faults(tier: DatabaseTier, asked: Needs) -> Iterator[str]:
 
 
 def slowest_ms(tier: DatabaseTier, index: int) -> float:
-    """What a durable write takes by design or as measured, the slower; 0 where nobody measured it."""
+    """What a durable write takes by design or as measured, the slower; 0 where it was not measured."""
     volume = tier.volumes[index]
     if volume.ebs:
         return max(volume.ebs.promise.latency_ms, volume.ebs.durable_write_us.p99 / 1000)
@@ -184,6 +184,6 @@ def _expected_data(environment: Environment, asked: Needs) -> Iterator[str]:
     if expected < held * (1 - _ROUNDING):
         yield (
             f"flashtier:environment.database.expected_data_gib = {expected:g}: the users of traffic hold "
-            f"{held:,.0f} GiB in rows; set it to at least {math.ceil(held * (1 - _ROUNDING)):,}, or mend "
+            f"{held:,.0f} GiB in rows; set it to at least {math.ceil(held * (1 - _ROUNDING)):,}, or correct "
             "traffic.users and traffic.assumptions"
         )

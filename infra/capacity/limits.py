@@ -115,7 +115,7 @@ def database_limits(tier: DatabaseTier, asked: Needs) -> Iterator[Limit]:
             found.burst_gbps,
             found.room_gbps,
             "Gbit/s",
-            f"WAL to {tier.members - 1} standbys beside a running re-clone; "
+            f"WAL to {tier.members - 1} standbys during a re-clone; "
             f"{tier.instance.network_baseline_gbps:g} Gbit/s baseline",
         )
 
@@ -151,9 +151,9 @@ def _local_drives(key: str, volume: TierVolume, tier: DatabaseTier, asked: Needs
 
 
 def _derated(published: int, measured: int | None, planned: float, drives: catalogue.LocalDrives) -> str:
-    seen = f"measured {measured:,}" if measured is not None else "not measured on this type"
+    observed = f"measured {measured:,}" if measured is not None else "not measured on this type"
     kept = "the measurement" if planned == measured else f"{planned / published:.0%} of what is published"
-    return f"published {published:,} ({drives.origin}), {seen}; planned with {kept}"
+    return f"published {published:,} ({drives.origin}), {observed}; planned with {kept}"
 
 
 def _space(key: str, volume: TierVolume, tier: DatabaseTier, asked: Needs) -> Limit:

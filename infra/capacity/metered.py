@@ -73,7 +73,7 @@ def _waf(environment: Environment, asked: Needs) -> Iterator[Item]:
 
 
 def _s3_requests(environment: Environment, asked: Needs) -> Item:
-    """Uploads, WAL segments and reads of photos. Backups and lists are few beside them."""
+    """Uploads, WAL segments and reads of photos. Backups and lists are few compared with them."""
     traffic, a = asked.traffic, asked.traffic.assumptions
     uploads = traffic.calls_per_day * traffic.write_share * a.upload_share * DAYS_MONTH
     archive = environment.durability.archive if environment.durability else None

@@ -20,9 +20,9 @@ from infra.environment.volumes import CLASSES, VolumeClass
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One class of storage for the data. `lacks` is empty if it may be taken.
+    """One class of storage for the data. `lacks` is empty if it may be chosen.
 
-    `durable_write_p99_us` is measured, None where nobody did; `designed_ms` is AWS's, None where it has none.
+    `durable_write_p99_us` is measured, None where it was not; `designed_ms` is AWS's, None where it has none.
     `flushes_per_s`: WAL flushes one after the other at the measured median; in a burst
     `commits_per_flush` commits must share one, and each waits for it.
     """
@@ -47,7 +47,7 @@ class Option:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     options: tuple[Option, ...]
-    taken: Option | None
+    chosen: Option | None
     why: str
 
 
@@ -61,9 +61,9 @@ def compare(environment: Environment, asked: Needs) -> Comparison:
         for storage in CLASSES["aws"]
     )
     possible = [option for option in options if option.carries]
-    taken = min(possible, key=lambda option: option.usd_month) if possible else None
-    why = "; ".join((_why(taken, options), *_smaller(declared, asked)))
-    return Comparison(options, taken, why)
+    chosen = min(possible, key=lambda option: option.usd_month) if possible else None
+    why = "; ".join((_why(chosen, options), *_smaller(declared, asked)))
+    return Comparison(options, chosen, why)
 
 
 def _option(
@@ -91,14 +91,14 @@ def _option(
     if storage == "instance-store":
         lacks += _rules(environment, tier)
     flushes = 1e6 / measured.p50 if measured else None
-    taken = volume.load(asked).gb - asked.traffic.growth_days * asked.space.growth_gb_day
+    chosen = volume.load(asked).gb - asked.traffic.growth_days * asked.space.growth_gb_day
     return Option(
         storage=storage,
         declared=declared,
         tier=tier,
         usd_month=tier_usd_month(tier),
         breaks_first=min(found, key=lambda limit: limit.breaks_at),
-        days_of_growth=days_until_full(volume.usable_gb(tier.instance), taken, asked.space.growth_gb_day),
+        days_of_growth=days_until_full(volume.usable_gb(tier.instance), chosen, asked.space.growth_gb_day),
         durable_write_p99_us=measured.p99 if measured else None,
         designed_ms=designed,
         flushes_per_s=flushes,
@@ -114,7 +114,7 @@ def _rules(environment: Environment, tier: DatabaseTier) -> list[str]:
     broken = durability.instance_store_faults(
         tier.members, len(environment.aws.zones), environment.control.count, environment.durability
     )
-    return [f"durability: mend {', '.join(key for key, _ in broken)}"] if broken else []
+    return [f"durability: correct {', '.join(key for key, _ in broken)}"] if broken else []
 
 
 def sized(storage: VolumeClass, like: DatabaseTier, asked: Needs) -> DatabaseTier | None:
@@ -130,7 +130,7 @@ def sized(storage: VolumeClass, like: DatabaseTier, asked: Needs) -> DatabaseTie
     vcpus, memory_gib = least_host(asked)
 
     def suits(instance: catalogue.InstanceType) -> bool:
-        """Large enough beside its I/O; drives that somebody measured, or none."""
+        """Large enough next to its I/O; measured drives, or none."""
         return (
             instance.architecture == like.instance.architecture
             and instance.vcpus >= vcpus
@@ -144,7 +144,7 @@ def sized(storage: VolumeClass, like: DatabaseTier, asked: Needs) -> DatabaseTie
 
 
 def _measured(instance: catalogue.InstanceType) -> bool:
-    """Whether somebody measured both the rate and the time of writes on these drives."""
+    """Whether a source measured both the rate and the time of writes on these drives."""
     if instance.measured_write_iops is None or instance.write_iops is None:
         return False
     return catalogue.local_drives(instance).durable_write_us is not None
@@ -204,20 +204,20 @@ def _smaller(declared: DatabaseTier, asked: Needs) -> list[str]:
     ]
 
 
-def _why(taken: Option | None, options: tuple[Option, ...]) -> str:
-    if taken is None:
+def _why(chosen: Option | None, options: tuple[Option, ...]) -> str:
+    if chosen is None:
         return "none of them carries the load: " + "; ".join(
             f"{option.storage} lacks {option.lacks[0]}" for option in options
         )
-    parts = [f"the cheapest that carries the load, ${taken.usd_month:,.0f} a month"]
+    parts = [f"the cheapest that carries the load, ${chosen.usd_month:,.0f} a month"]
     for option in options:
-        if option is taken:
+        if option is chosen:
             continue
         if option.carries:
-            ratio = option.usd_month / taken.usd_month
+            ratio = option.usd_month / chosen.usd_month
             parts.append(f"{option.storage} costs {ratio:.1f} times as much, ${option.usd_month:,.0f}")
         else:
             parts.append(f"{option.storage} lacks {option.lacks[0]}")
-    if taken.storage == "instance-store":
+    if chosen.storage == "instance-store":
         parts.append("in return a stopped host loses its copy, so the rules of `durability` are not a choice")
     return "; ".join(parts)

@@ -82,7 +82,7 @@ class TierVolume:
         )
 
     def usable_gb(self, instance: catalogue.InstanceType) -> float:
-        """Decimal gigabytes that may be filled: file system and room for bloat taken off."""
+        """Decimal gigabytes that may be filled: file system and room for bloat deducted."""
         raw = self.size_gib * GB_PER_GIB if self.ebs else catalogue.local_drives(instance).partitioned_gb
         return raw * USABLE_SHARE
 

@@ -1,7 +1,7 @@
 """EC2 as data: instance types, volumes, limits, latencies and prices, each with its source and its date.
 
 The figures are in data/, read once a process; docs/decisions/catalogue.md says where they come from and how
-to renew them. A figure that nobody could source is absent, and asking for it is an error, never a guess.
+to renew them. A figure without a source is absent, and asking for it is an error, never a guess.
 """
 
 from infra.catalogue.instances import Architecture, InstanceType, find, instance_types

@@ -47,7 +47,7 @@ class InstanceType(Model):
 
     IOPS are 4 KiB, random, all drives together, with a full queue: `read_iops` and `write_iops` as published,
     `measured_*` by iotune. `drive_gb` is decimal, a drive. EBS figures are [baseline, maximum]; the maximum
-    is a burst of 30 min a day where it is higher. MB/s are decimal. None: nobody could source it.
+    is a burst of 30 min a day where it is higher. MB/s are decimal. None: it has no source.
     """
 
     type: str

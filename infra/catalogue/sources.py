@@ -22,7 +22,7 @@ Kind = Literal["price", "limit", "measurement"]
 #: fivefold in one day of 2025. A measurement stays true of the drives that were measured.
 MAX_AGE_DAYS: dict[Kind, int] = {"price": 180, "limit": 365, "measurement": 730}
 
-#: Uses of a source whose figures nobody has read anywhere: always reported.
+#: Uses of a source whose figures were not read anywhere: always reported.
 _UNREAD = frozenset({"memory", "judgement"})
 
 

@@ -172,7 +172,7 @@ def limits(name: str) -> Limits:
 
 
 def read_latency_ms(name: str) -> tuple[float, float, float, float] | None:
-    """(low, mid, high, max) of a read, by EBS class or instance family; None if nobody gave it."""
+    """(low, mid, high, max) of a read, by EBS class or instance family; None if no source gives it."""
     found = read("ebs.yaml")["read_ms"].get(name)
     return (found["low"], found["mid"], found["high"], found["max"]) if found else None
 
@@ -205,7 +205,7 @@ def _dated(figure: dict[str, object]) -> dict[str, object]:
 
 
 def local_drives(instance: InstanceType) -> LocalDrives:
-    """The local drives of `instance`. Raises `FlashtierError` if it has none or nobody could source them."""
+    """The local drives of `instance`. Raises `FlashtierError` if it has none or they have no source."""
     if not instance.drives:
         near = sorted(t for t in _types_with_drives() if t.split(".")[1] == instance.type.split(".")[1])[:4]
         raise FlashtierError(
@@ -214,7 +214,7 @@ def local_drives(instance: InstanceType) -> LocalDrives:
         )
     if instance.read_iops is None or instance.write_iops is None or instance.iops_source is None:
         raise FlashtierError(
-            f"instance type {instance.type}: nobody has published or measured the IOPS of its drives; "
+            f"instance type {instance.type}: the IOPS of its drives are neither published nor measured; "
             "take a type whose drives are known, such as i8g, i7i or i4i, or measure it and add the figures "
             "with their source to infra/catalogue/data/instances.csv"
         )
@@ -247,5 +247,5 @@ def _types_with_drives() -> list[str]:
     return [name for name, found in instance_types().items() if found.drives and found.family in _USUAL]
 
 
-#: Families named to somebody who asks for local drives: the current storage-optimised ones.
+#: Families named in the error about missing local drives: the current storage-optimised ones.
 _USUAL = ("i7i", "i8g", "i4i", "i7ie")

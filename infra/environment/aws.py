@@ -23,38 +23,38 @@ LEAST_COPIES = 3
 
 def _region(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value):
-        raise ValueError("is no AWS region; write one such as eu-central-1")
+        raise ValueError("is not an AWS region; write one such as eu-central-1")
     return value
 
 
 def _tag(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9 _.:/=+@-]{1,128}", value):
-        raise ValueError("is no tag that every service of AWS takes; take letters, digits, ' _.:/=+@-'")
+        raise ValueError("is not a tag that every service of AWS accepts; use letters, digits, ' _.:/=+@-'")
     return value
 
 
 def _image(value: str) -> str:
     if not re.fullmatch(r"ami-[0-9a-f]{8,17}", value):
-        raise ValueError("is no id of an image; `flashtier image -s <stack>` looks one up")
+        raise ValueError("is not the id of an image; `flashtier image -s <stack>` finds one")
     return value
 
 
 def _account(value: str) -> str:
     if not re.fullmatch(r"\d{12}", value):
-        raise ValueError("is no number of an AWS account, in quotes; write one such as '136693071363'")
+        raise ValueError("is not the number of an AWS account, in quotes; write one such as '136693071363'")
     return value
 
 
 def _host_name(value: str) -> str:
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     if len(value) > 253 or not re.fullmatch(rf"{label}(\.{label})+", value):
-        raise ValueError("is no domain name; write one such as photos.example.com")
+        raise ValueError("is not a domain name; write one such as photos.example.com")
     return value
 
 
 def _email(value: str) -> str:
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value):
-        raise ValueError("is no address of electronic mail")
+        raise ValueError("is not a valid e-mail address; write one such as on-call@example.com")
     return value
 
 
@@ -80,7 +80,9 @@ class Domain(Model):
     @model_validator(mode="after")
     def _inside(self) -> Domain:
         if self.name != self.zone and not self.name.endswith(f".{self.zone}"):
-            raise KeyedError("name", f"{self.name!r} is not in the zone {self.zone!r}; mend one of the two")
+            raise KeyedError(
+                "name", f"{self.name!r} is not in the zone {self.zone!r}; correct one of the two"
+            )
         return self
 
 
@@ -90,7 +92,7 @@ class Aws(Model):
     `zones` are names, so that no host moves when AWS offers one more; a load balancer takes at least two.
     `nat_gateways`: one, or one a zone. `root_gib`: the encrypted gp3 root of every host. `images`: by
     architecture, pinned by `flashtier image`; hosts that exist keep theirs. `image_owner`: the account whose
-    images are taken. `owner`, `cost_center`: tags.
+    images are used. `owner`, `cost_center`: tags.
     `alarm_email` gets the alarms and the budget's, `budget_usd` is a month's. `waf`: AWS's managed rules
     before the load balancer. `deletion_protection`: of the load balancer and of every host.
     `permissions_boundary`: the name of the account's policy that limits every role of the environment, for

@@ -48,7 +48,7 @@ def _tuples(value: object) -> object:
 
 
 def _own(faults: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without those that only follow: a list whose items are wrong is told to be too short as well."""
+    """Without those that only follow: a list whose items are wrong is reported as too short as well."""
 
     def follows(fault: ErrorDetails) -> bool:
         where = fault["loc"]

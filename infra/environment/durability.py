@@ -15,7 +15,7 @@ LEAST_COPIES = 3
 class Archive(Model):
     """Point-in-time recovery. `timeout_s` (archive_timeout) bounds what is lost if all copies go.
 
-    `object_lock_days`: nobody, not even the account's root, takes a backup away before.
+    `object_lock_days`: no one, not even the account's root, can delete a backup earlier.
     """
 
     timeout_s: int = Field(ge=10, le=3600)

@@ -1,4 +1,4 @@
-"""A host's size: declared on platform local, taken from the instance type on platform aws."""
+"""A host's size: declared on platform local, given by the instance type on platform aws."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The traffic that an environment is declared to carry, and what is assumed about it.
 
-`Traffic` is what somebody must know to size anything. `Assumptions` has a default for everything else, each
+`Traffic` is what one must know to size anything. `Assumptions` has a default for everything else, each
 with where it is from: "judgement" is to be replaced by a measurement of your own, in `traffic.assumptions`.
 """
 

@@ -19,7 +19,7 @@ _SECONDS = 10
 
 
 class EnginePorts:
-    """The table of this process. Does nothing unless it runs as root: nobody else may load rules."""
+    """The table of this process. Does nothing unless it runs as root: no other account may load rules."""
 
     def __init__(self) -> None:
         self._table = f"{_PREFIX}{os.getpid()}"

@@ -36,7 +36,7 @@ class Peer:
     plugin: int
 
     def owner(self) -> int | None:
-        """The uid of whoever opened the socket, None where no living process has it open.
+        """The uid of the process that opened the socket, None where no living process has it open.
 
         Only an established socket that a process holds counts: the kernel shows the ones that were closed
         (TIME-WAIT, and FIN-WAIT without a process) as root's.

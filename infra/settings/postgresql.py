@@ -146,7 +146,7 @@ def _device(data: VolumeClass) -> Iterator[PostgresqlSetting]:
 
 def _wal(room: Disk, wal: VolumeClass) -> Iterator[PostgresqlSetting]:
     yield _set(
-        "wal_buffers", _mib(room.wal_buffers), "a burst is taken without waiting for the device", STALL
+        "wal_buffers", _mib(room.wal_buffers), "a burst is accepted without waiting for the device", STALL
     )
     yield _set(
         "max_wal_size",

@@ -26,7 +26,7 @@ def _group(source: str, *rows: tuple[str, str, str]) -> tuple[PostgresqlSetting,
 
 CONNECTIONS = _group(
     manual("19.3"),
-    ("superuser_reserved_connections", "3", "an administrator gets in when all else is taken"),
+    ("superuser_reserved_connections", "3", "an administrator can connect when all other slots are in use"),
     ("reserved_connections", "5", "monitoring sees a full server instead of an error"),
     ("password_encryption", "scram-sha-256", "no password is stored or sent readably"),
     ("authentication_timeout", "10s", "a client that stalls in its login frees its slot"),
@@ -35,8 +35,12 @@ CONNECTIONS = _group(
     ("tcp_keepalives_idle", "60", "seconds; a web host that died frees its slots after 90"),
     ("tcp_keepalives_interval", "10", "seconds between the probes of a silent client"),
     ("tcp_keepalives_count", "3", "probes until a silent client counts as dead"),
-    ("tcp_user_timeout", "30000", "milliseconds until an answer nobody takes ends its connection"),
-    ("client_connection_check_interval", "10s", "a query whose client has gone ends: no load for nobody"),
+    ("tcp_user_timeout", "30000", "milliseconds until an unacknowledged answer ends its connection"),
+    (
+        "client_connection_check_interval",
+        "10s",
+        "a query ends when its client has gone",
+    ),
 )
 
 MEMORY = _group(
@@ -99,7 +103,7 @@ LOGS = _group(
     (
         "log_filename",
         "postgresql-%a-%H.log",
-        "a file for each hour of the week, written anew after seven days",
+        "a file for each hour of the week, overwritten after seven days",
     ),
     ("log_rotation_age", "1h", "as log_filename counts"),
     ("log_rotation_size", "0", "rotation by size would append to last week's file"),
@@ -108,7 +112,7 @@ LOGS = _group(
     ("log_line_prefix", "%m [%p] %q%u@%d/%a %h ", "when, which process, who, from where"),
     ("log_timezone", "UTC", "logs of all hosts compare"),
     ("log_checkpoints", "on", "a checkpoint is often the first link of a stall"),
-    ("log_lock_waits", "on", "says who waits for whom"),
+    ("log_lock_waits", "on", "names the waiting session and the holder"),
     ("log_temp_files", "10MB", "says which query spills over work_mem, and how far"),
     ("log_autovacuum_min_duration", "10s", "a vacuum that takes long says what it did"),
     ("log_min_duration_statement", "500ms", "half of the second at which watcher http_p99 fires"),
@@ -118,7 +122,7 @@ LOGS = _group(
 
 STATISTICS = _group(
     f"{manual('19.9')}; {manual('F.30')}; {STALL}",
-    ("track_io_timing", "on", "tells a slow device from a slow query"),
+    ("track_io_timing", "on", "distinguishes a slow device from a slow query"),
     ("track_wal_io_timing", "on", "as track_io_timing, for WAL"),
     ("track_functions", "pl", "the default hides time spent in functions"),
     ("shared_preload_libraries", "pg_stat_statements", "which statements cause the load"),

@@ -13,7 +13,7 @@ from infra.environment.sections import USABLE_SHARE
 
 #: PostgreSQL's default: a hash may take this many times work_mem.
 HASH_MEM_MULTIPLIER = 2
-#: Connections beside the app's: 3 for a superuser, 5 for monitoring, 12 for migrations, backups and people.
+#: Connections other than the app's: 3 for a superuser, 5 for monitoring, 12 for migrations, backups, people.
 RESERVED_CONNECTIONS = 20
 #: One process a connection: beyond this, page tables and snapshots cost more than the connections bring.
 #: Source: docs/sizing-facts.md, sizing.pool_size_needed: 32 suffice for 100 million calls a day.
@@ -78,7 +78,7 @@ def share_memory(total: int, connections: int, vcpus: int) -> Memory:
     shared = kib // 4
     maintenance = _clamp(32 << 10, kib // 16, 2048 << 10)
     autovacuum = _clamp(16 << 10, kib // 32, 1024 << 10)
-    # The system, sshd, the exporter and what comes beside PostgreSQL later.
+    # The system, sshd, the exporter and what runs next to PostgreSQL later.
     system = _clamp(256 << 10, kib // 16, 4096 << 10)
     # A backend's own memory and, without huge pages, its page table of shared_buffers: 8 bytes for 4 KiB.
     private = backends * _BACKEND_KIB + backends * shared // 512
@@ -136,7 +136,7 @@ def _room(environment: Environment, volume: str) -> int:
 
 
 def faults(environment: Environment) -> list[str]:
-    """What no setting can make work, one line each with the key to mend; empty when all is well."""
+    """What no setting can make work, one line each with the key to correct; empty when all is well."""
     found = []
     connections = max_connections(environment)
     if connections > MOST_CONNECTIONS:
@@ -169,7 +169,7 @@ def _no_room(environment: Environment, purpose: str, name: str, mib: int) -> str
     shared = database.placement.data == name
     need = math.ceil((mib / 1024 + (database.expected_data_gib if shared else 0)) / USABLE_SHARE)
     index = [volume.name for volume in database.volumes].index(name)
-    beside = f" beside {database.expected_data_gib:g} GiB of data" if shared else ""
+    beside = f" with {database.expected_data_gib:g} GiB of data" if shared else ""
     return (
         f"flashtier:environment.database.volumes.{index}.size_gib = {database.volumes[index].size_gib}: "
         f"volume {name!r} has no room for {mib} MiB of {purpose}{beside} at {USABLE_SHARE:.1%} fill; "

@@ -52,7 +52,7 @@ def read_secrets(stack: str) -> dict[str, str]:
     secrets = _output(stack, "secrets")
     if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):
         raise FlashtierError(
-            f"stack {stack}: the output `secrets` is no mapping of texts; run `pulumi up -s {stack}`"
+            f"stack {stack}: the output `secrets` is not a mapping of strings; run `pulumi up -s {stack}`"
         )
     return dict(secrets)
 

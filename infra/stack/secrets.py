@@ -100,7 +100,7 @@ def _ensure_ssh_key(name: str, report: Report) -> None:
         if public.exists():
             return
         loaded = serialization.load_ssh_private_key(private.read_bytes(), password=None)
-        report.made.append(f"{public}, from the private key beside it")
+        report.made.append(f"{public}, from the private key next to it")
     else:
         loaded = Ed25519PrivateKey.generate()
         openssh = serialization.PrivateFormat.OpenSSH
@@ -117,7 +117,7 @@ def _ensure_stack(name: str, config_file: Path | None, report: Report) -> None:
     try:
         stack.outputs(name)
     except StackMissing:
-        # `stack init` knows no --config-file and writes a salt to the tree's file, which nobody asked for.
+        # `stack init` knows no --config-file and writes a salt to the tree's file, which no one asked for.
         settings = paths.ROOT / f"Pulumi.{name}.yaml"
         before = settings.read_text() if settings.exists() else None
         pulumi(name, ["stack", "init", "--no-select"])
@@ -139,11 +139,11 @@ def _ensure_values(name: str, config_file: Path | None, report: Report) -> None:
     before, pem_before = dict(values), pem
     if not values and running:
         values, pem = dict(running), pem or running_pem
-        report.made.append(f"{SECRETS} and {CERTIFICATE}, taken over from the running stack {name}")
+        report.made.append(f"{SECRETS} and {CERTIFICATE}, adopted from the running stack {name}")
     if pem and "ca_private_key" not in values:
         raise FlashtierError(
             f"{CERTIFICATE}: its key is missing from {SECRETS}; put it back, or remove the certificate for "
-            "a new authority, which must then sign every host's certificate anew"
+            "a new authority, which must then sign every host's certificate again"
         )
     if missing := [secret for secret in SECRET_NAMES if secret not in values]:
         values |= {secret: MAKERS[secret]() for secret in missing}

@@ -22,12 +22,12 @@ def read_environment(stack: str, config_file: Path | None = None) -> Environment
     path = config_file or paths.ROOT / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         known = sorted(file.name.split(".")[1] for file in paths.ROOT.glob("Pulumi.*.yaml"))
-        raise FlashtierError(f"{path}: is no file; take one of the stacks {', '.join(known)}, or write it")
+        raise FlashtierError(f"{path}: is not a file; name one of the stacks {', '.join(known)}, or write it")
     try:
         loaded = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = str(error).replace("\n", " ")
-        raise FlashtierError(f"{path}: is not readable as YAML ({where}); mend it") from error
+        raise FlashtierError(f"{path}: is not readable as YAML ({where}); correct it") from error
     config = loaded.get("config") if isinstance(loaded, dict) else None
     if not isinstance(config, dict) or _KEY not in config:
         raise FlashtierError(f"{path}: has no config.{_KEY}; write one as in Pulumi.prod.yaml")

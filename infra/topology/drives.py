@@ -1,7 +1,7 @@
 """Pure: the names that a volume gives to what is made on drives in the host.
 
 The platform declares them, the role `storage` makes them.
-Drives have serials that nobody knows before the host runs, so what lies on them is known by names of its own.
+The serials of drives are unknown before the host runs, so what lies on them has names of its own.
 """
 
 from __future__ import annotations

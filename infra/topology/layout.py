@@ -86,7 +86,7 @@ def _refuse_unknown(accept_blank: frozenset[str], hosts: list[Host]) -> None:
     if unknown := sorted(accept_blank - set(declared)):
         raise EnvironmentInvalid(
             [
-                f"flashtier:acceptBlank = {', '.join(unknown)}: there is no such volume; take it out, or "
+                f"flashtier:acceptBlank = {', '.join(unknown)}: there is no such volume; remove it, or "
                 f"name one of {', '.join(declared)}"
             ]
         )

@@ -172,7 +172,7 @@ def test_ssh_takes_the_key(config: Path) -> None:
     assert derived.startswith("ssh-ed25519 ")
 
     public.unlink()
-    assert ensure(STACK, config).made == [f"{public}, from the private key beside it"]
+    assert ensure(STACK, config).made == [f"{public}, from the private key next to it"]
     assert public.read_text().split()[:2] == derived.split()[:2]
 
 
@@ -194,7 +194,7 @@ def test_another_clone_takes_over_what_the_stack_runs_with(config: Path, tmp_pat
     bring_up(*values(config))
     report = ensure(STACK, clone)
     assert len(report.made) == 1
-    assert "taken over from the running stack" in report.made[0]
+    assert "adopted from the running stack" in report.made[0]
     assert values(clone) == values(config)
 
 

@@ -15,7 +15,7 @@ _REPLACE_H = 1
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """Gbit/s that the leader sends in a burst, and what its network leaves beside a running re-clone."""
+    """Gbit/s that the leader sends in a burst, and what its network leaves during a re-clone."""
 
     burst_gbps: float
     room_gbps: float

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infra.capacity.formulas.demand import Demand
 from infra.environment.traffic import Assumptions
 
-#: Connections that one vCPU of a member is taken to serve: a pool beyond it only moves the queue.
+#: Connections that one vCPU of a member is assumed to serve: a pool beyond it only moves the queue.
 POOL_PER_VCPU = 4
 
 

@@ -70,8 +70,8 @@ def usable_gb(raw_gb: float, unpartitioned_share: float, fs_overhead: float, max
     return raw_gb * (1 - unpartitioned_share) * (1 - fs_overhead) * max_fill
 
 
-def days_until_full(usable: float, taken: float, growth_per_day: float) -> float:
-    """Days until `taken` reaches `usable`, same units; 0 if it has, infinite without growth."""
-    if taken >= usable:
+def days_until_full(usable: float, used: float, growth_per_day: float) -> float:
+    """Days until `used` reaches `usable`, same units; 0 if it has, infinite without growth."""
+    if used >= usable:
         return 0.0
-    return (usable - taken) / growth_per_day if growth_per_day else math.inf
+    return (usable - used) / growth_per_day if growth_per_day else math.inf

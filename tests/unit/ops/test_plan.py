@@ -237,7 +237,7 @@ def test_the_png_chart_is_a_picture(tmp_path: Path) -> None:
             ("-s", "local"),
             "stack local: is on local, and a plan needs the figures and prices of aws; take a stack",
         ),
-        (("-s", "nowhere"), "Pulumi.nowhere.yaml: is no file; take one of the stacks dev, "),
+        (("-s", "nowhere"), "Pulumi.nowhere.yaml: is not a file; name one of the stacks dev, "),
         (("-s", "No"), "stack 'No': a stack's name starts with"),
         (("-s", "prod", "--chart", "chart.pdf"), "a chart is written as .svg or .png"),
         (("-s", "prod", "--chart", "/no/such/place/chart.svg"), "there is no directory /no/such/place"),

@@ -265,7 +265,7 @@ def test_instance_store_is_taken_for_the_storys_traffic_and_why() -> None:
     store, io2, gp3 = comparison.options
     assert [option.storage for option in comparison.options] == ["instance-store", "io2", "gp3"]
     assert (store.declared, io2.declared, gp3.declared) == (True, False, False)
-    assert comparison.taken is store
+    assert comparison.chosen is store
     assert io2.carries
     assert io2.usd_month > store.usd_month
     # gp3 is cheaper and carries the rate, but is not made for a durable write within a millisecond.
@@ -291,9 +291,9 @@ def test_a_type_that_is_larger_than_the_load_takes_is_told() -> None:
 def test_gp3_is_taken_where_its_latency_is_allowed() -> None:
     environment = parsed(traffic__durable_write_p99_ms=10)
     assert environment.traffic
-    taken = compare(environment, needs(environment.traffic)).taken
-    assert taken
-    assert taken.storage == "gp3"
+    chosen = compare(environment, needs(environment.traffic)).chosen
+    assert chosen
+    assert chosen.storage == "gp3"
 
 
 def test_drives_that_a_stop_erases_are_not_taken_without_their_rules() -> None:
@@ -304,7 +304,7 @@ def test_drives_that_a_stop_erases_are_not_taken_without_their_rules() -> None:
     assert store.tier
     assert store.tier.members == 3
     assert store.lacks == (
-        "durability: mend aws.zones, durability.synchronous_mode, durability.synchronous_mode_strict, "
+        "durability: correct aws.zones, durability.synchronous_mode, durability.synchronous_mode_strict, "
         "control.count",
     )
 

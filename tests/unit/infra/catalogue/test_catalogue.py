@@ -159,7 +159,10 @@ def test_more_never_costs_less(size: float, iops: float, mib_s: float, volume: s
         (lambda: catalogue.volume_price("gp4"), "nearest: gp3"),
         (lambda: limits("io3"), "nearest: io2"),
         (lambda: catalogue.local_drives(catalogue.find("c8g.4xlarge")), "has no local drives; take one"),
-        (lambda: catalogue.local_drives(catalogue.find("m9gd.large")), "nobody has published or measured"),
+        (
+            lambda: catalogue.local_drives(catalogue.find("m9gd.large")),
+            "neither published nor measured",
+        ),
         (lambda: catalogue.find("r9gd.large").hourly_usd(), "no price in us-east-1 was found"),
     ],
 )

@@ -133,7 +133,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
         "drives nobody knows",
         {"database__instance_type": "m9gd.8xlarge"},
         "database.instance_type",
-        "nobody has",
+        "neither published nor measured",
     ),
     ("size given too", {"web__size": {"vcpus": 1, "memory_mib": 512}}, "web.size", "remove one"),
     ("size of drives", {"database__volumes__0__size_gib": 10}, "database.volumes.0.size_gib", "remove it"),

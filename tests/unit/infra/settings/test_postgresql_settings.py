@@ -248,7 +248,7 @@ def test_a_volume_without_room_is_refused_with_the_size_that_has_it(purpose: str
     declared["database"]["placement"] |= {purpose: "flash", **dict.fromkeys(others, "network")}
     line = fault(declared)
     assert line.startswith("flashtier:environment.database.volumes.0.size_gib = 3: ")
-    assert f"{mib_needed} MiB of {purpose} beside 2.2 GiB of data" in line
+    assert f"{mib_needed} MiB of {purpose} with 2.2 GiB of data" in line
     declared["database"]["volumes"][0]["size_gib"] = int(re.search(r"at least (\d+)", line)[1])  # type: ignore[index]
     assert values(declared)
 
