@@ -1,7 +1,7 @@
-# Three commands do the work, and this is all they are made of:
+# The three main commands:
 #
-#     make up      a whole environment on this machine, configured and verified
-#     make test    every test
+#     make up      brings up an environment on this machine, configured and verified
+#     make test    runs every test
 #     make drills  breaks an environment of its own in every way that it must survive
 #
 # Every recipe runs with the tools and variables of tools/env.sh, as a shell does after `. tools/env.sh`.
@@ -15,7 +15,7 @@ export BASH_ENV
 STACK ?= local
 FLASHTIER_STACK := $(STACK)
 export FLASHTIER_STACK
-# The declaration may lie elsewhere: FLASHTIER_CONFIG_FILE, which `flashtier secrets` reads, too.
+# FLASHTIER_CONFIG_FILE names a declaration elsewhere; `flashtier secrets` reads it, too.
 CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_FILE)')
 
 .DEFAULT_GOAL := help
@@ -23,11 +23,11 @@ CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_F
 
 help: ## Show the targets
 	@echo 'flashtier: web, database and flash storage tiers, declared, configured and proved.'
-	@echo 'Targets, for the environment STACK=$(STACK) where they are about one:'
+	@echo 'Targets, for the environment STACK=$(STACK) where they act on one:'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'By hand: . tools/env.sh, then pulumi, ansible-playbook and pytest as the recipes in ./Makefile show.'
 
-setup: ## Install and start what the kit needs on this machine (as root; quick when all is there)
+setup: ## Install and start what the kit needs on this machine (as root; quick when all is installed)
 	@tools/setup
 
 up: ## Bring up STACK: setup, provision, configure, verify, and a summary
@@ -36,53 +36,53 @@ up: ## Bring up STACK: setup, provision, configure, verify, and a summary
 	@tools/phase setup tools/setup
 	@tools/hold $(STACK) $(MAKE) --no-print-directory --jobs=1 provision configure verify summary
 
-# On AWS the whole preview comes first: rules about the stack as a whole end it before anything is made.
-UNSEEN = $(shell grep -Eqs '^ +platform: aws *$$' '$(or $(FLASHTIER_CONFIG_FILE),Pulumi.$(STACK).yaml)' || echo --skip-preview)
+# On AWS a complete preview runs first: rules about the whole stack fail it before anything is made.
+SKIP_PREVIEW = $(shell grep -Eqs '^ +platform: aws *$$' '$(or $(FLASHTIER_CONFIG_FILE),Pulumi.$(STACK).yaml)' || echo --skip-preview)
 
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)
 	@python -m infra.local.dangling $(STACK)
 	@flashtier secrets -s $(STACK)
-	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes $(UNSEEN) --non-interactive
+	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes $(SKIP_PREVIEW) --non-interactive
 
-configure: ## Ansible: the hosts as their roles and the contract say
+configure: ## Ansible: configure the hosts by their roles and the contract
 	@tools/phase configure ansible-playbook -i ansible/inventory.pulumi_stack.yml ansible/site.yml
 
-verify: ## testinfra: what was declared is what is in effect
+verify: ## testinfra: check that what is declared is in effect
 	@tools/phase verify pytest tests/hosts
 
-summary: ## Addresses, URLs, what was verified and how long it took
+summary: ## Show addresses, URLs, what was verified and how long it took
 	@flashtier summary -s $(STACK)
 
-down: ## Destroy a stack, its data volumes included: make down CONFIRM=<name of the stack>
+down: ## Destroy a stack, including its data volumes: make down CONFIRM=<name of the stack>
 	@tools/down '$(CONFIRM)'
 
-test: ## Every test: check, the engine, and the life of a whole environment (stack `test`)
+test: ## Run every test: check, the engine, and the life of a whole environment (stack `test`)
 	@tools/setup --tests
 	@tools/hold test tests/life
 
 # The stack that drills break: `drill`, unless STACK was given. One run at a time.
 DRILL_STACK := $(if $(filter file,$(origin STACK)),drill,$(STACK))
 
-drills: ## Break stack `drill` and see it come back: all drills, or DRILL=<one of them>
+drills: ## Break stack `drill` and check that it recovers: all drills, or DRILL=<one of them>
 	@tools/setup --tests
 	@FLASHTIER_STACK=$(DRILL_STACK) tools/hold drills \
 		pytest $(if $(DRILL),tests/drills/test_$(DRILL).py,tests/drills) --capture=no $(OPTIONS)
 
-bench: ## Measure an environment of 4, 9 and 18 hosts beside bare `lxc launch` (stack `bench`)
+bench: ## Measure an environment of 4, 9 and 18 hosts against bare `lxc launch` (stack `bench`)
 	@tools/setup
 	@tools/hold benchmarks benchmarks/growth.py $(OPTIONS)
 
-check: ## Linters, types and unit tests, in about a minute
+check: ## Run linters, type checks and unit tests, in about a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit types lint
 
-# What is about AWS is in folders named aws and has a target of its own: importing the SDKs of AWS, recording prod and
+# Tests of AWS are in folders named aws and have a target of their own: importing the SDKs of AWS, recording prod and
 # rendering its files takes a minute.
 unit:
 	@pytest tests/unit --ignore-glob='tests/unit/*/aws'
 	@uv run --frozen --directory app pytest tests/unit
 
-components: ## What is about AWS: components on Pulumi's mocks, files of its hosts, looks at the account
+components: ## Test AWS: components on Pulumi's mocks, files of its hosts, checks of the account
 	@pytest $(shell find tests/unit -type d -name aws)
 
 types:
@@ -101,7 +101,7 @@ lint:
 	@check-jsonschema --quiet --builtin-schema vendor.github-workflows docs/ci/github-actions.yml
 	@check-jsonschema --quiet --builtin-schema vendor.gitlab-ci docs/ci/gitlab-ci.yml
 
-format: ## Put the Python files into the one format
+format: ## Format the Python files
 	@ruff format .
 	@ruff check --fix .
 
