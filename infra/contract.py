@@ -73,10 +73,14 @@ class ContractHost(Model):
 
 
 class Ec2InstanceConnect(Model):
-    """The EC2 Instance Connect Endpoint through which SSH goes: no host is reachable from the internet."""
+    """The EC2 Instance Connect Endpoint through which SSH goes: no host has a public address.
+
+    With `dns_name` the AWS CLI opens a tunnel without asking EC2 for the endpoint each time.
+    """
 
     region: str
     endpoint_id: str
+    dns_name: str
 
 
 class Access(Model):

@@ -18,6 +18,7 @@ from infra.stack.outputs import declared, read_contract, write_ca, write_known_h
 from ops import summary as stack_summary
 from ops.image_command import image
 from ops.plan_command import plan
+from ops.unprotect_command import unprotect
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,6 +130,7 @@ def summary(
 
 app.command()(plan)
 app.command()(image)
+app.command()(unprotect)
 
 
 def main() -> None:

@@ -18,10 +18,11 @@ class Proxy:
 
     region: str
     endpoint_id: pulumi.Output[str]
+    dns_name: pulumi.Output[str]
 
 
 class Access(Component):
-    """Who may open a tunnel is IAM's to say (ec2-instance-connect:OpenTunnel); who may log in, SSH's."""
+    """IAM decides who may open a tunnel (ec2-instance-connect:OpenTunnel), SSH who may log in."""
 
     def __init__(
         self,
@@ -36,11 +37,11 @@ class Access(Component):
             naming.resource("access"),
             subnet_id=subnet,
             security_group_ids=[groups.id_of("access")],
-            # Hosts then see the endpoint's address, and their firewalls let in nothing else. With the
-            # client's own, they would have to let in the world.
+            # The source address at the hosts is then the endpoint's, and their firewalls accept no other.
+            # With the client's own they would have to accept any address.
             preserve_client_ip=False,
             tags=naming.tags(Name=naming.label("access"), Tier="access"),
             opts=self.of(),
         )
-        self.proxy = Proxy(region=naming.settings.region, endpoint_id=endpoint.id)
+        self.proxy = Proxy(region=naming.settings.region, endpoint_id=endpoint.id, dns_name=endpoint.dns_name)
         self.register_outputs({"endpointId": endpoint.id})

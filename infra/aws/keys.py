@@ -10,7 +10,8 @@ import pulumi_aws as aws
 from infra.aws.naming import Component, Naming
 from infra.aws.policy_document import policy_document
 
-#: How long a deleted key can be called back, in days: the longest that KMS knows. With it goes all data.
+#: How long the deletion of a key can be cancelled, in days: the longest that KMS allows. All data is lost
+#: with it.
 CALL_BACK_DAYS = 30
 
 
@@ -18,21 +19,24 @@ class Keys(Component):
     """The policy of the keys of data is KMS's default: the account decides by IAM who may use them.
 
     Backups have one of their own: whoever may read volumes and photos reads no backup, and the loss of one
-    key does not take the data and its copies. Alarms have one, too: they must tell of the loss of another.
+    key does not lose the data and its copies. Alarms have one, too: they must report the loss of another.
     """
 
     def __init__(self, naming: Naming, options: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(naming, "Keys", options)
-        self.data_key_arn = self._key("data", "Volumes and photos")
-        self.backups_key_arn = self._key("backups", "Backups")
+        #: The resources, for what must be deleted before its key.
+        self.data = self._key("data", "Volumes and photos")
+        self.backups = self._key("backups", "Backups")
+        self.data_key_arn: pulumi.Output[str] = self.data.arn
+        self.backups_key_arn: pulumi.Output[str] = self.backups.arn
         account = pulumi.Output.all(naming.partition(self).partition, naming.account_id(self))
-        self.alarms_key_arn = self._key(
+        self.alarms_key_arn: pulumi.Output[str] = self._key(
             "alarms",
             "Alarms on their way",
-            # Nothing is kept under it: after a loss alarms go out with another one.
+            # Nothing is stored under it: after a loss alarms are sent with another one.
             protect=False,
             policy=account.apply(lambda known: alarms_policy(*known)),
-        )
+        ).arn
         self.register_outputs(
             {
                 "dataKeyArn": self.data_key_arn,
@@ -43,7 +47,7 @@ class Keys(Component):
 
     def _key(
         self, name: str, what: str, *, protect: bool = True, policy: pulumi.Input[str] | None = None
-    ) -> pulumi.Output[str]:
+    ) -> aws.kms.Key:
         naming = self.naming
         key = aws.kms.Key(
             naming.resource(name),
@@ -52,7 +56,7 @@ class Keys(Component):
             deletion_window_in_days=CALL_BACK_DAYS,
             policy=policy,
             tags=naming.tags(Name=naming.label(name), Tier="data"),
-            # All that it encrypts would be lost with it.
+            # All that it encrypts is lost with it.
             opts=self.of(protect=protect),
         )
         aws.kms.Alias(
@@ -61,7 +65,7 @@ class Keys(Component):
             target_key_id=key.key_id,
             opts=self.of(),
         )
-        return key.arn
+        return key
 
 
 def alarms_policy(partition: str, account: str) -> str:
@@ -86,7 +90,7 @@ def alarms_policy(partition: str, account: str) -> str:
                 "Condition": {"StringEquals": {"aws:SourceAccount": account}},
             },
             # EventBridge names no source where it publishes to an encrypted topic: with a condition on
-            # it, this would never hold, and nobody would be told of it.
+            # it, this would never apply, and no event would be reported.
             {**use, "Sid": "EventBridge", "Principal": {"Service": "events.amazonaws.com"}},
         )
     )

@@ -72,7 +72,7 @@ class AwsPlatform:
             kms_key_arn=keys.data_key_arn,
         )
         tiers = (Web(ground, topology), Database(ground, topology), Control(ground, topology))
-        KeepData(naming)
+        KeepData(naming, keys, buckets)
         web = {name: instance.id for name, instance in tiers[0].instances.items()}
         edge = Edge(naming, network, groups, web)
         buckets.log_backups(edge.log)
@@ -89,7 +89,7 @@ class AwsPlatform:
         Budget(naming, settings)
         known = {
             "hosts": {host.name: _known(naming, settings, tiers, host) for host in topology.hosts},
-            "endpoint": way.proxy.endpoint_id,
+            "endpoint": {"endpoint_id": way.proxy.endpoint_id, "dns_name": way.proxy.dns_name},
             "url": edge.url,
             "photos": buckets.photos,
             "backups": buckets.backups,
@@ -121,9 +121,7 @@ def _deployed(topology: Topology, settings: Aws, access: Access, made: dict[str,
             subnet.cidr for subnet in subnets.of_tier(topology.cidr, settings.zones, "public")
         ),
         url=made["url"],
-        access=access.model_copy(
-            update={"proxy": Ec2InstanceConnect(region=region, endpoint_id=made["endpoint"])}
-        ),
+        access=access.model_copy(update={"proxy": Ec2InstanceConnect(region=region, **made["endpoint"])}),
         hosts=tuple(_host(host, made["hosts"][host.name]) for host in topology.hosts),
         object_store=ObjectStore(
             endpoint=f"https://s3.{region}.{made['suffix']}",

@@ -1,25 +1,26 @@
 """The buckets of an environment: photos, which web hosts serve, and backups, which members write.
 
-Both: encrypted with a key of the environment, versioned, closed to the public, and TLS only. Neither goes
-away with what is in it: both are protected, and S3 deletes none that is not empty.
+Both are encrypted with a key of the environment, versioned, closed to the public, and accept TLS only.
+Neither is deleted with its objects: S3 deletes no bucket that has any, and Pulumi protects the bucket, its
+settings and its key. The key is deleted after the bucket and never before: a bucket that stays keeps a key
+that works.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.bucket_policy import bucket_policy
 from infra.aws.edge.log import BACKUPS_PREFIX, Log
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
-from infra.aws.policy_document import policy_document
 
-#: A photo that was deleted or written over can be had back for as long, in days.
+#: How long a deleted photo can be restored, in days.
 PHOTO_VERSIONS_DAYS = 30
-#: Parts of an upload that never ended cost money unseen, in days.
+#: Parts of an upload that never ended cost money and are listed nowhere, in days.
 UNFINISHED_DAYS = 7
 
 
@@ -42,10 +43,10 @@ class Buckets(Component):
         )
         durability = naming.environment.durability
         archive = durability.archive if durability else None
-        photos = self._bucket("photos", keys.data_key_arn, PHOTO_VERSIONS_DAYS)
+        photos = self._bucket("photos", keys.data, PHOTO_VERSIONS_DAYS)
         backups = self._bucket(
             "backups",
-            keys.backups_key_arn,
+            keys.backups,
             archive.retention_days if archive else PHOTO_VERSIONS_DAYS,
             archive.object_lock_days if archive else None,
             members,
@@ -55,20 +56,20 @@ class Buckets(Component):
         self.register_outputs({"photos": self.photos, "backups": self.backups})
 
     def log_backups(self, log: Log) -> None:
-        """Who read a backup. Not of photos: each call would be a line, and is one of the load balancer's."""
+        """Log who read a backup. Not of photos: each call would be a line, and the load balancer logs one."""
         aws.s3.BucketLogging(
             self.naming.resource("backups"),
             bucket=self.backups,
             target_bucket=log.bucket.id,
             target_prefix=BACKUPS_PREFIX,
-            # S3 looks whether it may write.
+            # S3 checks that it may write.
             opts=self.of(depends_on=log.writable),
         )
 
     def _bucket(
         self,
         what: str,
-        key: pulumi.Input[str],
+        key: aws.kms.Key,
         versions_days: int,
         lock_days: int | None = None,
         writer: pulumi.Input[str] | None = None,
@@ -78,7 +79,9 @@ class Buckets(Component):
             name,
             force_destroy=False,
             tags=self.naming.tags(Name=self.naming.label(what), Tier="data"),
-            opts=self.of(protect=True),
+            # Pulumi deletes what depends first, and nothing after a failure: S3 refuses to delete a bucket
+            # with objects, and their key stays.
+            opts=self.of(protect=True, depends_on=[key]),
         )
         aws.s3.BucketPublicAccessBlock(
             name,
@@ -87,16 +90,16 @@ class Buckets(Component):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=self.of(),
+            opts=self._setting(),
         )
         aws.s3.BucketOwnershipControls(
             name,
             bucket=bucket.id,
             rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=self.of(),
+            opts=self._setting(),
         )
         encryption = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-            sse_algorithm="aws:kms", kms_master_key_id=key
+            sse_algorithm="aws:kms", kms_master_key_id=key.arn
         )
         aws.s3.BucketServerSideEncryptionConfiguration(
             name,
@@ -106,19 +109,19 @@ class Buckets(Component):
                     apply_server_side_encryption_by_default=encryption, bucket_key_enabled=True
                 )
             ],
-            opts=self.of(),
+            opts=self._setting(),
         )
         versioning = aws.s3.BucketVersioning(
             name,
             bucket=bucket.id,
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=self.of(),
+            opts=self._setting(),
         )
         aws.s3.BucketPolicy(
             name,
             bucket=bucket.id,
             policy=pulumi.Output.all(bucket.arn, writer).apply(lambda known: bucket_policy(*known)),
-            opts=self.of(),
+            opts=self._setting(),
         )
         self._lifecycle(name, bucket, versions_days, versioning)
         if lock_days is not None:
@@ -130,14 +133,19 @@ class Buckets(Component):
                 bucket=bucket.id,
                 object_lock_enabled="Enabled",
                 rule=aws.s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
-                opts=self.of(depends_on=[versioning]),
+                opts=self._setting(depends_on=[versioning]),
             )
         return bucket
+
+    def _setting(self, **options: Any) -> pulumi.ResourceOptions:  # noqa: ANN401 - the SDK checks them
+        """The options of a bucket's setting. It ends with its bucket and is never deleted on its own: a
+        bucket that could not be deleted would stay open to all that its policy denies."""
+        return self.of(protect=True, retain_on_delete=True, **options)
 
     def _lifecycle(
         self, name: str, bucket: aws.s3.Bucket, versions_days: int, versioning: pulumi.Resource
     ) -> None:
-        """What was deleted stays as a version for a time, and no longer."""
+        """A deleted object stays as a version for `versions_days`."""
         aws.s3.BucketLifecycleConfiguration(
             name,
             bucket=bucket.id,
@@ -154,41 +162,5 @@ class Buckets(Component):
                     ),
                 )
             ],
-            opts=self.of(depends_on=[versioning]),
+            opts=self._setting(depends_on=[versioning]),
         )
-
-
-def bucket_policy(arn: str, writer: str | None) -> str:
-    """TLS for everybody, the bucket's own encryption for all that comes in, and only `writer` writes."""
-    objects = f"{arn}/*"
-    statements: list[dict[str, Any]] = [
-        _deny("TlsOnly", "s3:*", [arn, objects], {"Bool": {"aws:SecureTransport": "false"}}),
-        # A request that names no encryption gets the bucket's.
-        _deny(
-            "OurEncryptionOnly",
-            "s3:PutObject",
-            [objects],
-            {
-                "Null": {"s3:x-amz-server-side-encryption": "false"},
-                "StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
-            },
-        ),
-    ]
-    if writer:
-        actions = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
-        only = {"ArnNotEquals": {"aws:PrincipalArn": writer}}
-        statements.append(_deny("OneWriterOnly", actions, [objects], only))
-    return json.dumps(policy_document(*statements))
-
-
-def _deny(
-    sid: str, action: str | list[str], resource: list[str], condition: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "Sid": sid,
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": action,
-        "Resource": resource,
-        "Condition": condition,
-    }

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 LEAST_COPIES = 3
 
 
+#: The role that IAM Identity Center makes of the permission set `flashtier-break-glass`. Its path has the
+#: region, or none in us-east-1; nobody else can make a role under `aws-reserved`. Source: IAM Identity Center
+#: user guide, "Referencing permission sets in resource policies".
+BREAK_GLASS_ROLES = ("aws-reserved/sso.amazonaws.com/*AWSReservedSSO_flashtier-break-glass_*",)
+
+
 def _region(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value):
         raise ValueError("is not an AWS region; write one such as eu-central-1")
@@ -67,7 +73,18 @@ def _policy_name(value: str) -> str:
     return value
 
 
+def _role(value: str) -> str:
+    # Source: IAM API, CreateRole: path and name. A pattern of `*` alone would be every role of the account.
+    if not re.fullmatch(r"[\w+=,.@*/-]{1,576}", value, re.ASCII) or not re.search(r"[A-Za-z0-9]{8}", value):
+        raise ValueError(
+            "is not the path and name of a role (`*` for any part, 8 letters or digits in a row at least); "
+            "write one such as aws-reserved/sso.amazonaws.com/*AWSReservedSSO_flashtier-break-glass_*"
+        )
+    return value
+
+
 Tag = Annotated[str, AfterValidator(_tag)]
+Role = Annotated[str, AfterValidator(_role)]
 Image = Annotated[str, AfterValidator(_image)]
 
 
@@ -97,6 +114,8 @@ class Aws(Model):
     before the load balancer. `deletion_protection`: of the load balancer and of every host.
     `permissions_boundary`: the name of the account's policy that limits every role of the environment, for
     whoever may make roles only with it (docs/tasks/deploy-to-aws.md).
+    `break_glass_roles`: whose sessions may assume the break-glass role; by default those of the permission
+    set `flashtier-break-glass` of IAM Identity Center.
     """
 
     region: Annotated[str, AfterValidator(_region)]
@@ -113,6 +132,7 @@ class Aws(Model):
     waf: bool
     deletion_protection: bool
     permissions_boundary: Annotated[str, AfterValidator(_policy_name)] | None = None
+    break_glass_roles: tuple[Role, ...] = Field(default=BREAK_GLASS_ROLES, min_length=1, max_length=10)
 
     @model_validator(mode="after")
     def _consistent(self) -> Aws:

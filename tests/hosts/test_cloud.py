@@ -22,6 +22,7 @@ def test_the_way_in(contract: Contract, cloud: Cloud, check: Check) -> None:
     ready = endpoint["State"] == "create-complete"
     found = endpoint["InstanceConnectEndpointId"] if ready else endpoint["State"]
     check.fact("access.proxy.endpoint_id", found, how="describe-instance-connect-endpoints")
+    check.fact("access.proxy.dns_name", endpoint["DnsName"], how="describe-instance-connect-endpoints")
     region = endpoint["InstanceConnectEndpointArn"].split(":")[3]
     check.fact("access.proxy.region", region, how="the endpoint's ARN")
     [network] = cloud.networks([endpoint["SubnetId"]])

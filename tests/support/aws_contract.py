@@ -19,7 +19,7 @@ from tests.support.declared import contract_of
 
 #: Facts that are others each time an environment is made.
 MADE_UP = re.compile(
-    r"access\.(authorized_keys|private_key_file|proxy\.endpoint_id)|backups\.(bucket|kms_key_arn)"
+    r"access\.(authorized_keys|private_key_file|proxy\.(endpoint_id|dns_name))|backups\.(bucket|kms_key_arn)"
     r"|ca_certificate|object_store\.bucket|host\.\w+\.(instance_id|ssh_host_key)"
 )
 
@@ -32,7 +32,11 @@ def aws_contract(stack: str = "dev") -> Contract:
     tree: Any = json.loads(contract_of(stack, environment).model_dump_json())
     tree["url"] = f"https://{environment.aws.domain.name}"
     tree["controller"] = of_tier(environment.network.cidr, zones, "access")[0].cidr
-    tree["access"]["proxy"] = {"region": region, "endpoint_id": "eice-0123456789abcdef0"}
+    tree["access"]["proxy"] = {
+        "region": region,
+        "endpoint_id": "eice-0123456789abcdef0",
+        "dns_name": f"eice-0123456789abcdef0.4cf3d7f5.ec2-instance-connect-endpoint.{region}.amazonaws.com",
+    }
     tree["backups"] = {
         "bucket": f"flashtier-{stack}-backups",
         "region": region,

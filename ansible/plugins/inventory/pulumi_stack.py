@@ -7,7 +7,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from infra.aws.cli import open_tunnel, refuse_unfit_cli
+from infra.aws.cli import CONNECT_S, open_tunnel, refuse_unfit_cli
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
 from infra.stack.outputs import read_contract, write_ca, write_known_hosts
@@ -24,7 +24,7 @@ description:
   - Sets C(contract), the whole contract, on the group C(all), and C(flashtier_host), the host's own part of
     it, on each host.
   - On AWS each connection goes through the stack's EC2 Instance Connect Endpoint, by the AWS CLI (version
-    2) with the credentials that it finds. Hosts have no address that the world reaches.
+    2) with the credentials that it finds. Hosts have no public address.
   - Host keys come from the contract and are always checked. Secrets are not part of the inventory; the lookup
     C(pulumi_secret) reads them.
 options:
@@ -48,6 +48,8 @@ plugin: pulumi_stack
 
 #: The interpreter of the hosts' distribution (Debian 13: Python 3.13), so that nothing has to look for one.
 PYTHON = "/usr/bin/python3"
+#: As in ansible.cfg, section ssh_connection.
+KEEP_ALIVE = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o ControlMaster=no"
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -93,5 +95,11 @@ class InventoryModule(BaseInventoryPlugin):
             "ansible_python_interpreter": PYTHON,
             "flashtier_host": host.model_dump(mode="json"),
         }
+        if proxy is not None:
+            # Both in place of the 15 s of ansible.cfg, where the first value that ssh is given counts.
+            variables |= {
+                "ansible_timeout": CONNECT_S,
+                "ansible_ssh_args": f"-o ConnectTimeout={CONNECT_S} {KEEP_ALIVE}",
+            }
         for name, value in variables.items():
             self.inventory.set_variable(host.name, name, value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.bucket_policy import no_customer_keys, tls_only
 from infra.aws.edge.component import EdgeComponent
 from infra.aws.policy_document import policy_document
 
@@ -116,13 +117,7 @@ def _policy(bucket: str, account: str) -> str:
                 "Resource": f"{bucket}/{BACKUPS_PREFIX}*",
                 "Condition": {"StringEquals": {"aws:SourceAccount": account}},
             },
-            {
-                "Sid": "OnlyTls",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [bucket, f"{bucket}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
+            no_customer_keys(f"{bucket}/*"),
+            tls_only(bucket),
         )
     )

@@ -24,6 +24,7 @@ os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "true"
 # In place of moto's own, which are more than a thousand and not of Debian.
 os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("images.json"))
 
+from moto.ec2.models.instances import Instance
 from moto.ec2.responses import general, monitoring
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
@@ -65,7 +66,21 @@ def _monitored(state: str) -> Any:
     return answer
 
 
+def _terminate_and_free_the_address(terminate: Any) -> Any:
+    """As EC2 does; moto keeps an address that was asked for, and another host cannot get it."""
+
+    def freeing(self: Any) -> Any:
+        addresses = {nic.private_ip_address: nic.subnet for nic in self.nics.values()}
+        state = terminate(self)
+        for address, subnet in addresses.items():
+            subnet.del_subnet_ip(address)
+        return state
+
+    return freeing
+
+
 def serve() -> None:
+    Instance.terminate = _terminate_and_free_the_address(Instance.terminate)  # type: ignore[method-assign]
     monitoring.Monitoring.monitor_instances = _monitored("enabled")  # type: ignore[method-assign]
     monitoring.Monitoring.unmonitor_instances = _monitored("disabled")  # type: ignore[method-assign]
     for kind in vars(general).values():

@@ -79,6 +79,7 @@ class Ec2Cloud(Cloud):
         arn = f"arn:aws:ec2:{proxy.region}:{ACCOUNT}:instance-connect-endpoint/{proxy.endpoint_id}"
         endpoint = {
             "InstanceConnectEndpointId": proxy.endpoint_id,
+            "DnsName": proxy.dns_name,
             "InstanceConnectEndpointArn": arn,
             "State": "create-complete",
             "SubnetId": self._subnets_of("access")[0],

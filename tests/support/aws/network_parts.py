@@ -35,6 +35,9 @@ OUTPUTS = {
         "zoneId": "ZELB",
         "arnSuffix": "app/edge/1",
     },
+    "aws:ec2transitgateway/instanceConnectEndpoint:InstanceConnectEndpoint": lambda name, inputs: {
+        "dnsName": f"{name}.ec2-instance-connect-endpoint.amazonaws.com"
+    },
     "aws:lb/targetGroup:TargetGroup": lambda name, inputs: {"arnSuffix": "targetgroup/web/1"},
     "aws:s3/bucket:Bucket": lambda name, inputs: {
         "bucket": f"{name}-1",

@@ -83,7 +83,7 @@ def test_on_aws_the_api_has_a_name_that_all_trust_and_prometheus_is_asked_on_its
     assert "            curl https://photos.example.com/healthz\n" in text
     control = contract.host("control1")
     [line] = [line for line in text.splitlines() if "from its own host: ssh " in line]
-    assert f"--instance-id {control.instance_id} " in line
+    assert f"--private-ip-address {control.address} " in line
     assert line.endswith(f" operator@{control.address}")
     assert "--cacert" not in text
 

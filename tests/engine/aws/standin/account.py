@@ -57,7 +57,15 @@ class Account:
         convert.validate(service, operation, request)
         if not operation.startswith(_LOOKS):
             laws.uphold(self, service, operation, request)
+            self._log(service, operation, request)
         return getattr(self.client(service), operation)(**request)
+
+    def _log(self, service: str, operation: str, request: Values) -> None:
+        """Each change that was asked for, a line: tests check who may make it."""
+        self._records.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({"service": service, "operation": operation, "request": request}, default=str)
+        with (self._records / "calls.jsonl").open("a") as file:
+            file.write(line + "\n")
 
     def look(self, service: str, operation: str, **request: Any) -> Values | None:
         """As `call`, and None where the object is not there."""

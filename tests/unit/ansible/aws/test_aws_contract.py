@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.template import trust_as_template
 
+from infra.aws.cli import CONNECT_S
 from infra.contract import Contract, ContractHost
 from tests.hosts.file_kinds import Template
 from tests.hosts.own_files import expected
@@ -29,6 +31,7 @@ from tests.support.role_specs import MAPPED, TIERS, specs
 
 STACKS = ("dev", "staging", "prod")
 APP = "photo-api"
+CONFIGURATION = ROOT / "ansible" / "ansible.cfg"
 
 
 def first_of_each_tier(contract: Contract) -> list[ContractHost]:
@@ -70,10 +73,19 @@ def test_the_inventory_goes_through_the_endpoint(tmp_path: Path) -> None:
     for host in contract.hosts:
         arguments = listed["_meta"]["hostvars"][host.name]["ansible_ssh_common_args"]
         assert arguments.endswith(
-            f'-o ProxyCommand="aws ec2-instance-connect open-tunnel --instance-id {host.instance_id}'
+            f'-o ProxyCommand="aws ec2-instance-connect open-tunnel --private-ip-address {host.address}'
             f" --instance-connect-endpoint-id {contract.access.proxy.endpoint_id}"
+            f" --instance-connect-endpoint-dns-name {contract.access.proxy.dns_name}"
             f' --region {contract.access.proxy.region} --max-tunnel-duration 3600"'
         )
+        variables = listed["_meta"]["hostvars"][host.name]
+        assert variables["ansible_timeout"] == CONNECT_S > 15
+        assert variables["ansible_ssh_args"].startswith(f"-o ConnectTimeout={CONNECT_S} ")
+        configured = re.search(
+            r"^ssh_args = -o ConnectTimeout=15 (.*)$", CONFIGURATION.read_text(), re.MULTILINE
+        )
+        assert configured
+        assert variables["ansible_ssh_args"].endswith(configured[1])
         members = {name for name, group in listed.items() if host.name in group.get("hosts", [])}
         assert members == {"flashtier", host.tier, *host.components}
     # Plays name them, and would warn of a group that is not there.

@@ -6,14 +6,16 @@ import json
 
 import pytest
 
+from infra.aws.bucket_policy import bucket_policy
 from infra.aws.keys import Keys
 from infra.aws.naming import Naming
 from infra.aws.roles import OBJECTS, Roles, document
-from infra.aws.storage_buckets import Buckets, bucket_policy
+from infra.aws.storage_buckets import Buckets
 from tests.support.aws import mocks
 from tests.support.aws.network_parts import OUTPUTS
 from tests.support.aws.whole import whole
 from tests.support.aws_environments import parsed
+from tests.support.iam import Request, decide
 
 
 def recorded(**changes) -> mocks.Recording:
@@ -77,14 +79,77 @@ def test_without_tls_a_bucket_gives_nothing():
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_nothing_comes_in_under_another_encryption_and_no_encryption_named_is_the_buckets():
-    """A put is refused when it names an encryption, and that is not KMS; both conditions must hold."""
-    statement = json.loads(bucket_policy("arn:aws:s3:::b", None))["Statement"][1]
-    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:PutObject")
-    assert statement["Condition"] == {
-        "Null": {"s3:x-amz-server-side-encryption": "false"},
-        "StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
-    }
+ARN = "arn:aws:s3:::b"
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+#: What each single upload has: S3 sets the key for PutObject and for the completion of a multipart upload.
+UPLOAD = {"aws:securetransport": "true", "s3:objectcreationoperation": "true", "s3:if-none-match": "*"}
+CUSTOMER = "s3:x-amz-server-side-encryption-customer-algorithm"
+
+
+def put(writer: str | None, context: dict) -> bool:
+    """Whether someone who may do everything may write an object into the bucket."""
+    policy = json.loads(bucket_policy(ARN, writer))
+    return decide([EVERYTHING, policy], Request("s3:PutObject", f"{ARN}/1/a.jpg", context)) == "allow"
+
+
+@pytest.mark.parametrize("writer", [None, "arn:aws:iam::1:role/members"])
+def test_an_object_is_encrypted_by_the_bucket_and_under_no_key_that_the_writer_brings(writer):
+    who = {"aws:principalarn": writer} if writer else {}
+    upload = {**UPLOAD, **who}
+    assert put(writer, upload)
+    assert put(writer, {**upload, "s3:x-amz-server-side-encryption": "aws:kms"})
+    assert not put(writer, {**upload, "s3:x-amz-server-side-encryption": "AES256"})
+    assert not put(writer, {**upload, CUSTOMER: "AES256"})
+
+
+def test_no_photo_is_overwritten():
+    assert put(None, UPLOAD)
+    assert not put(None, {key: value for key, value in UPLOAD.items() if key != "s3:if-none-match"})
+    # Parts of an upload take no condition; its completion does.
+    assert put(None, {"aws:securetransport": "true", "s3:objectcreationoperation": "false"})
+
+
+def test_pgbackrest_overwrites_its_own_files():
+    """backup.info and archive.info are written again with each backup."""
+    members = "arn:aws:iam::1:role/members"
+    assert put(members, {"aws:securetransport": "true", "aws:principalarn": members})
+
+
+def test_logs_are_under_no_key_that_a_writer_brings(whole_prod):
+    policy = json.loads(whole_prod.named("flashtier-prod-edge-log", "BucketPolicy").inputs["policy"])
+    request = Request(
+        "s3:PutObject",
+        "arn:aws-us-gov:s3:::flashtier-prod-edge-log-1/x",
+        {"aws:securetransport": "true", CUSTOMER: "AES256"},
+    )
+    assert decide([EVERYTHING, policy], request) == "deny"
+
+
+@pytest.fixture(scope="module")
+def whole_prod():
+    return whole("prod").recorded
+
+
+SETTINGS = (
+    "BucketPublicAccessBlock",
+    "BucketOwnershipControls",
+    "BucketServerSideEncryptionConfiguration",
+    "BucketVersioning",
+    "BucketPolicy",
+    "BucketLifecycleConfiguration",
+)
+
+
+@pytest.mark.parametrize("what", ["photos", "backups"])
+def test_a_bucket_that_stays_keeps_its_settings_and_its_key(found, what):
+    name = f"flashtier-unit-{what}"
+    bucket = found.named(name, "aws:s3/bucket:Bucket")
+    key = found.named(f"flashtier-unit-{ {'photos': 'data'}.get(what, what) }", "Key")
+    # The key is deleted after the bucket; a bucket that S3 does not delete ends the destruction before it.
+    assert bucket.depends_on(key)
+    for setting in (found.named(name, type_) for type_ in SETTINGS):
+        assert setting.options.protect
+        assert setting.options.retainOnDelete
 
 
 def test_nobody_but_the_members_writes_or_deletes_backups(found):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from infra.aws.guards import KeepData
 from infra.aws.instances import Hosts
 from policy.rules import types
 from policy.rules.resource import Resource, Stack
 from policy.rules.table import RULES, judge_resource, judge_stack
 from tests.support.aws.hosts import DRIVES, IO2, LOG, ground, host
-from tests.support.aws.mocks import ANSWERS, IDENTITY, PARTITIONS, REGIONS, Recorded, Recording, run
+from tests.support.aws.mocks import Recorded, Recording, run
 from tests.support.aws.network_parts import environment, everything
 from tests.support.aws.whole import whole
 from tests.support.aws_environments import STACKS
@@ -73,9 +72,3 @@ def test_the_hosts(instance_type: str, volumes: tuple) -> None:
         for tier, some in tiers.items()
     ]
     assert refused(*recorded) == []
-
-
-def test_the_policy_that_keeps_data() -> None:
-    answers = {token: ANSWERS[token] for token in (IDENTITY, PARTITIONS, REGIONS)}
-    recorded = run(lambda: KeepData(ground().naming) and None, answers=answers)
-    assert refused(recorded) == []

@@ -51,7 +51,9 @@ def _data(account: Any, named: Values) -> Values:
     if not found["LaunchTemplateVersions"]:
         raise Refused("InvalidLaunchTemplateId.VersionNotFound", f"{known} has no version {version}")
     data: Values = found["LaunchTemplateVersions"][0]["LaunchTemplateData"]
-    return data
+    # moto puts the template's own tags into what instances take from it.
+    own = [one for one in data.get("TagSpecifications", []) if one.get("ResourceType") != "launch-template"]
+    return {**data, "TagSpecifications": own} if "TagSpecifications" in data else data
 
 
 @dataclass(frozen=True)

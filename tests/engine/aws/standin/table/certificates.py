@@ -61,7 +61,9 @@ def _await_validation(account: Account, inputs: Values) -> None:
     ]
     held = set()
     for zone in account.call("route53", "list_hosted_zones")["HostedZones"]:
-        sets = account.call("route53", "list_resource_record_sets", HostedZoneId=zone["Id"])[
+        # Answers give the identity as a path, which requests do not take.
+        identity = zone["Id"].removeprefix("/hostedzone/")
+        sets = account.call("route53", "list_resource_record_sets", HostedZoneId=identity)[
             "ResourceRecordSets"
         ]
         held |= {one["Name"].rstrip(".") for one in sets}

@@ -57,6 +57,7 @@ def test_the_disk_of_debian_s_image_passes(tmp_path: Path, stack: str) -> None:
 def test_a_fact_that_loses_its_check_is_missed(tmp_path: Path) -> None:
     outcome = verify(tmp_path, without=[*DISK, "test_cloud.py", "test_identity.py"])
     assert {
+        "access.proxy.dns_name",
         "access.proxy.endpoint_id",
         "access.proxy.region",
         "backups.bucket",
