@@ -154,7 +154,7 @@ COMPONENTS: tuple[Component, ...] = (
         tls=_ALL_TLS,
         keys=tuple(
             KeyFile(path=f"/etc/flashtier/postgresql/{name}", mode="0640", group="postgres")
-            for name in ("pg_hba.conf", "pg_ident.conf")
+            for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
         ),
     ),
     # Bootstrap and supervision: one member has a cluster, until a cluster manager decides who leads.
@@ -164,7 +164,6 @@ COMPONENTS: tuple[Component, ...] = (
         hosts="first",
         units=("flashtier-postgresql.service",),
         daemons=("flashtier-postgresql",),
-        keys=(KeyFile(path="/etc/flashtier/postgresql/postgresql.conf", mode="0640", group="postgres"),),
     ),
     Component(
         name="prometheus",

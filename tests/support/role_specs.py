@@ -14,7 +14,7 @@ MAPPED = [role for role in ROLES if (MAPPINGS / f"{role}.yml").exists()]
 TIERS = {
     "edge": ("haproxy",),
     "web": ("app", "nginx"),
-    "database": ("postgresql",),
+    "database": ("postgresql", "postgresql_server", "postgresql_databases"),
     "control": ("prometheus", "s3"),
 }
 

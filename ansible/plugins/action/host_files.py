@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
@@ -26,7 +27,11 @@ class ActionModule(ActionBase):
         entries = arguments.get("files")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise AnsibleActionFail("host_files: files must be a list of entries, each a mapping with a path")
-        arguments["files"] = [self._rendered(dict(entry), variables) for entry in entries]
+        arguments["files"] = [
+            self._rendered({key: value for key, value in entry.items() if key != "only_if"}, variables)
+            for entry in entries
+            if boolean(entry.get("only_if", True))
+        ]
         try:
             result: dict[str, Any] = self._execute_module(
                 module_name="host_files", module_args=arguments, task_vars=variables

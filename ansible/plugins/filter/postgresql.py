@@ -1,69 +1,49 @@
-"""Filters of the role `postgresql`: what the host and its server say comes to. They only compute."""
+"""Filters of the role `postgresql`, and what the three roles of PostgreSQL share. They only compute."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 DOCUMENTATION = r"""
 name: postgresql
-short_description: What is wrong and what is left to do with a host's PostgreSQL
+short_description: Where PostgreSQL is on a host, how to ask its server, and what is wrong with the host
 description:
-  - C(postgresql_install_needed), C(postgresql_identifier), C(postgresql_left) and C(postgresql_problems) read
-    what C(host_look) saw of the host; the last gives a line for each reason to change nothing.
-  - C(postgresql_state) and C(postgresql_objects) read what the server answered; C(postgresql_wrong) and
-    C(postgresql_objects_wrong) give a line for each difference to what is declared.
-  - C(postgresql_rights_too_many), C(postgresql_unread) and C(postgresql_unsettled) give what is left to do.
+  - C(postgresql_layout), C(postgresql_host_settings), C(postgresql_connection) and C(postgresql_ask) say
+    where files are, which settings follow from the host and how to reach the server.
+  - C(postgresql_install_needed) and C(postgresql_problems) read what C(host_look) found on the host; the
+    last gives a line for each reason to change nothing.
 options:
   _input:
-    description: The answer of C(host_look), of the server or of C(host_files), as the filter's name says.
+    description: The answer of C(host_look), the placements or the layout, as the filter's name says.
     type: raw
     required: true
   host:
     description: The host's name, for messages.
     type: str
-  declared:
-    description: What is declared, in the form in which the server answers.
-    type: raw
 """
 
 EXAMPLES = r"""
-postgresql_wrong: "{{ postgresql_state | postgresql_wrong(postgresql_settings, postgresql_host) }}"
+postgresql_at: "{{ postgresql_placements | postgresql_layout(postgresql_version) }}"
 """
 
 RETURN = r"""
 _value:
-  description: Lines, or what is left to do, as the filter's name says.
+  description: Lines, a mapping or words, as the filter's name says.
   type: raw
 """
 
-#: How a person finds out about a setting, the name of which comes after it.
-WHENCE = "Look where it comes from: SELECT * FROM pg_settings WHERE name = "
 PURPOSES = ["data", "log", "temp", "wal"]
 CREATE_CLUSTER = re.compile(r"^\s*create_main_cluster\s*=\s*(\S+)", re.MULTILINE)
-IDENTIFIER = re.compile(r"system identifier:\s*(\d+)")
-ASSIGNMENT = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*=", re.MULTILINE)
-#: How community.postgresql.postgresql_privs names what has rights of the app.
-RIGHTS = {
-    "database": {"type": "database", "objs": "photos"},
-    "schema": {"type": "schema", "objs": "public"},
-    "tables": {"type": "default_privs", "objs": "TABLES"},
-    "sequences": {"type": "default_privs", "objs": "SEQUENCES"},
-}
+CONFIG = "/etc/flashtier/postgresql"
+SOCKETS = "/run/postgresql"
+#: Seconds for a connection, and for each statement: PostgreSQL's form.
+CONNECT_TIMEOUT, STATEMENT_TIMEOUT = 5, "15s"
 
 #: The answer of `host_look`, which documents it.
 Look = Mapping[str, Any]
-
-
-class State(TypedDict):
-    """The first line of the server's answer (files/state.sql)."""
-
-    settings: dict[str, str]
-    pending: list[str]
-    faults: list[str]
-    objects: dict[str, Any]
 
 
 class Placement(TypedDict):
@@ -74,11 +54,84 @@ class Placement(TypedDict):
     path: str
 
 
-class Setting(TypedDict):
-    """A declared setting; its value as SHOW prints it."""
+def layout(placements: list[Placement], version: int) -> dict[str, str]:
+    """Where everything of PostgreSQL is, by name; `problems` reports placements that are missing."""
+    paths = {placement["purpose"]: placement["path"] for placement in placements}
+    below = {purpose: f"{paths[purpose]}/{version}" if purpose in paths else "" for purpose in PURPOSES}
+    return {
+        "bin": f"/usr/lib/postgresql/{version}/bin",
+        "config": CONFIG,
+        "config_file": f"{CONFIG}/postgresql.conf",
+        "hba_file": f"{CONFIG}/pg_hba.conf",
+        "ident_file": f"{CONFIG}/pg_ident.conf",
+        # The identifier of the cluster that this host's root disk remembers.
+        "identity_file": f"{CONFIG}/system_identifier",
+        "tls": "/etc/flashtier/tls",
+        "data_mount": paths.get("data", ""),
+        "data": below["data"],
+        "wal": below["wal"],
+        "temp": below["temp"],
+        "log": paths.get("log", ""),
+        # ALTER SYSTEM, pg_basebackup and restores write here.
+        "auto_file": f"{below['data']}/postgresql.auto.conf",
+        # initdb works under these names; a rename makes the result the cluster.
+        "data_unfinished": f"{below['data']}.initdb",
+        "wal_unfinished": f"{below['wal']}.initdb",
+    }
 
-    name: str
-    value: str | int
+
+def host_settings(
+    at: Mapping[str, str], *, address: str, port: int, cluster_name: str
+) -> list[dict[str, str | int]]:
+    """Settings that follow from the host and not from its size. Values as SHOW prints them."""
+    values: dict[str, str | int] = {
+        "cluster_name": cluster_name,
+        "listen_addresses": address,
+        "port": port,
+        "unix_socket_directories": SOCKETS,
+        "hba_file": at["hba_file"],
+        "ident_file": at["ident_file"],
+        "log_directory": at["log"],
+        "temp_tablespaces": "temp",
+        "ssl_ca_file": f"{at['tls']}/ca.crt",
+        "ssl_cert_file": f"{at['tls']}/host.crt",
+        "ssl_key_file": f"{at['tls']}/host.key",
+        # Settings have one home: these files. ALTER SYSTEM is refused, and what it left is removed.
+        "allow_alter_system": "off",
+    }
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def connection(port: int) -> dict[str, Any]:
+    """Arguments of community.postgresql's modules: the unix socket, with deadlines."""
+    return {
+        "login_unix_socket": SOCKETS,
+        "login_user": "postgres",
+        "login_port": port,
+        "connect_params": {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}",
+        },
+    }
+
+
+def ask(at: Mapping[str, str], port: int, *commands: str) -> list[str]:
+    """The command that runs SQL, or psql's own commands, as `postgres`. Exits with 2 if no server answers."""
+    return [
+        "setpriv",
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--init-groups",
+        f"{at['bin']}/psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--no-align",
+        "--tuples-only",
+        "--set=ON_ERROR_STOP=1",
+        f"host={SOCKETS} port={port} user=postgres dbname=postgres connect_timeout={CONNECT_TIMEOUT}"
+        f" options='-c statement_timeout={STATEMENT_TIMEOUT}'",
+        *(word for command in commands for word in ("--command", command)),
+    ]
 
 
 def install_needed(look: Look) -> bool:
@@ -94,31 +147,8 @@ def install_needed(look: Look) -> bool:
     )
 
 
-def identifier(look: Look, control: Mapping[str, Any]) -> str:
-    """The cluster's system identifier, "" where there is none.
-
-    `control` is pg_controldata's answer from where the role made the cluster, newer than the look's.
-    """
-    seen = look["commands"].get("control", {}).get("stdout", "")
-    found = IDENTIFIER.search(control.get("stdout", seen))
-    return found[1] if found else ""
-
-
-def left(look: Look) -> list[str]:
-    """Names of settings that ALTER SYSTEM left."""
-    return ASSIGNMENT.findall(look["contents"]["auto"] or "")
-
-
 def problems(
-    look: Look,
-    *,
-    host: str,
-    placements: list[Placement],
-    clients: list[str],
-    primary: bool,
-    data_directory: str,
-    identity_file: str,
-    check_mode: bool,
+    look: Look, *, host: str, placements: list[Placement], clients: list[str], check_mode: bool
 ) -> list[str]:
     """Why nothing may be changed, a line each."""
     found = []
@@ -137,111 +167,13 @@ def problems(
         table = json.loads(look["commands"]["mounts"]["stdout"])["filesystems"]
         mounted = {mount["target"] for mount in table}
         found += [
-            f"{host}: {placement['path']} is no mount point, so PostgreSQL would write to the root disk"
+            f"{host}: {placement['path']} is not a mount point, so PostgreSQL would write to the root disk"
             f" instead of volume {placement['volume']}. The role placement mounts it: run the playbook"
             " without leaving out its tag."
             for placement in placements
             if placement["path"] not in mounted
         ]
-    if primary:
-        found += cluster_problems(look, host, data_directory, identity_file)
     return found
-
-
-def cluster_problems(look: Look, host: str, data_directory: str, identity_file: str) -> list[str]:
-    """Why the cluster on the volume is not the one that this host has run."""
-    exists, remembered = look["paths"]["cluster"]["exists"], look["contents"]["identity"]
-    present, known = identifier(look, {}), (remembered or "").strip()
-    if exists and not present:
-        return [
-            f"{host}: pg_controldata cannot read {data_directory}: {look['commands']['control']['stderr']}."
-            " Nothing was changed. Look whether the volume is whole."
-        ]
-    if exists and known and known != present:
-        return [
-            f"{host}: {data_directory} holds cluster {present}, but this host has run {known}. Nothing was"
-            " changed. If it is meant to run this cluster from now on, remove"
-            f" {identity_file} and run the play again."
-        ]
-    if not exists and remembered is not None:
-        return [
-            f"{host} has run a cluster ({identity_file}), but {data_directory} is not one: its data volume is"
-            " blank or not the one it was. Bring the volume back or restore a backup; only if the data may be"
-            " lost for good, remove that file and run the play again."
-        ]
-    return []
-
-
-def answered(answer: str, line: int) -> dict[str, Any]:
-    """A line of the server's answer; nothing where it did not get that far."""
-    lines = answer.splitlines()
-    found: dict[str, Any] = json.loads(lines[line]) if len(lines) > line else {}
-    return found
-
-
-def state(answer: str) -> State:
-    """What the server says of its settings and of the cluster; empty where no server answered."""
-    found = answered(answer, 0) or {}
-    return State(
-        settings=found.get("settings", {}),
-        pending=found.get("pending", []),
-        faults=found.get("faults", []),
-        objects=found.get("objects", {}),
-    )
-
-
-def objects(answer: str) -> dict[str, Any]:
-    """What the server says of objects: those of the cluster and, where the database exists, its own."""
-    return state(answer)["objects"] | answered(answer, 1)
-
-
-def wrong(seen: State, declared: Iterable[Setting], host: str) -> list[str]:
-    """Settings that are not as declared, a line each."""
-    found = []
-    for setting in declared:
-        name, value = setting["name"], str(setting["value"])
-        effective = seen["settings"].get(name, "unknown to the server")
-        if effective != value:
-            found.append(f"{host}: {name} is {effective}, declared is {value}. {WHENCE}'{name}'.")
-    return found
-
-
-def objects_wrong(seen: Mapping[str, Any], declared: Mapping[str, Any], host: str) -> list[str]:
-    """Objects that are not as declared, a line each."""
-    return [
-        f"{host}: {name} is {json.dumps(seen.get(name))}, declared is {json.dumps(wanted)}."
-        for name, wanted in declared.items()
-        if seen.get(name) != wanted
-    ]
-
-
-def rights_too_many(seen: Mapping[str, Any], declared: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rights of the app that are more than is declared, as arguments of postgresql_privs."""
-    found = []
-    for name, right in RIGHTS.items():
-        allowed = rights_of_app(declared[name])
-        more = [one for one in dict.fromkeys(rights_of_app(seen.get(name))) if one not in allowed]
-        if more:
-            found.append(right | {"privs": ",".join(more)})
-    return found
-
-
-def rights_of_app(thing: Mapping[str, Any] | list[str] | None) -> list[str]:
-    """Default rights are the app's alone; other things say whose they are."""
-    found = thing.get("app") if isinstance(thing, Mapping) else thing
-    return found or []
-
-
-def unread(written: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Files that the server has yet to read; `written` is the answer of `host_files`, empty before it ran."""
-    of_server = [file["path"] for file in files if "unit" in file]
-    waiting = dict.fromkeys([*written.get("outdated", []), *written.get("changes", {})])
-    return [path for path in waiting if path in of_server]
-
-
-def unsettled(seen: State, wrong: list[str], look: Look, written: Mapping[str, Any], unit: str) -> bool:
-    """Whether the server is down, or does not run with what is declared and written."""
-    return bool(written.get("changed") or unit in look["idle"] or wrong or seen["pending"] or seen["faults"])
 
 
 class FilterModule:
@@ -250,15 +182,10 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What templates may call."""
         return {
+            "postgresql_layout": layout,
+            "postgresql_host_settings": host_settings,
+            "postgresql_connection": connection,
+            "postgresql_ask": ask,
             "postgresql_install_needed": install_needed,
-            "postgresql_identifier": identifier,
-            "postgresql_left": left,
             "postgresql_problems": problems,
-            "postgresql_state": state,
-            "postgresql_objects": objects,
-            "postgresql_wrong": wrong,
-            "postgresql_objects_wrong": objects_wrong,
-            "postgresql_rights_too_many": rights_too_many,
-            "postgresql_unread": unread,
-            "postgresql_unsettled": unsettled,
         }

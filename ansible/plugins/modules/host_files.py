@@ -25,6 +25,10 @@ options:
         description: Where it is on the host. Its parent is there already, or is an earlier entry.
         type: path
         required: true
+      only_if:
+        description: Whether the entry is kept at all; otherwise nothing is compared or written.
+        type: bool
+        default: true
       template:
         description: The template to render, as ansible.builtin.template finds it.
         type: str
@@ -67,7 +71,7 @@ options:
         type: list
         elements: str
       unit:
-        description: The unit that reads this entry, instead of that of the task.
+        description: The unit that reads this entry, instead of that of the task; "" for none.
         type: str
       taken_by:
         description: How it takes a change of this entry, instead of how the task says.
@@ -214,7 +218,7 @@ def parse(given: dict[str, Any], task: dict[str, Any]) -> Entry:
         mode=octal,
         validate=given["validate"] or "",
         notify=task["notify"] if given["notify"] is None else given["notify"],
-        unit=given["unit"] or task["unit"] or "",
+        unit=(task["unit"] if given["unit"] is None else given["unit"]) or "",
         taken_by=given["taken_by"] or task["taken_by"],
     )
 

@@ -36,13 +36,15 @@ VOLUMES = [
         ],
     }
 ]
-#: The role that makes the cluster and writes its unit. Its tasks with the tag `service` ask a stack for
-#: passwords, and there is none.
+#: The roles that write its files, make the cluster and write its unit.
 CLUSTER = [
     {
         "name": "PostgreSQL",
         "hosts": "database",
-        "tasks": [{"name": "Cluster", "ansible.builtin.import_role": {"name": "postgresql"}}],
+        "tasks": [
+            {"name": "Files", "ansible.builtin.import_role": {"name": "postgresql"}},
+            {"name": "Cluster", "ansible.builtin.import_role": {"name": "postgresql_server"}},
+        ],
     }
 ]
 UNIT = "flashtier-postgresql.service"
@@ -116,16 +118,20 @@ def play(
         "storage_volumes": declared,
         "placement_placements": placements,
         "placement_volumes": declared,
-        "postgresql_version": 17,
-        "postgresql_host": "db1",
-        "postgresql_address": "127.0.0.1",
-        "postgresql_port": 5432,
-        "postgresql_primary": True,
-        "postgresql_cluster_name": "drill",
         "postgresql_clients": ["127.0.0.1"],
-        "postgresql_settings": [],
-        "postgresql_placements": placements,
+        "postgresql_server_first": True,
     }
+    shared = {
+        "version": 17,
+        "host": "db1",
+        "address": "127.0.0.1",
+        "port": 5432,
+        "cluster_name": "drill",
+        "settings": [],
+        "placements": placements,
+    }
+    for role in ("postgresql", "postgresql_server"):
+        variables |= {f"{role}_{name}": value for name, value in shared.items()}
     inventory = Path(machine.folder, "inventory.json")
     inventory.write_text(json.dumps({"database": {"hosts": {"db1": variables}}}))
     templates = Path(machine.folder, "templates")

@@ -25,8 +25,8 @@ from tests.support.role_specs import MAPPED, ROLES, options
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 #: Ansible's own names.
 BUILT_IN = {
-    "ansible_check_mode", "ansible_play_batch", "dict", "hostvars", "inventory_hostname", "item", "lookup",
-    "now", "omit", "query", "range", "role_path", "undef",
+    "ansible_check_mode", "ansible_play_batch", "ansible_play_hosts", "dict", "hostvars",
+    "inventory_hostname", "item", "lookup", "now", "omit", "query", "range", "role_path", "undef",
 }  # fmt: skip
 #: What an entry of host_files gives its template in `variables`.
 PASSED = {"placement": {"placement"}, "storage": {"volume", "volumes"}}
