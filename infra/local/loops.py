@@ -1,8 +1,8 @@
 """Loop devices: bind a file, prove which file is bound, change the size online, detach.
 
 The proof is the kernel's own record of the backing file (device and inode, `LOOP_GET_STATUS64`): a loop's
-number and a path's text prove nothing. losetup does what it can; it has no way to read the record or to
-move a size limit.
+number and a path's text prove nothing. losetup does what it can; it cannot read the record, move a size limit
+or take back a detach.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import fcntl
 import os
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ LOOP_SET_STATUS64 = 0x4C04
 LOOP_GET_STATUS64 = 0x4C05
 _INFO64 = 232
 _SIZE_LIMIT_AT = 32
+_FLAGS_AT = 52
+_READ_ONLY, _AUTOCLEAR, _DIRECT_IO = 1, 4, 16
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,21 @@ NO_FILE = FileIdentity(0, 0)
 
 @dataclass(frozen=True)
 class Loop:
-    """A bound loop device. `size_limit` is bytes, 0 where the whole file is the device."""
+    """A bound loop device. `size_limit`, `offset` and `sector` are bytes; a limit of 0 is the whole file.
+
+    `read_only` is the file as it was bound, `block_read_only` the device (blockdev --setro). `detaching` is a
+    device that goes when its last user lets go of it (losetup --detach on one that is mounted).
+    """
 
     path: Path
     backing: FileIdentity
     size_limit: int
+    offset: int = 0
+    sector: int = 512
+    direct_io: bool = True
+    read_only: bool = False
+    block_read_only: bool = False
+    detaching: bool = False
 
 
 def inspect(device: Path) -> Loop | None:
@@ -70,8 +83,23 @@ def inspect(device: Path) -> Loop | None:
         if error.errno == errno.ENOTCONN:  # bound, but the server of the FUSE mount has gone
             return Loop(device, NO_FILE, 0)
         raise
-    file_device, inode, _, _, limit = struct.unpack_from("=5Q", info)
-    return Loop(device, FileIdentity(file_device, inode), limit)
+    file_device, inode, _, offset, limit = struct.unpack_from("=5Q", info)
+    (flags,) = struct.unpack_from("=I", info, _FLAGS_AT)
+    return Loop(
+        device,
+        FileIdentity(file_device, inode),
+        size_limit=limit,
+        offset=offset,
+        sector=int(_attribute(device, "queue/logical_block_size")),
+        direct_io=bool(flags & _DIRECT_IO),
+        read_only=bool(flags & _READ_ONLY),
+        block_read_only=_attribute(device, "ro") == "1",
+        detaching=bool(flags & _AUTOCLEAR),
+    )
+
+
+def _attribute(device: Path, name: str) -> str:
+    return (Path("/sys/block") / device.name / name).read_text().strip()
 
 
 def bound() -> dict[Path, Path]:
@@ -112,7 +140,7 @@ def of_file(file: Path, identity: FileIdentity) -> list[Loop]:
 
 
 def bind(file: Path, *, size_limit: int = 0) -> Loop:
-    """Bind the file with direct I/O and prove that it is the one; an existing binding of it is taken."""
+    """Bind the file with direct I/O and prove that it is the one; an existing binding stays as it is."""
     identity = FileIdentity.of(file)
     existing = of_file(file, identity)
     if len(existing) > 1:
@@ -121,11 +149,9 @@ def bind(file: Path, *, size_limit: int = 0) -> Loop:
             f"{file}: bound to several loop devices, {devices}; detach all but one with `losetup -d`"
         )
     if existing:
-        if existing[0].size_limit != size_limit:
-            set_size_limit(existing[0].path, size_limit)
         return existing[0]
-    command = ["losetup", "--find", "--show", "--direct-io=on", "--sizelimit", str(size_limit), str(file)]
-    device = Path(run(command).strip())
+    options = ["--direct-io=on", "--sizelimit", str(size_limit), "--sector-size", str(sector_of(file))]
+    device = Path(run(["losetup", "--find", "--show", *options, str(file)]).strip())
     loop = inspect(device)
     if loop is None or loop.backing != identity:
         raise FlashtierError(
@@ -134,19 +160,44 @@ def bind(file: Path, *, size_limit: int = 0) -> Loop:
     return loop
 
 
+def sector_of(file: Path) -> int:
+    """Bytes of a sector of the disk below the file, 512 where there is none: with less direct I/O fails."""
+    device = file.stat().st_dev
+    link = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    for folder in (link, link.parent):  # a partition has its disk's
+        size = folder / "queue/logical_block_size"
+        if size.is_file():
+            return int(size.read_text())
+    return 512
+
+
 def refresh_size(device: Path) -> None:
     """Make the device as large as its file has become, online."""
     run(["losetup", "--set-capacity", str(device)])
 
 
-def set_size_limit(device: Path, limit: int, *, seconds: float = 10) -> None:
+def set_size_limit(device: Path, limit: int) -> None:
     """Move the device's end, online; `limit` is bytes."""
+    _set_status(device, lambda info: struct.pack_into("=Q", info, _SIZE_LIMIT_AT, limit))
+
+
+def keep(device: Path) -> None:
+    """Take back a detach that waits for the device's last user, online."""
+
+    def without_autoclear(info: bytearray) -> None:
+        (flags,) = struct.unpack_from("=I", info, _FLAGS_AT)
+        struct.pack_into("=I", info, _FLAGS_AT, flags & ~_AUTOCLEAR)
+
+    _set_status(device, without_autoclear)
+
+
+def _set_status(device: Path, change: Callable[[bytearray], None], *, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     with _open(device, os.O_RDWR) as descriptor:
         while True:
             info = bytearray(_INFO64)
             fcntl.ioctl(descriptor, LOOP_GET_STATUS64, info)
-            struct.pack_into("=Q", info, _SIZE_LIMIT_AT, limit)
+            change(info)
             try:
                 fcntl.ioctl(descriptor, LOOP_SET_STATUS64, info)
                 return
@@ -154,7 +205,7 @@ def set_size_limit(device: Path, limit: int, *, seconds: float = 10) -> None:
                 # Pages were dirtied while the kernel drained the device: it asks for another try.
                 if error.errno != errno.EAGAIN or time.monotonic() > deadline:
                     raise FlashtierError(
-                        f"{device}: its size cannot be changed now ({error.strerror})"
+                        f"{device}: its size and flags cannot be changed now ({error.strerror}); run it again"
                     ) from error
                 time.sleep(0.1)
 

@@ -49,6 +49,8 @@ class Throttled:
         self.file = file
         self.socket = directory / "nbdkit.sock"
         self._log = directory / "nbdfuse.log"
+        #: The protections that this machine granted when they were set.
+        self._granted = directory / "protection"
         self.mount = directory / "mount"
         #: Named like the volume, so that a loop device bound to it tells whose it is.
         self.device_file = self.mount / directory.name
@@ -65,6 +67,28 @@ class Throttled:
             return f"{self.device_file} cannot be read: {error}"
         return ""
 
+    def differences(self) -> list[str]:
+        """How living servers differ from the declared device; empty where they do not, or are not there."""
+        found = []
+        for pid, program in processes.serving(self.directory).items():
+            wanted = self._nbdkit() if program == "nbdkit" else self._nbdfuse()
+            given = processes.command_line(pid)
+            if given[1:] != wanted[1:]:
+                lacks = " ".join(part for part in wanted[1:] if part not in given)
+                more = " ".join(part for part in given[1:] if part not in wanted)
+                found.append(f"{program} {pid} runs with `{more}`, must be `{lacks}`")
+        return found
+
+    def unprotected(self) -> list[str]:
+        """The protections of the servers that were taken from them; `start` or `protect` gives them back."""
+        granted = set(self._granted.read_text().split()) if self._granted.is_file() else set()
+        return [
+            f"{program} {pid}: {name} = {value}"
+            for pid, program in processes.serving(self.directory).items()
+            for name, value in _protection(pid).items()
+            if name in granted and f"{name}={value}" not in _PROTECTED
+        ]
+
     def start(self, *, seconds: float = 20) -> None:
         """Start what does not serve. The processes outlive the caller and belong to no terminal."""
         if not self.fault():
@@ -77,7 +101,7 @@ class Throttled:
             run(self._nbdkit(), seconds=seconds)
             self._wait_for_mount(self._spawn_nbdfuse(), deadline)
             size = int(run(["stat", "--format=%s", "--", str(self.device_file)], seconds=5))
-        self._protect()
+        self.protect()
         if size != EXPORTED_SIZE:
             raise FlashtierError(
                 f"{self.device_file}: shows {size} bytes, expected {EXPORTED_SIZE}; run it again"
@@ -119,8 +143,11 @@ class Throttled:
             for line in Path("/proc/self/mountinfo").read_text().splitlines()
         )
 
+    def _nbdfuse(self) -> list[str]:
+        return ["nbdfuse", str(self.device_file), f"nbd+unix:///?socket={self.socket}"]
+
     def _spawn_nbdfuse(self) -> subprocess.Popen[bytes]:
-        command = ["nbdfuse", str(self.device_file), f"nbd+unix:///?socket={self.socket}"]
+        command = self._nbdfuse()
         with self._log.open("wb") as log:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
@@ -136,21 +163,37 @@ class Throttled:
                 raise FlashtierError(f"nbdfuse for {self.file} {state}: {last}")
             time.sleep(0.02)
 
-    def _protect(self) -> None:
-        """Writeback depends on the processes: they are the last to go when memory runs out, the first to
-        get a core.
+    def protect(self) -> None:
+        """Writeback depends on the processes: they are the last to be killed when memory runs out, the first
+        to get a core.
 
         A busy machine would lengthen the delays at random. And nbdfuse counts a request in flight only
         after it sent it: were it kept from running for a whole delay in between, it would fail an
         assertion and end.
         """
+        granted: set[str] = set()
         for pid in processes.serving(self.directory):
             # Neither is permitted everywhere; it works without.
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/oom_score_adj").write_text("-1000")
+                granted.add("oom_score_adj")
             with contextlib.suppress(OSError):
                 for thread in Path(f"/proc/{pid}/task").iterdir():
                     os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(1))
+                granted.add("scheduler")
+        self._granted.write_text(" ".join(sorted(granted)))
+
+
+#: What `protect` sets, as `_protection` reads it.
+_PROTECTED = ("oom_score_adj=-1000", f"scheduler={os.SCHED_RR}")
+
+
+def _protection(pid: int) -> dict[str, str]:
+    try:
+        adjusted = Path(f"/proc/{pid}/oom_score_adj").read_text().strip()
+        return {"oom_score_adj": adjusted, "scheduler": str(os.sched_getscheduler(pid))}
+    except OSError:  # has ended: `fault` says so
+        return {}
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from infra.errors import FlashtierError
-from infra.local import loops, names, processes
+from infra.local import loop_drift, loops, names, processes
 from infra.local.provider import lost
 from infra.local.provider.resource import Found, Resource, parts
 from infra.local.provider.schema import Failure, VolumeClass, VolumeInputs
@@ -67,6 +68,7 @@ class Volume(Resource[VolumeInputs]):
             )
         if has < size:
             os.truncate(file, size)
+        _keep_private(file)
         loop = _bind(inputs, file, size)
         _point(Path(inputs.link), loop.path)
         return {"device": str(loop.path)}
@@ -82,7 +84,10 @@ class Volume(Resource[VolumeInputs]):
                 "back the whole file"
             )
         device = _bound_device(inputs, file)
-        found = {**inputs.wire(), "bound": device is not None and has != EXPORTED_SIZE}
+        drift = _drift(inputs, file, device)
+        for line in drift:
+            self.say(f"{_whose(inputs)}: {line}; pulumi up repairs it, or says what has to be done first")
+        found = {**inputs.wire(), "bound": device is not None and has != EXPORTED_SIZE and not drift}
         if has != EXPORTED_SIZE:
             found["sizeGib"] = has // GIB
         return Found(found, {} if device is None else {"device": str(device)})
@@ -166,9 +171,48 @@ def _recorded_class(stack: str, host: str, name: str, file: Path) -> VolumeClass
     return TypeAdapter(VolumeClass).validate_python(recorded)
 
 
+def _whose(inputs: VolumeInputs) -> str:
+    return f"host {inputs.host}, volume {inputs.name}"
+
+
+def _drift(inputs: VolumeInputs, file: Path, device: Path | None) -> list[str]:
+    """What was changed by hand on the file, the bound device, if any, and the servers of it."""
+    status = file.stat()
+    mode, owner = stat.S_IMODE(status.st_mode), status.st_uid
+    found = (
+        []
+        if (mode, owner) == (MODE, 0)
+        else [f"{file}: mode {mode:04o} of uid {owner}, must be 0600 of uid 0"]
+    )
+    with contextlib.suppress(OSError):
+        recorded = os.getxattr(file, _CLASS).decode()
+        if recorded != inputs.volume_class:
+            found.append(f"{file}: {_CLASS} = {recorded!r}, must be {inputs.volume_class!r}")
+    if device is None:
+        return found
+    backing, limit = file, 0
+    if inputs.volume_class == "network":
+        throttled = _throttled(inputs.stack, inputs.host, inputs.name, file)
+        found += [*throttled.differences(), *throttled.unprotected()]
+        backing, limit = throttled.device_file, inputs.size_gib * GIB
+    loop = loops.inspect(device)
+    if loop is not None:
+        found += [f"{device}: {each}" for each in loop_drift.differences(loop, backing, size_limit=limit)]
+    return found
+
+
+#: Of a volume's file: whoever reads it reads the database.
+MODE = 0o600
+
+
+def _keep_private(file: Path) -> None:
+    os.chown(file, 0, 0)
+    file.chmod(MODE)
+
+
 def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, MODE))
 
 
 def _refuse_other_content(inputs: VolumeInputs, file: Path) -> None:
@@ -189,7 +233,7 @@ def _refuse_other_content(inputs: VolumeInputs, file: Path) -> None:
 
 def _bind(inputs: VolumeInputs, file: Path, size: int) -> loops.Loop:
     if inputs.volume_class == "flash":
-        loop = loops.bind(file)
+        loop = loop_drift.repair(file, loops.bind(file), _whose(inputs), size_limit=0)
         loops.refresh_size(loop.path)
         return loop
     for device, backing in loops.bound().items():
@@ -200,7 +244,25 @@ def _bind(inputs: VolumeInputs, file: Path, size: int) -> loops.Loop:
         # A loop over a dead mount answers with errors only; the next bind gets another one.
         remove(inputs.stack, inputs.host, inputs.name, file)
         throttled.start()
-    return loops.bind(throttled.device_file, size_limit=size)
+    elif differing := throttled.differences():
+        _refuse_mounted(inputs, throttled.device_file, differing)
+        remove(inputs.stack, inputs.host, inputs.name, file)
+        throttled.start()
+    elif throttled.unprotected():
+        throttled.protect()
+    backing = throttled.device_file
+    return loop_drift.repair(backing, loops.bind(backing, size_limit=size), _whose(inputs), size_limit=size)
+
+
+def _refuse_mounted(inputs: VolumeInputs, backing: Path, differing: list[str]) -> None:
+    """The servers learn their settings when they start, and cannot be started again under a mount."""
+    for device, file in loops.bound().items():
+        if file == backing and (holder := loops.mounted_by(device)):
+            raise FlashtierError(
+                f"{_whose(inputs)}: {'; '.join(differing)}; this cannot be changed while {holder} has "
+                f"{device} mounted: in the host stop what uses the volume and unmount it, then run pulumi up "
+                "--refresh"
+            )
 
 
 def _bound_device(inputs: VolumeInputs, file: Path) -> Path | None:
