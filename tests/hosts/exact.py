@@ -75,7 +75,7 @@ COME_AND_GO = {
 #: The same on AWS, by their beginnings: timers of Debian's image start them.
 COME_AND_GO_ON_AWS = ("fstrim.", "man-db.", "refresh-policy-routes@")
 #: Not running from boot to halt, so that they are no program.
-ENDS = {"nftables.service"}
+ENDS = {"flashtier-tmpfs.service", "nftables.service"}
 
 # What a host on AWS may have, and need not, is in lists of its own: there Debian's image and the packages of
 # the host's tier decide. What no list knows is for tests/hosts/image.py.

@@ -35,6 +35,7 @@ EVERYWHERE: dict[str, Expected] = {
     "/etc/sudoers.d/flashtier": template("base/sudoers.j2", ("0440", "root:root")),
     "/etc/sysctl.d/90-flashtier.conf": template("base/sysctl.conf.j2"),
     "/etc/systemd/journald.conf.d/10-flashtier.conf": template("base/journald.conf.j2"),
+    "/etc/systemd/system/flashtier-tmpfs.service": template("base/flashtier-tmpfs.service.j2"),
     # What the platform gives a host at its first boot
     "/etc/hostname": (*PLAIN, OWN),
     "/etc/machine-id": (*PLAIN, OWN),

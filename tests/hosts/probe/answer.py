@@ -3,7 +3,7 @@
 import json
 import sys
 
-from tests.hosts.probe import accounts, files, instance, network, release, services, storage, system
+from tests.hosts.probe import accounts, files, instance, memory, network, release, services, storage, system
 
 PARTS = (
     system.identity,
@@ -44,6 +44,8 @@ PARTS = (
     services.left_behind,
     services.gateway,
     accounts.entries,
+    memory.memory_file_systems,
+    memory.oom,
 )
 
 

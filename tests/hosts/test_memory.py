@@ -1,0 +1,68 @@
+"""Memory is for services: files in it are bounded by the host's own, and who is killed first is declared."""
+
+from __future__ import annotations
+
+from infra.contract import ContractHost
+from tests.hosts.facts import Check
+from tests.hosts.promises import units
+from tests.hosts.snapshot import Seen
+
+#: Percent of a host's memory that each file system in memory may take, and MiB that it gets in any case.
+TMPFS_SHARES = {"/tmp": 10, "/dev/shm": 20, "/run": 5}  # noqa: S108 - mount points
+TMPFS_LEAST_MIB = {"/run": 32}
+
+#: OOM scores by unit. Backends of PostgreSQL have 200: the kernel chooses one of them before the postmaster.
+OOM_SCORES = {
+    "prometheus-node-exporter.service": 600,
+    "prometheus.service": 300,
+    "photo-api.service": 200,
+    "nginx.service": -500,
+    "haproxy.service": -500,
+    "versitygw.service": -500,
+    "flashtier-postgresql.service": -900,
+}
+
+
+def oom_scores(host: ContractHost) -> dict[str, int]:
+    """`OOM_SCORES` of what `host` runs."""
+    return {unit: OOM_SCORES[unit] for unit in units(host) if unit in OOM_SCORES}
+
+
+def test_file_systems_in_memory_are_bounded(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """By the host's memory: systemd and the kernel take the machine's where the host is a container."""
+    memory = declared.size.memory_mib << 20
+    found = seen["memory_file_systems"]
+    for path, share in TMPFS_SHARES.items():
+        wanted = max(declared.size.memory_mib * share // 100, TMPFS_LEAST_MIB.get(path, 0))
+        there = found.get(path, {"bytes": 0, "inodes": 0})
+        check.equal(f"{declared.name}: size of {path} in MiB", wanted, there["bytes"] >> 20, how="statvfs")
+        check.equal(f"{declared.name}: inodes of {path}", wanted * 256, there["inodes"], how="statvfs")
+    unbounded = {path: size for path, size in found.items() if not 0 < size["bytes"] <= memory // 5}
+    small = {path for path in unbounded if path in TMPFS_LEAST_MIB}
+    check.equal(
+        f"{declared.name}: file systems in memory larger than a fifth of it",
+        [],
+        sorted(set(unbounded) - small),
+    )
+    total = sum(size["bytes"] for size in found.values())
+    check.true(
+        f"{declared.name}: file systems in memory take less than half of it together",
+        total < memory // 2,
+        found=f"{total >> 20} MiB of {memory >> 20}",
+    )
+
+
+def test_who_is_killed_first(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """What only observes goes first, what holds data last."""
+    oom = seen["oom"]
+    for unit, score in oom_scores(declared).items():
+        shown = oom["units"].get(unit, {"declared": None, "in effect": None})
+        check.equal(f"{declared.name}: OOM score of {unit}", score, shown["declared"], how="systemctl show")
+        # Without CAP_SYS_RESOURCE systemd leaves the score as it is where it would have to lower it.
+        wanted = score if score >= 0 or oom["lowers"] else 0
+        check.equal(
+            f"{declared.name}: OOM score of the main process of {unit}",
+            wanted,
+            shown["in effect"],
+            how="/proc/PID/oom_score_adj",
+        )
