@@ -37,8 +37,11 @@ fi
 # The rules of policy/ judge every preview and up: the CLI takes the default of its flag --policy-pack from here.
 PULUMI_OPTION_POLICY_PACK=${PULUMI_OPTION_POLICY_PACK-$FLASHTIER_TREE/policy}
 PULUMI_SKIP_UPDATE_CHECK=true
+# Whatever asks for a plugin that is not there: nothing is fetched and run that tools/setup has not checked.
+PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
 ANSIBLE_CONFIG=$FLASHTIER_TREE/ansible/ansible.cfg
 export PULUMI_BACKEND_URL PULUMI_OPTION_POLICY_PACK PULUMI_SKIP_UPDATE_CHECK ANSIBLE_CONFIG
+export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION
 # Container images set it. A `pulumi up` starts four Pythons: half of its CPU time would go into compiling the SDK anew.
 unset PYTHONDONTWRITEBYTECODE
 
