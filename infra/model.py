@@ -23,9 +23,9 @@ class Model(BaseModel):
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,14}", value):
+    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?", value):
         raise ValueError(
-            "must start with a lower-case letter, hold only a-z, 0-9 and '-', "
+            "must start with a lower-case letter, hold only a-z, 0-9 and '-', end with a letter or digit, "
             "at most 15 characters; rename it"
         )
     return value

@@ -23,13 +23,14 @@ LONGEST_STACK = 12
 
 
 def stack_fault(stack: str) -> str:
-    """Why the name cannot be a stack's, empty where it can: it names directories, hosts and an interface."""
+    """Why the name cannot be a stack's, empty where it can: it names folders, a DNS domain, an interface."""
     if stack in RESERVED:
         return f"the name is in use by {state_root() / stack}; choose another one"
-    if not re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK - 1}}}", stack):
+    if not re.fullmatch(rf"(?!xn--)[a-z]([a-z0-9-]{{0,{LONGEST_STACK - 2}}}[a-z0-9])?", stack):
         return (
-            "a stack's name starts with a lower-case letter, holds only a-z, 0-9 and '-', and has at most "
-            f"{LONGEST_STACK} characters; choose another one"
+            "a stack's name starts with a lower-case letter, ends with a letter or digit, holds only a-z, "
+            f"0-9 and '-', does not begin with xn--, and has at most {LONGEST_STACK} characters; choose "
+            "another one"
         )
     return ""
 

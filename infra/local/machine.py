@@ -1,4 +1,4 @@
-"""What this machine can carry: the checks before anything of a stack is made. No side effects."""
+"""What this machine can carry: the checks before a stack is made. No side effects."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def faults(topology: Topology) -> list[str]:
     if os.geteuid() != 0:
         found.append("platform local: needs root for LXD, loop devices and routes; run it with sudo")
         return found
+    found += _names(topology)
     found += _memory_and_cores(topology)
     found += _access(topology.stack)
     try:
@@ -41,6 +42,19 @@ def faults(topology: Topology) -> list[str]:
     except FlashtierError as error:
         found.append(f"platform local: {error}")
     return found
+
+
+def _names(topology: Topology) -> list[str]:
+    taken = {
+        (host.tier, volume.name)
+        for host in topology.hosts
+        for volume in host.volumes
+        if volume.name in names.HOST_OWN_DEVICES
+    }
+    return [
+        f"{_KEY}.{tier}.volumes.name = {name!r}: LXD calls a device of every host so; rename the volume"
+        for tier, name in sorted(taken)
+    ]
 
 
 def _memory_and_cores(topology: Topology) -> list[str]:

@@ -1,7 +1,7 @@
 """Names and paths that a stack has on the machine: one home for the program, the provider plugin and `sweep`.
 
-A thing that carries one of these names, and the mark where it can carry
-one, belongs to the stack; everything else is somebody else's and is left alone.
+An object with one of these names, and with the mark where it can carry one, belongs to the stack; everything
+else belongs to others and stays as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ MARK = "user.flashtier.stack"
 
 #: Where a host sees its block devices.
 HOST_DEVICES = Path("/dev/flashtier")
+
+
+#: LXD's names of a host's own devices; a volume is one more device of the host, under its own name.
+HOST_OWN_DEVICES = ("root", "eth0")
 
 
 def project(stack: str) -> str:
@@ -55,7 +59,7 @@ def link_directory(stack: str) -> Path:
 def volume_link(stack: str, host: str, volume: str) -> Path:
     """The symbolic link that LXD gets as a device's source.
 
-    LXD stores the source, so a loop device's number must never be in it: numbers are dealt anew after a
+    LXD stores the source, so a loop device's number must never be in it: it may be another one after a
     reboot. The link is in /dev because LXD accepts no other place, and because /dev is empty after a
     reboot as well.
     """
@@ -68,6 +72,6 @@ def network_record(stack: str) -> Path:
 
 
 def remove_empty(directory: Path) -> None:
-    """Remove a directory that nothing of the stack is in any more."""
+    """Remove a directory if it is empty."""
     with contextlib.suppress(OSError):
         directory.rmdir()

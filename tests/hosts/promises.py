@@ -165,7 +165,12 @@ def ways(contract: Contract, host: ContractHost, network: str) -> Ways:
 
 
 #: Units that run and start at boot on every host, beside those of its components.
-UNITS_EVERYWHERE = ["nftables.service", "flashtier-tmpfs.service", "apt-daily.timer", "apt-daily-upgrade.timer"]
+UNITS_EVERYWHERE = [
+    "nftables.service",
+    "flashtier-tmpfs.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+]
 #: On AWS the network is the image's to configure, and hosts keep their own time.
 UNITS_OF_LOCAL = ["systemd-networkd.service", "systemd-resolved.service"]
 UNITS_OF_AWS = ["systemd-timesyncd.service"]

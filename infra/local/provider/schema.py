@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from infra.local.names import HOST_OWN_DEVICES
 from infra.paths import stack_fault
 from infra.plugin.marshalling import has_unknown
 
@@ -48,6 +49,12 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _volume_name(value: str) -> str:
+    if value in HOST_OWN_DEVICES:
+        raise ValueError("LXD calls a device of every host so; rename the volume")
+    return _host_name(value)
+
+
 def _range(value: str) -> str:
     ipaddress.IPv4Network(value)
     return value
@@ -66,6 +73,7 @@ def _absolute(value: str) -> str:
 
 Stack = Annotated[str, AfterValidator(_stack)]
 Named = Annotated[str, AfterValidator(_host_name)]
+VolumeName = Annotated[str, AfterValidator(_volume_name)]
 Cidr = Annotated[str, AfterValidator(_range)]
 Address = Annotated[str, AfterValidator(_address)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
@@ -168,7 +176,7 @@ class VolumeInputs(Inputs):
     """A block device of a host: a sparse file on a loop device. Its content is never touched."""
 
     host: Named = _property("fixed", "The host it belongs to.")
-    name: Named = _property("fixed", "The volume's name.")
+    name: VolumeName = _property("fixed", "The volume's name.")
     volume_class: VolumeClass = _property(
         "fixed",
         "`flash`: the plain device. `network`: limited to a gp3-class one, about 3,000 IOPS at 1.4 ms.",
@@ -201,7 +209,7 @@ class VolumeAttachmentInputs(Inputs):
 
     project: str = _property("replace", "The project of the host.")
     instance: str = _property("replace", "The host.")
-    name: Named = _property("replace", "The device's name; the host sees it as /dev/flashtier/NAME.")
+    name: VolumeName = _property("replace", "The device's name; the host sees it as /dev/flashtier/NAME.")
     source: AbsolutePath = _property(
         "replace", "The volume's link; LXD resolves it whenever the host starts."
     )

@@ -108,6 +108,7 @@ WRONG: list[tuple[str, Path_, Any, str, str]] = [
     ("empty volume", ("database", "volumes", 0, "size_gib"), 0, "database.volumes.0.size_gib", "equal to 1"),
     ("bad name", ("database", "volumes", 1, "name"), "Flash 1", "database.volumes.1.name", "rename it"),
     ("long name", ("access", "user"), "a" * 16, "access.user", "at most 15 characters"),
+    ("hyphen at the end", ("access", "user"), "ops-", "access.user", "end with a letter or digit"),
     ("tiny memory", ("web", "size", "memory_mib"), 128, "web.size.memory_mib", "equal to 256"),
     ("no core", ("edge", "size", "vcpus"), 0, "edge.size.vcpus", "equal to 1"),
     ("nothing expected", ("database", "expected_data_gib"), 0.0, "database.expected_data_gib", "than 0"),
