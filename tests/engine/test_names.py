@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import BASE
 
 from infra.local import guard, names
 from infra.local.provider.attachment import VolumeAttachment
@@ -32,6 +31,7 @@ from infra.local.provider.storage_pool import StoragePool
 from infra.local.provider.volume import Volume
 from infra.local.sweep import sweep
 from infra.paths import LONGEST_STACK, stack_fault
+from tests.engine.stacks import BASE
 
 #: Letters, digits, one and two hyphens, as long as may be; and as short.
 STACKS = ["z9-a-b--c-9z", "e"]

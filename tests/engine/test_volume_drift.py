@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from stacks import BASE
 
 from infra.errors import FlashtierError
 from infra.local import loops, names, processes, throttled
 from infra.local.provider.schema import VolumeClass, VolumeInputs
 from infra.local.provider.volume import Volume
+from tests.engine.stacks import BASE
 
 STACK = "engv"
 
