@@ -94,6 +94,7 @@ types:
 lint:
 	@ruff check .
 	@ruff format --check .
+	@lint-imports --no-cache --no-logo
 	@shellcheck -x $(SHELL_FILES)
 	@yamllint --strict .
 	@ansible-lint --offline -q

@@ -13,116 +13,23 @@ import ipaddress
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 import pytest
 
-from infra.contract import Contract
 from infra.local import names
 from infra.local.routes import METRIC
 from infra.local.run import CommandFailed, run
 from tests.drills.security.filters import Filters
+from tests.drills.security.lab import CONTROLLER, NEIGHBOUR, WORLD, Lab, hold, set_link_local, tries
 from tests.drills.security.living import living
-from tests.drills.security.neighbours import METADATA, OTHER, OUTSIDE, neighbours
-from tests.drills.security.places import Target, attempt, everywhere, host_places, in_namespace, listening
+from tests.drills.security.neighbours import OTHER, OUTSIDE, neighbours
+from tests.drills.security.places import everywhere, host_places, in_namespace, listening
 
 #: What no environment declares, beside the ports of the contract: databases, cluster managers, shells, any.
 TCP = [21, 23, 53, 111, 2379, 2380, 4999, 5433, 6432, 8008]
 UDP = [53, 111, 123, 443, 4999, 5432]
 #: Seconds after which a listener ends even if the drill was killed.
 LONGEST = 600
-
-CONTROLLER, MACHINE, WORLD, NEIGHBOUR = "controller", "machine", "outside", "other stack"
-CLOUD = "metadata service"
-
-
-@dataclass(frozen=True)
-class Try:
-    """A connection that is tried. `port` of the protocol at `address`, which is IPv6 where `link_local`."""
-
-    source: str
-    destination: str
-    protocol: str
-    port: int
-    address: str
-    link_local: bool = False
-
-    def __str__(self) -> str:
-        version = " over link-local IPv6" if self.link_local else ""
-        return f"{self.source} to {self.destination} ({self.address}) {self.protocol} {self.port}{version}"
-
-
-@dataclass
-class Lab:
-    contract: Contract
-    places: dict[str, list[str]]
-    filters: Filters
-    link_local: dict[str, str]
-    tries: list[Try] = field(default_factory=list)
-    count: int = 0
-
-    @property
-    def hosts(self) -> list[str]:
-        return [host.name for host in self.contract.hosts]
-
-    def outcomes(self, chosen: Callable[[Try], bool]) -> dict[Try, str]:
-        """What comes of the chosen tries, from all sources at once.
-
-        One answer is proof; silence, which a slow machine may cause, is believed when it comes twice.
-        """
-        found: dict[Try, str] = {}
-        tries = [each for each in self.tries if chosen(each)]
-        for _ in range(2):
-            if not (again := [each for each in tries if found.get(each, "dropped") == "dropped"]):
-                break
-            by_source: dict[str, list[Try]] = {}
-            for each in again:
-                by_source.setdefault(each.source, []).append(each)
-            targets: dict[str, list[Target]] = {
-                source: [(each.protocol, each.address, each.port) for each in group]
-                for source, group in by_source.items()
-            }
-            for source, answers in attempt({name: self.places[name] for name in targets}, targets).items():
-                found |= dict(zip(by_source[source], answers, strict=True))
-        self.count += len(tries)
-        return found
-
-    def leaves(self, each: Try) -> bool:
-        """Whether the firewall of the source, a host, may let it out."""
-        if each.link_local:
-            return False
-        if each.destination in self.hosts:
-            return (each.source, each.destination, each.port, each.protocol) in self._flows
-        if each.destination == CONTROLLER:
-            return each.port == 53
-        if each.destination == CLOUD:
-            return False
-        outside = {("tcp", 80), ("tcp", 443)} | ({("udp", 123)} if self.keeps_time(each.source) else set())
-        return (each.protocol, each.port) in outside
-
-    def arrives(self, each: Try) -> bool:
-        """Whether the destination's own firewall, or the machine's rules for it, may let it in."""
-        if each.destination in self.hosts:
-            known = (each.destination, each.port, each.protocol)
-            if each.link_local:  # the contract's addresses are IPv4; the world is anyone
-                return ("world", *known) in self._flows
-            if each.source == NEIGHBOUR:
-                return False
-            return (each.source, *known) in self._flows or ("world", *known) in self._flows
-        if each.destination == CONTROLLER:
-            return each.port == 53
-        return each.destination == WORLD and (each.protocol, each.port) in {
-            ("tcp", 80),
-            ("tcp", 443),
-            ("udp", 123),
-        }
-
-    @property
-    def _flows(self) -> set[tuple[str, str, int, str]]:
-        return {(flow.source, flow.destination, flow.port, flow.protocol) for flow in self.contract.flows}
-
-    def keeps_time(self, host: str) -> bool:
-        return "set_clock" not in {entry.what for entry in self.contract.unsupported if entry.host == host}
 
 
 @pytest.fixture(scope="module")
@@ -142,81 +49,30 @@ def lab(stack: str) -> Iterator[Lab]:
         exits.enter_context(neighbours())
         filters = Filters(contract, hosts)
         for host in contract.hosts:
-            exits.callback(_link_local, hosts[host.name], "delete", link_local[host.name])
-            _link_local(hosts[host.name], "add", link_local[host.name])
+            exits.callback(set_link_local, hosts[host.name], "delete", link_local[host.name])
+            set_link_local(hosts[host.name], "add", link_local[host.name])
             exits.enter_context(listening(hosts[host.name], ["0.0.0.0", "::"], declared, LONGEST))  # noqa: S104
         exits.enter_context(listening([], [contract.controller, machine], declared, LONGEST))
         for place in (WORLD, NEIGHBOUR):
             exits.enter_context(listening(places[place], ["0.0.0.0"], declared, LONGEST))  # noqa: S104
         lab = Lab(contract, places, filters, link_local)
-        lab.tries = list(_tries(lab, machine, declared))
+        lab.tries = list(tries(lab, machine, declared))
         yield lab
         assert filters.restored(), "the drill has not put every firewall back as it was"
-
-
-def _link_local(place: list[str], what: str, address: str) -> None:
-    everywhere(
-        {"": place},
-        "ip",
-        "-6",
-        "address",
-        what,
-        f"{address}/64",
-        "dev",
-        "eth0",
-        *(["nodad"] if what == "add" else []),
-    )
-
-
-def _tries(lab: Lab, machine: str, declared: dict[str, list[int]]) -> Iterator[Try]:
-    addresses = {host.name: host.address for host in lab.contract.hosts}
-    elsewhere = {
-        CONTROLLER: lab.contract.controller,
-        MACHINE: machine,
-        WORLD: OUTSIDE.address,
-        NEIGHBOUR: OTHER.address,
-        CLOUD: METADATA,
-    }
-    for protocol, ports in declared.items():
-        for port in ports:
-            for source in lab.places:
-                for name, address in addresses.items():
-                    if name != source:
-                        yield Try(source, name, protocol, port, address)
-                        if source in addresses:
-                            yield Try(
-                                source, name, protocol, port, f"{lab.link_local[name]}%eth0", link_local=True
-                            )
-                if source in addresses:
-                    for name, address in elsewhere.items():
-                        # The bridge's dnsmasq answers names, not any datagram: asked by name below.
-                        if (name, protocol, port) != (CONTROLLER, "udp", 53):
-                            yield Try(source, name, protocol, port, address)
-
-
-def _hold(outcomes: dict[Try, str], expected: Callable[[Try], bool]) -> None:
-    """A refusal is an answer: the packet had passed every filter, so it counts as through."""
-    assert outcomes, "nothing was tried"
-    wrong = [
-        f"{each}: {outcome}, expected {'an answer' if expected(each) else 'silence'}"
-        for each, outcome in outcomes.items()
-        if (outcome in ("open", "refused")) != expected(each)
-    ]
-    assert not wrong, f"{len(wrong)} of {len(outcomes)}:\n" + "\n".join(wrong[:40])
 
 
 def test_with_every_filter_open_everything_answers(lab: Lab) -> None:
     """What the drill looks with works: each silence below is a filter's doing."""
     with lab.filters.opened(dict.fromkeys(lab.hosts, ("input", "output")), machine=True):
         outcomes = lab.outcomes(lambda each: True)
-    _hold(outcomes, lambda each: True)
+    hold(outcomes, lambda each: True)
     refused = [str(each) for each, outcome in outcomes.items() if outcome == "refused"]
     assert not refused, f"nothing listens: {refused[:20]}"
 
 
 def test_only_the_contract_gets_through(lab: Lab, figure: Callable[[str], None]) -> None:
     outcomes = lab.outcomes(lambda each: True)
-    _hold(outcomes, lambda each: lab.arrives(each) and (each.source not in lab.hosts or lab.leaves(each)))
+    hold(outcomes, lambda each: lab.arrives(each) and (each.source not in lab.hosts or lab.leaves(each)))
     through = sum(outcome == "open" for outcome in outcomes.values())
     figure(f"network: {len(outcomes)} connections tried, {through} declared ones got through, no other")
 
@@ -225,20 +81,20 @@ def test_what_a_host_receives_is_held_without_the_senders_firewall(lab: Lab) -> 
     """A host that was broken into sends what it likes: neighbours and machine hold without its help."""
     for source in lab.hosts:
         with lab.filters.opened({source: ("output",)}):
-            _hold(lab.outcomes(lambda each, source=source: each.source == source), lab.arrives)
+            hold(lab.outcomes(lambda each, source=source: each.source == source), lab.arrives)
 
 
 def test_what_a_host_sends_is_held_without_the_receivers_firewall(lab: Lab) -> None:
     for destination in lab.hosts:
         with lab.filters.opened({destination: ("input",)}):
-            _hold(
+            hold(
                 lab.outcomes(
                     lambda each, to=destination: each.destination == to and each.source in lab.hosts
                 ),
                 lab.leaves,
             )
     with lab.filters.opened({}, machine=True):
-        _hold(lab.outcomes(lambda each: each.destination not in lab.hosts), lab.leaves)
+        hold(lab.outcomes(lambda each: each.destination not in lab.hosts), lab.leaves)
 
 
 def test_names_come_from_the_bridge_only(lab: Lab) -> None:
@@ -296,7 +152,7 @@ def test_nobody_takes_a_neighbours_address(lab: Lab) -> None:
             everywhere({"": place}, "ip", "address", "delete", f"{victim.address}/32", "dev", "eth0")
         assert lied[""].strip() == "dropped", f"{liar.name} reached PostgreSQL as {victim.name}"
     own = lab.outcomes(lambda each: each.source == liar.name and lab.leaves(each) and lab.arrives(each))
-    _hold(own, lambda each: True)
+    hold(own, lambda each: True)
 
 
 def test_an_address_without_host_is_refused_by_the_machine(lab: Lab) -> None:

@@ -8,11 +8,9 @@ that the search would have found them there.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,52 +23,13 @@ from infra.contract import Contract
 from infra.local.image import ROOTFS, image_path
 from infra.paths import ROOT, cache_dir, passphrase_file, private_key, state_root
 from infra.stack import outputs
-from infra.stack.secret_table import SECRET_NAMES
 from tests.drills.runs import environment
+from tests.drills.security.allowed import ALLOWED_FILES, ALLOWED_PROCESSES
 from tests.drills.security.execs import Execs, Shown, settle
 from tests.drills.security.living import living
 from tests.drills.security.needles import Finder, Needles, needles
 from tests.drills.security.places import everywhere, host_places, on_host, run
-
-SEARCH = (Path(__file__).parent / "security" / "search.py").read_text()
-
-#: Seconds for each step of a run on a busy machine.
-STEP = 900
-
-#: Processes whose environment holds a secret, because the program takes it nowhere else. Only root and the
-#: account of the process can read it.
-ALLOWED_PROCESSES = {
-    # The S3 gateway reads its root account from flags or variables only.
-    ("environment", "versitygw", "s3_root_access_key"),
-    ("environment", "versitygw", "s3_root_secret_key"),
-    # Pulumi hands a program its configuration this way; what the program starts does not get it.
-    *(("environment", "pulumi-language-python-exec", name) for name in SECRET_NAMES),
-}
-
-Right = tuple[str, str, str]
-#: What files of a host may hold a secret: component -> path -> owner, group, mode.
-ALLOWED_FILES: dict[str, dict[str, Right]] = {
-    "ssh": {
-        "/etc/ssh/ssh_host_ed25519_key": ("root", "root", "0600"),
-        "/etc/flashtier/tls/host.key": ("root", "ssl-cert", "0640"),
-    },
-    "photo_api": {
-        f"/etc/photo-api/credentials/{name}": ("root", "root", "0400")
-        for name in ("database_password", "s3_access_key", "s3_secret_key")
-    }
-    # What systemd hands to the process, in memory that is not swapped: read by its account alone (an ACL).
-    | {
-        f"/run/credentials/photo-api.service/{name}": ("root", "root", "0440")
-        for name in ("database_password", "s3_access_key", "s3_secret_key")
-    },
-    "s3": {
-        "/etc/flashtier/s3/environment": ("root", "root", "0600"),
-        "/etc/flashtier/s3/s3cfg": ("root", "root", "0600"),
-        "/etc/flashtier/s3/iam/users.json": ("root", "versitygw", "0640"),
-        # The app's access key names whom the policy is about.
-        "/etc/flashtier/s3/policy.json": ("root", "root", "0600"),
-    },
-}
+from tests.drills.security.searches import STEP, controller_places, search, search_host
 
 
 @pytest.fixture(scope="module")
@@ -85,39 +44,6 @@ def wanted(contract: Contract) -> Needles:
     values["passphrase"] = passphrase_file().read_text().strip()
     values["operator_key"] = private_key(contract.stack).read_text()
     return needles(values)
-
-
-def search(place: list[str], wanted: Needles, roots: list[str], skip: list[str]) -> dict[str, Any]:
-    __tracebackhide__ = True
-    forms = {name: [base64.b64encode(form).decode() for form in group] for name, group in wanted.items()}
-    asked = json.dumps({"forms": forms, "roots": roots, "skip": skip}).encode()
-    python = "python3" if place else sys.executable
-    answer: dict[str, Any] = json.loads(run(place, python, "-c", SEARCH, text=asked, seconds=STEP))
-    return answer
-
-
-def search_host(contract: Contract, host: str, wanted: Needles) -> dict[str, Any]:
-    return search(on_host(contract.stack, host), wanted, ["/"], ["/proc", "/sys"])
-
-
-def controller_places(stack: str) -> tuple[list[str], list[str]]:
-    """Where the kit, its tools and daemons write on the controller, and what is searched elsewhere."""
-    home = Path.home()
-    roots = [
-        *(state_root(), cache_dir(), ROOT, "/tmp", "/var/tmp", "/run", "/dev/shm", "/var/log", "/etc"),  # noqa: S108
-        *(home / name for name in (".pulumi", ".ansible", ".config", ".local", ".ssh", ".bash_history")),
-        "/var/lib/lxd",
-    ]
-    # Volumes are searched as the hosts mount them, their root disks as hosts, the image by itself.
-    modules = [str(cache_dir() / name) for name in ("go", "images")]  # downloaded, or built before any secret
-    lxd = [
-        f"/var/lib/lxd/{name}" for name in ("storage-pools", "containers", "devices", "shmounts", "images")
-    ]
-    volumes = [str(folder) for folder in state_root().glob("*/volumes")]
-    volumes += [str(folder) for folder in Path("/run/flashtier").glob("*/throttled/*/mount")]
-    volumes += [str(folder) for folder in Path("/var/tmp/flashtier-engine-tests").glob("*/state/*/volumes")]  # noqa: S108
-    other = [str(path) for path in state_root().iterdir() if path.name not in (stack, "pulumi", "log")]
-    return [str(root) for root in roots], [*modules, *lxd, *volumes, *other]
 
 
 @pytest.fixture(scope="module")

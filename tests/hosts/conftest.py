@@ -114,6 +114,12 @@ def seen(declared: ContractHost, snapshots: dict[str, Seen]) -> Seen:
     return snapshots[declared.name]
 
 
+@pytest.fixture
+def server(seen: Seen) -> Any:
+    """What the server reports of itself (sql/server.sql)."""
+    return seen["database"]["server"]
+
+
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     ledger, subject = config.stash.get(LEDGER, None), config.stash.get(SUBJECT, None)
     if ledger is None or subject is None or not subject.recorded or config.option.collectonly:

@@ -1,17 +1,12 @@
-"""The database server, asked itself: where its data is, how it is set, and whom it lets in."""
+"""The database server itself is asked where its data is and how it is set."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import ipaddress
 from typing import Any
 
 import pytest
 
 from infra.contract import Contract, ContractHost
-from infra.stack.outputs import read_secrets
 from tests.hosts import database
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Seen
@@ -21,12 +16,6 @@ serving = pytest.mark.where(lambda host: "postgresql_server" in host.components)
 waiting = pytest.mark.where(
     lambda host: "postgresql" in host.components and "postgresql_server" not in host.components
 )
-
-
-@pytest.fixture
-def server(seen: Seen) -> Any:
-    """The primary's own account of itself (sql/server.sql)."""
-    return seen["database"]["server"]
 
 
 @pytest.fixture
@@ -165,125 +154,6 @@ def test_safety(server: Any, check: Check) -> None:
         "password_encryption": "scram-sha-256",
     }.items():
         check.equal(name, value, server["settings"][name]["setting"])
-
-
-@serving
-def test_who_is_let_in(declared: ContractHost, contract: Contract, server: Any, check: Check) -> None:
-    """Over the network only what the contract's flows name, with TLS and SCRAM; locally only the owner."""
-    addresses = {host.name: host.address for host in contract.hosts}
-    clients = {
-        addresses[flow.source]
-        for flow in contract.flows
-        if flow.destination == declared.name and flow.port_name == "postgresql"
-    }
-    check.equal(
-        "pg_hba.conf: lines with an error", [], [rule["error"] for rule in server["hba"] if rule["error"]]
-    )
-    let_in = [rule for rule in server["hba"] if rule["auth_method"] != "reject"]
-    for rule in let_in:
-        line = f"{rule['file_name']}:{rule['line_number']}"
-        if rule["type"] == "local":
-            check.equal(f"{line}: local", (["postgres"], "peer"), (rule["user_name"], rule["auth_method"]))
-            continue
-        check.equal(
-            f"{line}: type and method", ("hostssl", "scram-sha-256"), (rule["type"], rule["auth_method"])
-        )
-        check.equal(f"{line}: databases", ["photos"], rule["database"])
-        check.equal(f"{line}: roles", ["photos_app", "photos_owner"], sorted(rule["user_name"]))
-    networks = {network(rule) for rule in let_in if rule["type"] != "local"}
-    check.equal("addresses that pg_hba.conf lets in", sorted(clients), sorted(networks))
-    check.equal("pg_hba.conf ends by refusing", ("host", ["all"], "reject"), last_rule(server["hba"]))
-
-
-def network(rule: Any) -> str:
-    """The address that a rule is about; with its mask where it is more than one address."""
-    whole = rule["netmask"] in (None, "255.255.255.255")
-    return rule["address"] if whole else str(ipaddress.ip_network(f"{rule['address']}/{rule['netmask']}"))
-
-
-def last_rule(rules: list[Any]) -> tuple[str, list[str], str]:
-    return (rules[-1]["type"], rules[-1]["user_name"], rules[-1]["auth_method"])
-
-
-@serving
-def test_roles(server: Any, check: Check) -> None:
-    check.equal("roles", ["photos_app", "photos_owner", "postgres"], sorted(server["roles"]))
-    for name, role in server["roles"].items():
-        powers = ("superuser", "create_role", "create_db", "replication", "bypass_rls")
-        held = [power for power in powers if role[power]]
-        check.equal(f"powers of {name}", list(powers) if name == "postgres" else [], held)
-        expected = "" if name == "postgres" else "SCRAM-SHA-256"
-        check.equal(f"password of {name}", expected, role["password"] or "", how="pg_authid")
-        limits = (role["login"], role["inherit"], role["connections"], role["valid_until"])
-        check.equal(
-            f"login, inherit, connections and end of {name}", (True, name == "postgres", -1, None), limits
-        )
-
-
-@serving
-def test_passwords_are_the_stacks_secrets(contract: Contract, server: Any, check: Check) -> None:
-    """Against the verifier that the server keeps: an open session would not notice another password."""
-    secrets = read_secrets(contract.stack)
-    for role, secret in {
-        "photos_app": "app_database_password",
-        "photos_owner": "owner_database_password",
-    }.items():
-        kept = server["roles"].get(role, {}).get("verifier") or ""
-        check.true(f"password of {role} is the stack's {secret}", verifies(kept, secrets[secret]))
-
-
-def verifies(verifier: str, password: str) -> bool:
-    """Whether a SCRAM verifier is that of `password` (RFC 5803: iterations:salt$StoredKey:ServerKey)."""
-    try:
-        _, parameters, keys = verifier.split("$")
-        iterations, salt = parameters.split(":")
-        stored = base64.b64decode(keys.split(":")[0])
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
-    except ValueError:
-        return False
-    client = hmac.digest(salted, b"Client Key", "sha256")
-    return hmac.compare_digest(hashlib.sha256(client).digest(), stored)
-
-
-@serving
-def test_nobody_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
-    """Rights, owners and objects in the cluster and in the app's database: whole lists."""
-    rights = {
-        name: {**held, "rights": sorted(held["rights"])} for name, held in server["database_rights"].items()
-    }
-    check.equal("rights of databases", database.DATABASE_RIGHTS, rights)
-    check.equal("template databases", ["template0", "template1"], server["templates"])
-    check.equal("rights of tablespaces", {"temp": ["PUBLIC CREATE", "postgres CREATE"]},
-                {name: sorted(held) for name, held in server["tablespace_rights"].items()})  # fmt: skip
-    check.equal("roles in roles", [], server["memberships"])
-    check.equal("extensions of postgres", ["pg_stat_statements", "plpgsql"], sorted(server["extensions"]))
-    for thing in ("parameter_rights", "slots", "subscriptions", "names_mapped"):
-        check.equal(thing.replace("_", " "), [], server[thing])
-    photos = seen["database"]["photos"]
-    check.equal("photos: extensions", ["plpgsql"], sorted(photos["extensions"]))
-    check.equal("photos: schemas and their rights", database.SCHEMA_RIGHTS, photos["schemas"])
-    check.equal("photos: rights of tables to come", database.DEFAULT_RIGHTS, photos["default_rights"])
-    check.equal("photos: migrations", len(list(database.MIGRATIONS.glob("*.sql"))), photos["migrations"])
-    check.equal("photos: languages", ["c", "internal", "plpgsql", "sql"], photos["languages"])
-    for thing in (
-        "functions",
-        "triggers",
-        "event_triggers",
-        "policies",
-        "foreign_servers",
-        "publications",
-        "indexes_in_doubt",
-    ):
-        check.equal(f"photos: {thing.replace('_', ' ')}", [], photos[thing])
-    check.true("photos: there are tables", any(one["kind"] == "r" for one in photos["relations"].values()))
-    for name, relation in photos["relations"].items():
-        check.equal(f"photos: owner of {name}", "photos_owner", relation["owner"])
-        check.equal(f"photos: {name} is open to PUBLIC", False, relation["public"])
-        check.equal(f"photos: tablespace of {name}", "", relation["tablespace"])
-        options = database.RELATION_OPTIONS.get(name, "")
-        check.equal(f"photos: options of {name}", options, relation["options"] or "")
-        granted = {"photos_app": database.APP_RIGHTS.get(relation["kind"], [])}
-        check.equal(f"photos: rights on {name}", granted, relation["granted"])
 
 
 @waiting

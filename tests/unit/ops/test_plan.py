@@ -1,50 +1,24 @@
-"""`flashtier plan`: what it says to people and programs, its chart and exit code; what a preview refuses."""
+"""`flashtier plan`: what it reports to people and to programs, and its exit code."""
 
 from __future__ import annotations
 
 import json
-import re
 from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from rich.console import Console
-from typer.testing import CliRunner, Result
 
-from infra import program
-from infra.capacity.check import check_capacity
 from infra.environment import Environment
-from infra.errors import EnvironmentInvalid, FlashtierError
-from infra.stack.settings_file import read_environment
-from ops import cli, plan, plan_view
+from ops import plan, plan_view
 from ops.plan_command import PIPE_WIDTH
 from tests.support.aws_environments import STACKS, aws_environment, changed, on_ebs, parsed
-from tests.support.declared import TREE, local_environment
-
-TODAY = date(2026, 11, 25)
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, ["plan", *arguments])
-
-
-def settings_file(directory: Path, environment: Any) -> str:
-    path = directory / "Pulumi.unit.yaml"
-    path.write_text(yaml.safe_dump({"config": {"flashtier:environment": environment}}))
-    return str(path)
-
-
-def error_of(*arguments: str) -> str:
-    result = run(*arguments)
-    assert isinstance(result.exception, FlashtierError), result.output
-    assert "\n" not in str(result.exception)
-    return str(result.exception)
+from tests.support.declared import TREE
+from tests.support.plans import TODAY, run, settings_file
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -104,7 +78,7 @@ def test_the_loss_of_a_zone() -> None:
     assert (small["web_left"], small["carries_peak"]) == (5, False)
     # Two of three members in one zone: if it goes, one is left, and no standby is there to wait for.
     two = changed(on_ebs("io2"), aws__zones=["us-east-1a", "us-east-1b"], aws__nat_gateways=1, web__count=12)
-    halved = plan.make("prod", parsed_of(two), TODAY).report["zone_loss"]
+    halved = plan.make("prod", Environment.parse(two), TODAY).report["zone_loss"]
     assert (halved["members_left"], halved["writes_go_on"]) == (1, False)
     assert (halved["control_left"], halved["etcd_majority"]) == (1, False)
     dev = plan.make("dev", parsed("dev"), TODAY).report["zone_loss"]
@@ -189,7 +163,7 @@ shares = st.floats(0, 1)
 def test_whatever_may_be_declared_has_a_plan(declared: Any, assumed: Any, stack: str) -> None:
     environment = aws_environment(stack)
     environment["traffic"] |= declared | {"assumptions": assumed}
-    report = plan.make("unit", parsed_of(environment), TODAY).report
+    report = plan.make("unit", Environment.parse(environment), TODAY).report
     json.dumps(report, allow_nan=False)
     plan_view.show(report, Console(file=StringIO(), width=100))
     carried = all(limit["carries"] for limit in report["limits"])
@@ -206,65 +180,6 @@ def test_no_figure_is_cut_at_any_width(width: int) -> None:
         assert all(f"{i['usd_month']:,.0f}" in out.getvalue() for i in report["cost"]["items"])
 
 
-def test_the_svg_chart_names_every_limit_and_class(tmp_path: Path) -> None:
-    path = tmp_path / "prod.svg"
-    result = run("-s", "prod", "--chart", str(path))
-    assert result.exit_code == 0, result.output
-    drawn = path.read_text()
-    texts = {" ".join(text.split()) for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)}
-    report = plan.make("prod", parsed(), TODAY).report
-    for limit in report["limits"]:
-        assert limit["what"] in texts
-        assert f"{limit['breaks_at']:,.2f}x" in texts
-    assert {"instance-store", "io2", "gp3, too slow a write", "declared: i8g.8xlarge to 1.5x"} <= texts
-    # The same plan gives the same file.
-    assert "date" not in drawn
-
-
-def test_the_png_chart_is_a_picture(tmp_path: Path) -> None:
-    path = tmp_path / "dev.png"
-    assert run("-s", "dev", "--chart", str(path)).exit_code == 0
-    with Image.open(path) as picture:
-        assert picture.format == "PNG"
-        assert picture.width >= 800
-        assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 10
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (
-            ("-s", "local"),
-            "stack local: is on local, and a plan needs the figures and prices of aws; take a stack",
-        ),
-        (("-s", "nowhere"), "Pulumi.nowhere.yaml: is not a file; name one of the stacks dev, "),
-        (("-s", "No"), "stack 'No': a stack's name starts with"),
-        (("-s", "prod", "--chart", "chart.pdf"), "a chart is written as .svg or .png"),
-        (("-s", "prod", "--chart", "/no/such/place/chart.svg"), "there is no directory /no/such/place"),
-    ],
-)
-def test_what_cannot_be_planned_is_one_line(arguments: tuple[str, ...], says: str) -> None:
-    assert says in error_of(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("config: [", "is not readable as YAML"),
-        ("config: {}", "has no config.flashtier:environment"),
-        ("a: b", "has no config.flashtier:environment"),
-        ("- 1", "has no config.flashtier:environment"),
-    ],
-)
-def test_a_settings_file_without_an_environment_is_one_line(tmp_path: Path, text: str, says: str) -> None:
-    path = tmp_path / "settings.yaml"
-    path.write_text(text)
-    with pytest.raises(FlashtierError) as caught:
-        read_environment("unit", path)
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_the_page_on_plans_shows_what_is_printed() -> None:
     page = (TREE / "docs/tasks/plan.md").read_text()
     shown = page.split("```\n")[1].splitlines()
@@ -272,40 +187,3 @@ def test_the_page_on_plans_shows_what_is_printed() -> None:
     out = StringIO()
     plan_view.show(plan.make("prod", parsed(), day).report, Console(file=out, width=PIPE_WIDTH))
     assert shown == [line.rstrip() for line in out.getvalue().rstrip().splitlines()]
-
-
-class Config:
-    """As much of pulumi.Config as the program reads before it refuses."""
-
-    def __init__(self, environment: Any) -> None:
-        self.environment = environment
-
-    def get_object(self, key: str) -> Any:
-        assert key == "environment"
-        return self.environment
-
-
-def refused(environment: Any) -> tuple[str, ...]:
-    with pytest.raises(EnvironmentInvalid) as caught:
-        program._declare("unit", Config(environment))  # type: ignore[arg-type]
-    return caught.value.faults
-
-
-def test_a_preview_ends_with_what_the_declared_tier_cannot_carry() -> None:
-    declared = changed(on_ebs("gp3", throughput_mib_s=125), web__count=3)
-    faults = refused(declared)
-    assert list(faults) == check_capacity(read := parsed_of(declared))
-    assert read.platform == "aws"
-    assert {fault.split(" = ")[0].rsplit(".", 1)[1] for fault in faults} >= {
-        "count",
-        "class",
-        "throughput_mib_s",
-    }
-
-
-def parsed_of(declared: Any) -> Environment:
-    return Environment.parse(declared)
-
-
-def test_a_local_environment_passes_the_check_of_capacity() -> None:
-    assert check_capacity(parsed_of(local_environment())) == []

@@ -1,8 +1,7 @@
-"""Capacity: what a tier carries, the line for each lack, whose fix mends it, and the classes compared."""
+"""Capacity: what a tier carries, and the line for each lack, whose fix repairs it."""
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -11,30 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import catalogue
-from infra.capacity.bill import bill, tier_usd_month
 from infra.capacity.check import check_capacity
-from infra.capacity.item import Item
-from infra.capacity.limits import Limit, database_limits, limits
-from infra.capacity.options import compare, least_host, sized
-from infra.capacity.tier import DatabaseTier, TierVolume, needs, scaled, tier_of
+from infra.capacity.limits import database_limits, limits
+from infra.capacity.tier import DatabaseTier, TierVolume, needs, scaled
 from infra.environment import Environment
 from tests.support.aws_environments import STACKS, aws_environment, changed, on_ebs, parsed
 from tests.support.declared import local_environment
+from tests.support.limits import ALL, PREFIX, limit, lines
 from tests.support.sizing_formulas import inputs, traffic, vectors
-
-PREFIX = "flashtier:environment."
-ALL = frozenset({"data", "wal", "temp", "log"})
-
-
-def limit(found: tuple[Limit, ...], what: str) -> Limit:
-    (one,) = (limit for limit in found if limit.what == what)
-    return one
-
-
-def lines(declared: Any) -> list[str]:
-    found = check_capacity(Environment.parse(declared))
-    assert all("\n" not in line for line in found)
-    return found
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -258,159 +241,6 @@ def test_an_environment_that_does_not_count_on_a_zone_uses_all_its_hosts() -> No
     assert limit(found, "web processors at peak").have == 2
 
 
-def test_instance_store_is_taken_for_the_storys_traffic_and_why() -> None:
-    environment = parsed()
-    assert environment.traffic
-    comparison = compare(environment, needs(environment.traffic))
-    store, io2, gp3 = comparison.options
-    assert [option.storage for option in comparison.options] == ["instance-store", "io2", "gp3"]
-    assert (store.declared, io2.declared, gp3.declared) == (True, False, False)
-    assert comparison.chosen is store
-    assert io2.carries
-    assert io2.usd_month > store.usd_month
-    # gp3 is cheaper and carries the rate, but is not made for a durable write within a millisecond.
-    assert gp3.usd_month < store.usd_month
-    assert gp3.lacks == ("durable writes within 1 ms: made for 10 ms",)
-    assert gp3.commits_per_flush == pytest.approx(4050.925926 * 859e-6)
-    assert store.commits_per_flush == 1
-    assert "io2 costs 2.1 times as much" in comparison.why
-    assert "gp3 lacks durable writes within 1 ms" in comparison.why
-
-
-def test_a_type_that_is_larger_than_the_load_takes_is_told() -> None:
-    def why(**values: Any) -> str:
-        environment = parsed(**values)
-        assert environment.traffic
-        return compare(environment, needs(environment.traffic)).why
-
-    assert "carries it, too" not in why()
-    says = "i8g.8xlarge carries it, too, at $2.7456 an hour in place of i8g.16xlarge at $5.4912"
-    assert why(database__instance_type="i8g.16xlarge").endswith(says)
-
-
-def test_gp3_is_taken_where_its_latency_is_allowed() -> None:
-    environment = parsed(traffic__durable_write_p99_ms=10)
-    assert environment.traffic
-    chosen = compare(environment, needs(environment.traffic)).chosen
-    assert chosen
-    assert chosen.storage == "gp3"
-
-
-def test_drives_that_a_stop_erases_are_not_taken_without_their_rules() -> None:
-    environment = parsed("dev")
-    assert environment.traffic
-    comparison = compare(environment, needs(environment.traffic))
-    store = comparison.options[0]
-    assert store.tier
-    assert store.tier.members == 3
-    assert store.lacks == (
-        "durability: correct aws.zones, durability.synchronous_mode, durability.synchronous_mode_strict, "
-        "control.count",
-    )
-
-
-@pytest.mark.parametrize("storage", ["instance-store", "io2", "gp3"])
-@given(multiple=st.floats(0.01, 8))
-@settings(max_examples=15)
-def test_a_sized_tier_carries_its_load_and_no_cheaper_type_of_it_does(storage: Any, multiple: float) -> None:
-    environment = parsed()
-    assert environment.traffic
-    asked, like = needs(scaled(environment.traffic, multiple)), tier_of(environment)
-    tier = sized(storage, like, asked)
-    if tier is None:
-        return
-    assert all(found.carries for found in database_limits(tier, asked))
-    assert tier.main_class == storage
-    vcpus, memory_gib = least_host(asked)
-    assert tier.instance.vcpus >= vcpus
-    assert tier.instance.memory_gib >= memory_gib
-    for other in catalogue.instance_types().values():
-        alike = other.architecture == tier.instance.architecture and bool(other.drives) == bool(
-            tier.instance.drives
-        )
-        large = other.vcpus >= vcpus and other.memory_gib >= memory_gib
-        known = not other.drives or (other.measured_write_iops and other.family in ("i4i", "i7i", "i8g"))
-        bought = other.usd_per_hour is not None and not other.burstable
-        if alike and large and known and bought and other.hourly_usd() < tier.instance.hourly_usd():
-            assert not all(found.carries for found in database_limits(tier.on(other), asked)), other.type
-    for volume in tier.volumes:
-        if volume.ebs:
-            assert volume.iops <= volume.ebs.limits.iops[1]
-            assert volume.iops <= max(
-                volume.ebs.limits.iops[0], volume.size_gib * volume.ebs.limits.iops_per_gib
-            )
-
-
-def test_a_load_beyond_one_volume_has_no_gp3_tier() -> None:
-    environment = parsed()
-    assert environment.traffic
-    comparison = compare(environment, needs(scaled(environment.traffic, 2.5)))
-    gp3 = comparison.options[2]
-    assert gp3.tier is None
-    assert math.isinf(gp3.usd_month)
-    assert gp3.lacks[0].startswith("one volume has at most 80,000 IOPS")
-
-
-def test_the_bill_of_prod() -> None:
-    environment = parsed()
-    assert environment.traffic
-    items = {item.what: item.usd_month for item in bill(environment, needs(environment.traffic))}
-    assert items["web hosts"] == pytest.approx(2096.0928)
-    assert items["database hosts"] == pytest.approx(3 * 2.7456 * 730)
-    assert items["control hosts"] == pytest.approx(3 * 0.08976 * 730)
-    assert items["database volumes"] == pytest.approx(3 * 8)
-    assert items["control volumes"] == pytest.approx(3 * (1.6 + 16))
-    assert items["root volumes"] == pytest.approx(15 * 1.6)
-    assert items["NAT gateways"] == pytest.approx(166.987575)
-    assert items["to the internet"] == pytest.approx(1602.4517)
-    assert items["replication between zones"] == pytest.approx(208.2059615)
-    assert items["WAL archive"] == pytest.approx(27.551608)
-    # Fourteen days keep the full backup that begins them and the two since.
-    assert items["full backups"] == pytest.approx(3 * 1958.625 * 0.5 * 0.023)
-    assert items["photos"] == pytest.approx(460_800 * 0.023)
-    # Uploads make a call 8,192 bytes larger on average.
-    assert items["load balancer"] == pytest.approx(730 * (0.0225 + 0.008 * 1157.407407 * 15_392 * 3600 / 1e9))
-    # Three NAT gateways and a load balancer in three zones.
-    assert items["public IPv4 addresses"] == pytest.approx(6 * 730 * 0.005)
-    calls = 100e6 * 30.4167
-    assert items["WAF"] == pytest.approx(5 + 3 * 1 + calls * 0.6e-6)
-    segments = 171.1e9 / 2**24 * 30.4167
-    assert items["S3 requests"] == pytest.approx((calls * 0.1 * 0.4 + segments) * 5e-6, rel=1e-3)
-    assert items["alarms and metrics"] == pytest.approx(88 * 0.1 + 15 * 7 * 0.3)
-    assert items["KMS keys"] == 3
-    assert len(items) == 18
-
-
-def test_the_bill_names_no_firewall_and_no_credits_where_there_are_none() -> None:
-    environment = parsed(aws__waf=False)
-    assert environment.traffic
-    items = {item.what for item in bill(environment, needs(environment.traffic))}
-    assert not items & {"WAF", "processor credits"}
-
-
-def test_processor_credits_are_charged_above_the_baseline_of_the_day() -> None:
-    environment = parsed("dev")
-    assert environment.traffic
-
-    def row(calls_per_day: int) -> Item:
-        assert environment.traffic
-        asked = needs(environment.traffic.model_copy(update={"calls_per_day": calls_per_day}))
-        return next(item for item in bill(environment, asked) if item.what == "processor credits")
-
-    # t4g.small earns 24 credits an hour, 0.4 vCPU; a call takes 6 ms: 0.4 vCPU are 5.76 million calls a day.
-    assert row(5_760_000).usd_month == pytest.approx(0, abs=1e-6)
-    assert row(11_520_000).usd_month == pytest.approx(0.4 * 730 * 0.04)
-    # No more than the host has.
-    assert row(1_000_000_000).usd_month == pytest.approx((2 - 0.4) * 730 * 0.04)
-    assert "$140 if all of them were busy all month" in row(100_000).basis
-
-
-def test_a_tier_costs_its_instances_and_volumes() -> None:
-    volume = TierVolume("data", "io2", ALL, size_gib=2048, iops=100_000)
-    tier = DatabaseTier(catalogue.find("r8gb.4xlarge"), 3, (volume,))
-    assert tier_usd_month(tier) == pytest.approx(18_071.79, abs=0.02)
-
-
 def test_more_connections_than_a_member_serves_are_not_counted() -> None:
     found = limit(limits(parsed(app__pool_size=100)), "database connections, one zone gone")
     assert found.have == 4 * 32
@@ -434,14 +264,3 @@ def test_the_web_network_carries_uploads_or_answers_whichever_is_more() -> None:
     assert found.have == pytest.approx(6 * 3.75)
     answers = parsed(traffic__photo_kib=0)
     assert limit(limits(answers), found.what).need == pytest.approx(4050.925926 * 6000 * 8 / 1e9)
-
-
-@pytest.mark.parametrize("storage", ["io2", "gp3"])
-def test_no_processor_on_credits_is_proposed(storage: Any) -> None:
-    environment = parsed("dev")
-    assert environment.traffic
-    tier = sized(storage, tier_of(environment), needs(environment.traffic))
-    assert tier
-    assert not tier.instance.burstable
-    cheaper = catalogue.find("t4g.small")
-    assert cheaper.hourly_usd() < tier.instance.hourly_usd()
