@@ -1,4 +1,4 @@
-"""Decisions of the roles storage and placement: what is refused, and what is left to do."""
+"""Decisions of the role storage: what is refused, and what is left to do."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from ansible.template import trust_as_template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.environment import Environment
-from tests.support.declared import contract_of, local_environment
-from tests.support.filters import filters, one, said
-from tests.support.rendered import templar
+from tests.support.filters import CONTRACT, FIRST, filters, mount, one, said, variables
 
 UNITS = "/etc/systemd/system"
-CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 
 
-STORAGE, PLACEMENT = filters("storage"), filters("placement")
+STORAGE = filters("storage")
 
-
-def mount(target: str, root: str = "/", device: str = "7:1", options: str = "rw,noatime") -> dict[str, str]:
-    return {"target": target, "fsroot": root, "maj:min": device, "options": options}
-
-
-# storage
 
 DATA: dict[str, Any] = {
     "name": "fast-one",
@@ -271,112 +260,7 @@ def test_a_file_system_of_unknown_size_may_be_small(what: str) -> None:
     assert STORAGE["storage_small"]([DATA], look) == [DATA]
 
 
-# placement
-
-VOLUMES = [{"name": "flash", "mount_point": "/vol/flash"}, {"name": "network", "mount_point": "/vol/network"}]
-
-
-def placement(purpose: str, volume: str) -> dict[str, str]:
-    where = {"path": f"/pg/{purpose}", "source": f"/vol/{volume}/{purpose}"}
-    return where | {"purpose": purpose, "volume": volume, "owner": "pg", "group": "pgs", "mode": "0700"}
-
-
-PLACED = [placement("data", "flash"), placement("log", "network")]
-PLACED_UNITS = ["pg-data.mount", "pg-log.mount"]
-
-
-def mounts(**changed: dict[str, str] | None) -> dict[str, dict[str, str]]:
-    """The four mounts as declared, but for those that are changed or, with None, missing."""
-    known = {"flash": mount("/vol/flash"), "network": mount("/vol/network", device="7:2")}
-    known |= {"data": mount("/pg/data", "/data"), "log": mount("/pg/log", "/log", "7:2")}
-    return {one["target"]: one for one in (known | changed).values() if one}
-
-
-def placement_problems(now: dict[str, dict[str, str]], check: bool = False) -> list[str]:
-    found: list[str] = PLACEMENT["placement_problems"](PLACED, VOLUMES, now, "db1", check)
-    return found
-
-
-@pytest.mark.parametrize("missing", [{}, {"data": None}, {"data": None, "log": None}])
-def test_declared_and_unmounted_placements_are_no_problem(missing: dict[str, None]) -> None:
-    assert placement_problems(mounts(**missing)) == []
-
-
-def test_an_unmounted_volume_is_refused_but_in_check_mode() -> None:
-    one(placement_problems(mounts(network=None)), "db1: volume network is not mounted at /vol/network")
-    assert placement_problems(mounts(network=None), check=True) == []
-
-
-@pytest.mark.parametrize("check", [True, False])
-@pytest.mark.parametrize(
-    "now", [mount("/pg/data", "/data", "7:2"), mount("/pg/data", "/log"), mount("/pg/data", "/")]
-)
-def test_a_path_that_shows_something_else_is_refused(now: dict[str, str], check: bool) -> None:
-    shown = f"/pg/data shows {now['fsroot']} of device {now['maj:min']}"
-    lines = placement_problems(mounts(data=now), check)
-    one(lines, shown, "/vol/flash/data on volume flash", "placement of data")
-
-
-def test_of_two_mounts_on_a_path_the_upper_is_what_it_shows() -> None:
-    known = [*mounts(data=None).values(), mount("/pg/data", "/data"), mount("/pg/data", "/old")]
-    look = {"commands": {"mounts": said({"filesystems": known})}}
-    one(placement_problems(STORAGE["mounted"](look)), "/pg/data shows /old")
-
-
-@pytest.mark.parametrize(
-    ("filled", "parts"),
-    [
-        ([], None),
-        (["/vol/flash/data"], None),
-        (["/vol/flash/data", "/vol/network/data"], None),
-        (["/vol/network/log"], None),
-        (["/vol/network/data"], ["data is declared on /vol/flash/data", "/vol/network/data holds"]),
-    ],
-)
-def test_data_on_another_volume_is_refused(filled: list[str], parts: list[str] | None) -> None:
-    lines = PLACEMENT["placement_elsewhere"](PLACED, VOLUMES, filled, "db1")
-    if parts is None:
-        assert lines == []
-    else:
-        one(lines, *parts)
-
-
-def test_data_on_two_other_volumes_is_named_twice() -> None:
-    volumes = [*VOLUMES, {"name": "old", "mount_point": "/vol/old"}]
-    filled = ["/vol/old/log", "/vol/flash/log"]
-    lines = PLACEMENT["placement_elsewhere"](PLACED, volumes, filled, "db1")
-    one(lines, "/vol/flash/log and /vol/old/log holds", "placement of log")
-
-
-def test_files_of_placements() -> None:
-    files = PLACEMENT["placement_files"](PLACED, PLACED_UNITS)
-    by_path = {file["path"]: file for file in files}
-    assert [file["path"] for file in files] == [
-        *("/vol/flash/data", "/vol/network/log", "/pg"),
-        *(f"{UNITS}/{unit}" for unit in PLACED_UNITS),
-    ]
-    rights = {"state": "directory", "owner": "pg", "group": "pgs", "mode": "0700"}
-    assert by_path["/vol/flash/data"] == {"path": "/vol/flash/data"} | rights
-    assert by_path[f"{UNITS}/pg-log.mount"]["variables"] == {"placement": PLACED[1]}
-
-
-@pytest.mark.parametrize("written", [{}, {"changes": {f"{UNITS}/pg-log.mount": ["+"]}}])
-@pytest.mark.parametrize("idle", [[], ["pg-data.mount"]])
-def test_an_idle_or_written_placement_is_left_to_mount(idle: list[str], written: dict[str, Any]) -> None:
-    left = PLACEMENT["placement_idle"](PLACED_UNITS, {"idle": idle}, written)
-    assert left == idle + (["pg-log.mount"] if written else [])
-
-
-# The roles' variables hand the filters what they take.
-
-
-def variables(role: str, *names: str, **known: Any) -> dict[str, Any]:
-    host = next(host.name for host in CONTRACT.hosts if host.name == CONTRACT.database.first)
-    known_to_ansible = templar(CONTRACT, host, role, **known)
-    return {name: known_to_ansible.template(trust_as_template(f"{{{{ {role}_{name} }}}}")) for name in names}
-
-
-HOST = next(host for host in CONTRACT.hosts if host.name == CONTRACT.database.first)
+HOST = CONTRACT.host(FIRST)
 DECLARED_VOLUMES = json.loads(HOST.model_dump_json())["volumes"]
 
 
@@ -385,28 +269,12 @@ def test_variables_of_storage() -> None:
     look = storage_look(*DECLARED_VOLUMES)
     table = [mount(one["mount_point"], options=",".join(one["mount_options"])) for one in DECLARED_VOLUMES]
     look["commands"]["mounts"] = said({"filesystems": table})
-    assert not any(variables("storage", *names, storage_look=look).values())
+    assert not any(variables("storage", FIRST, *names, storage_look=look).values())
     first = DECLARED_VOLUMES[0]
     look["commands"][f"signatures {first['name']}"] = said({"signatures": []})
     look["commands"]["mounts"] = said({"filesystems": table[1:]})
-    found = variables("storage", *names, "small", "files", storage_look=look)
+    found = variables("storage", FIRST, *names, "small", "files", storage_look=look)
     one(found["problems"], HOST.name, first["uuid"])
     assert found["blank"] == found["unmounted"] == [first]
     assert first in found["small"]
     assert {"/vol", "/usr/local/lib/flashtier/check-volume"} <= {file["path"] for file in found["files"]}
-
-
-def test_variables_of_placement() -> None:
-    names = ("problems", "unmounted", "idle", "elsewhere", "units", "files")
-    table = {"filesystems": [mount(volume["mount_point"]) for volume in DECLARED_VOLUMES]}
-    look = {"commands": {"mounts": said(table)}, "idle": ["pg-wal.mount"]}
-    found = variables("placement", *names, placement_look=look, placement_found={"files": []})
-    assert found["problems"] == found["elsewhere"] == []
-    assert len(found["unmounted"]) == len(found["units"]) == len(HOST.placements)
-    assert found["idle"] == ["pg-wal.mount"]
-    assert found["files"][0]["path"] == HOST.placements[0].source
-    wal = next(placed for placed in HOST.placements if placed.purpose == "wal")
-    other = next(volume for volume in DECLARED_VOLUMES if volume["name"] != wal.volume)
-    lost = {"files": [{"path": f"{other['mount_point']}/wal/17"}]}
-    found = variables("placement", "elsewhere", placement_look=look, placement_found=lost)
-    one(found["elsewhere"], HOST.name, wal.source)
