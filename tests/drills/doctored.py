@@ -1,4 +1,4 @@
-"""Contracts in which one declared value is another: what a verification must notice."""
+"""Contracts in which one declared value is changed: a verification must report it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.hosts.facts import ANNOTATIONS, NAMED, declared_facts
 
 Path = tuple[str | int, ...]
 
-#: The words that some fields may hold; the first that differs from the declared one is taken.
+#: The words that some fields may hold; the first that differs from the declared one is used.
 WORDS = {
     "tier": ("edge", "web", "database", "control"),
     "volume_class": ("flash", "network", "gp3"),
@@ -27,16 +27,15 @@ WORDS = {
     "protocol": ("udp", "tcp"),
     "what": ("vm_sysctl", "io_scheduler", "read_ahead", "watchdog", "set_clock"),
     "mode": ("0755", "0700"),
-    "service": ("s3", "web", "ssh"),
 }
 PLACED = "hosts.placements.volume"
-#: Fields with only one possible value: another one is no contract, and whoever reads it is told so.
+#: Fields with only one possible value: a contract with another one is refused when it is read.
 FIXED = frozenset({"version", "platform", "hosts.volumes.nvme.scheduler"})
 
 
 @dataclass(frozen=True)
 class Altered:
-    """One leaf has another value: `facts` are the keys that it changed; `renamed`: it was an entry's name."""
+    """One leaf with another value: `facts` are the changed keys; `renamed`: the leaf is an entry's name."""
 
     path: Path
     field: str
@@ -67,9 +66,10 @@ def field_of(path: Path) -> str:
 
 
 def is_annotation(path: Path) -> bool:
+    """Whether a field of the path is about the contract itself, as `declared_facts` leaves it out."""
     names = [step for step in path if isinstance(step, str)]
-    kind = NAMED.get(names[-2], (names[-2], ()))[0] if len(names) > 1 else ""
-    return (f"{kind}.{names[-1]}" if kind else names[-1]) in ANNOTATIONS
+    kinds = ["", *(f"{NAMED.get(name, (name, ()))[0]}." for name in names)]
+    return any(f"{kind}{name}" in ANNOTATIONS for kind, name in zip(kinds, names, strict=False))
 
 
 def replaced(tree: Any, path: Path, value: Any) -> Any:
@@ -83,7 +83,7 @@ def replaced(tree: Any, path: Path, value: Any) -> Any:
 
 
 def other(field: str, value: Any, tree: Any) -> Any:
-    """Another value of the same kind: a neighbour rather than nonsense, so that only a comparison notices."""
+    """Another value of the same kind: plausible rather than invalid, so that only a comparison finds it."""
     name = field.rpartition(".")[2]
     if isinstance(value, bool):
         return not value
@@ -91,7 +91,7 @@ def other(field: str, value: Any, tree: Any) -> Any:
         return value + 1
     if name in WORDS:
         return next(word for word in WORDS[name] if word != value)
-    if name in ("source", "destination", "host", "primary") and not value.startswith("/"):
+    if name in ("source", "destination", "host", "first") and not value.startswith("/"):
         return next(host["name"] for host in reversed(tree["hosts"]) if host["name"] != value)
     if name == "uuid":
         return str(uuid.uuid5(uuid.NAMESPACE_URL, value))
@@ -109,18 +109,18 @@ def other(field: str, value: Any, tree: Any) -> Any:
 
 
 def neighbour(tree: Any, path: Path, volume: str) -> str | None:
-    """Another volume of the same host, None of one that has a single one."""
+    """Another volume of the same host; None for a host with a single one."""
     others = (one["name"] for one in tree["hosts"][path[1]]["volumes"] if one["name"] != volume)
     return next(others, None)
 
 
 def alterations(contract: Contract) -> Iterator[Altered]:
-    """One for each leaf of the contract that says something about hosts and can have another value."""
+    """One for each leaf of the contract that describes hosts and can have another value."""
     tree = json.loads(contract.model_dump_json())
     facts = declared_facts(contract)
     for path, value in leaves(tree):
         field = field_of(path)
-        if is_annotation(path) or field in FIXED or value is None:  # what a platform lacks is no fact
+        if is_annotation(path) or field in FIXED or value is None:  # what a platform lacks is not a fact
             continue
         after = other(field, value, tree) if field != PLACED else neighbour(tree, path, value)
         if after is None:
@@ -136,7 +136,7 @@ def parsed(tree: Any) -> Contract:
 
 
 def doctored(contract: Contract, altered: list[Altered]) -> Contract:
-    """The contract with all of these."""
+    """The contract with all of these alterations."""
     tree = json.loads(contract.model_dump_json())
     for one in altered:
         tree = replaced(tree, one.path, one.after)
