@@ -1,6 +1,7 @@
-"""What all tests share: property tests draw the same examples everywhere and have no time limit an example,
-since a busy machine is no fault of the code (a run as a whole has its own). 50 examples, so that `make check`
-stays under a minute; `pytest tests/unit --hypothesis-profile=default` draws more, and others each time."""
+"""Settings of all tests: property tests draw the same examples everywhere and have no time limit per example,
+since a busy machine is not a fault of the code (a run as a whole has its own). 50 examples, so that
+`make check` stays under a minute; `pytest tests/unit --hypothesis-profile=default` draws more, and others
+each time."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""Clear what hangs in the air of a living stack, before a run: loop devices and servers that nothing can use.
+"""Remove orphans of a running stack before a run: loop devices and servers that nothing can use.
 
     python -m infra.local.dangling STACK
 
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
     try:
         check_stack(stack)
         for line in clear(stack):
-            print(f"left in the air by an earlier run, cleared: {line}")
+            print(f"orphaned by an earlier run, removed: {line}")
     except FlashtierError as error:
         print(f"dangling: error: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""A stack in the making of its faults: each change by hand must add one that names it."""
+"""A stack that is broken step by step: each change by hand must add a fault that names it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.drills.verifier import Verifier
 
 @dataclass
 class Broken:
-    """`left` are changes that wait for the playbook, `undone` those undone as a person would."""
+    """`left` are changes that the playbook repairs, `undone` those undone as a person would."""
 
     verifier: Verifier
     inside: Inside

@@ -1,11 +1,11 @@
 """The changes of tests/drills/mutations, as data.
 
-name    what somebody did
-host    the tier whose first host it is done to
+name    the change
+host    the tier whose first host is changed
 make    a shell script for root on the host, or
 sql     a statement for the superuser, in the database postgres
-says    texts that one line of the verification's faults must hold, all of them
-person  why no playbook run puts it right; absent where the next one does
+says    texts that one line of the verification's faults must contain, all of them
+person  why no playbook run repairs it; absent where the next one does
 undo    what the person does (undo_sql: a statement)
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).with_name("mutations")
-#: Before others: what a stopped server or a missing client would hide.
+#: Areas whose changes a stopped server or a missing client would hide come first.
 ORDER = ("database", "access", "network", "services", "system")
 
 

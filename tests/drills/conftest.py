@@ -1,6 +1,6 @@
-"""Drills break a whole environment on purpose and see it come back.
+"""Drills break a whole environment on purpose and check that it recovers.
 
-`make drills`, or `make drills DRILL=kills` for one. They take the stack in $FLASHTIER_STACK, `drill` where
+`make drills`, or `make drills DRILL=kills` for one. They use the stack in $FLASHTIER_STACK, `drill` where
 none is named, bring it up themselves, and never touch the stack `local`. Each prints what it does and, at
 the end, its figures.
 """
@@ -22,9 +22,9 @@ FIGURES = pytest.StashKey[list[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("drills")
-    group.addoption("--rounds", type=int, default=int(os.environ.get("ROUNDS", "6")), help="kills in all")
+    group.addoption("--rounds", type=int, default=int(os.environ.get("ROUNDS", "6")), help="number of kills")
     group.addoption(
-        "--seed", type=int, default=int(os.environ.get("SEED", "0")), help="of all that is drawn; 0 draws one"
+        "--seed", type=int, default=int(os.environ.get("SEED", "0")), help="random seed; 0 draws one"
     )
 
 
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "machine: breaks what every environment of the machine uses")
     config.stash[FIGURES] = []
     config.option.seed = config.option.seed or random.SystemRandom().randrange(1, 1_000_000)
-    # tools/env.sh names `local` wherever nobody has named a stack.
+    # tools/env.sh sets `local` where no stack is named.
     if os.environ.get("FLASHTIER_STACK", "local") == "local":
         os.environ["FLASHTIER_STACK"] = "drill"
 
@@ -60,7 +60,7 @@ def stack() -> str:
 
 @pytest.fixture(scope="session")
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Say a line now, and again at the end."""
+    """Print a line now, and again at the end."""
     lines = request.config.stash[FIGURES]
 
     def say(line: str) -> None:
@@ -72,12 +72,12 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def draw(request: pytest.FixtureRequest) -> random.Random:
-    return random.Random(request.config.option.seed)  # noqa: S311 - what breaks when, no secret
+    return random.Random(request.config.option.seed)  # noqa: S311 - decides what breaks when, not a secret
 
 
 @pytest.fixture(scope="session")
 def verifier(stack: str, figure: Callable[[str], None]) -> Iterator[Verifier]:
-    """The stack, brought up where it is not as declared, and its verification."""
+    """The verification of the stack, which is brought up first unless it is as declared."""
     made = bring_up(stack, figure)
     yield made
     made.close()

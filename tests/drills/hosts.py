@@ -1,4 +1,4 @@
-"""Commands inside the hosts of a stack, as root through LXD: it works whatever a drill has done to SSH."""
+"""Commands inside the hosts of a stack, as root through LXD, which works whatever a drill has done to SSH."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Inside:
         self.project = names.project(contract.stack)
 
     def first(self, tier: str) -> str:
-        """The first host of a tier; for the database the primary is it."""
+        """The first host of a tier; for the database, the member on which the cluster is made."""
         return next(host.name for host in self.contract.hosts if host.tier == tier)
 
     def run(self, host: str, script: str, *, seconds: float = 120, check: bool = True) -> str:
-        """What a shell script prints, with its errors. The script may hold several lines."""
+        """The output of a shell script, including its errors. The script may have several lines."""
         done = subprocess.run(
             ["lxc", "exec", "--project", self.project, host, "--", "bash", "-euc", script],
             stdin=subprocess.DEVNULL,

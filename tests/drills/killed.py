@@ -1,4 +1,4 @@
-"""What a killed run may not leave."""
+"""What a killed run must not leave behind."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from infra.local import loops, names, processes
 from infra.paths import state_dir
 
 
-def leaves_nothing_of_the_killed(stack: str) -> None:
-    """After a run that came through: one loop device a volume, one pair of servers a throttled one."""
+def assert_no_leftovers(stack: str) -> None:
+    """After a completed run: one loop device per volume, one pair of servers per throttled volume."""
     files = sorted(names.volume_directory(stack).glob("*.img"))
-    assert files, "the stack has no volume, so nothing was looked at"
+    assert files, "the stack has no volume, so nothing was checked"
     linked = sorted(str(link.readlink()) for link in names.link_directory(stack).iterdir())
     runtime = names.runtime_directory(stack)
     bound = sorted(

@@ -17,7 +17,7 @@ INVENTORY = "ansible/inventory.pulumi_stack.yml"
 
 
 def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
-    """Run a command of the kit for the stack; its output, which a failure tells."""
+    """Run a command of the kit for the stack and return its output; a failure shows it."""
     done = subprocess.run(
         arguments,
         cwd=ROOT,
@@ -38,7 +38,7 @@ def playbook(stack: str, *arguments: str) -> str:
 
 
 def contract_of(stack: str) -> Contract | None:
-    """The contract of a stack that was brought up; None of one that was not."""
+    """The contract of a stack that was brought up, otherwise None."""
     outputs.forget()
     try:
         return outputs.read_contract(stack)
@@ -47,7 +47,7 @@ def contract_of(stack: str) -> Contract | None:
 
 
 def bring_up(stack: str, say: Callable[[str], None]) -> Verifier:
-    """The stack as declared, whatever an earlier drill left of it; one that verifies is taken as it is."""
+    """Bring up the stack, whatever an earlier drill left of it; one that is verified is used as it is."""
     contract = contract_of(stack)
     if contract is not None:
         verifier = Verifier(contract)

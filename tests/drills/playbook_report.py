@@ -1,4 +1,4 @@
-"""What a playbook run says that it changed, by host, task and item."""
+"""What a playbook run reports as changed, by host, task and item."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEADLINE = 1800
 
 
 def changed(stack: str, *arguments: str) -> set[Changed]:
-    """Run the playbook, and tell what it reported as changed. A failed run fails with its first fault."""
+    """Run the playbook and return what it reported as changed. A failed run fails with its first faults."""
     done = subprocess.run(
         ["ansible-playbook", "-i", INVENTORY, "ansible/site.yml", *arguments],
         cwd=ROOT,
@@ -28,7 +28,7 @@ def changed(stack: str, *arguments: str) -> set[Changed]:
         timeout=DEADLINE,
         check=False,
     )
-    # Warnings may stand before the one document.
+    # Warnings may precede the one document.
     report = json.loads(done.stdout[done.stdout.index("{\n") :])
     faults = [
         f"{host}: {task}: {result.get('msg')}"
@@ -47,18 +47,18 @@ def results(report: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def changed_items(result: dict[str, Any]) -> Iterator[str]:
-    """The items of a loop that changed, and the files of a task that keeps many; "" without either."""
+    """The changed items of a loop, and the files of a task that writes several; "" without either."""
     if isinstance(result.get("results"), list):
         for number, one in enumerate(result["results"]):
             label = one.get("_ansible_item_label", one.get("item", number))
             for file in changed_items(one):
                 yield f"{json.dumps(label, sort_keys=True, default=str)} {file}".strip()
-    elif result.get("changed") and not result.get("skipped"):  # what is skipped, nobody is shown
+    elif result.get("changed") and not result.get("skipped"):  # what is skipped is not shown
         yield from files(result.get("diff")) or [""]
 
 
 def files(diff: Any) -> list[str]:
-    """Paths that a diff is about, by what it says of the state before."""
-    told = diff if isinstance(diff, list) else [diff]
-    names = {str(one.get("before_header", "")) for one in told if isinstance(one, dict)}
+    """The paths in a diff's headers of the state before."""
+    parts = diff if isinstance(diff, list) else [diff]
+    names = {str(one.get("before_header", "")) for one in parts if isinstance(one, dict)}
     return sorted(name for name in names if name.startswith("/"))

@@ -1,4 +1,4 @@
-"""A `make up` that can be looked into and killed: its processes are found by their parents, never by name."""
+"""A `make up` that can be inspected and killed: its processes are found by their parents, never by name."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Process:
 
     @property
     def kind(self) -> str:
-        """What it is of a run; empty for shells and helpers."""
+        """Its part in a run; empty for shells and helpers."""
         words = [Path(word).name for word in self.arguments[:3]]
         if words[0] == "make":
             return "make"
-        if words[0] == "pulumi" and "up" in self.arguments:  # others ask for an output, here and there
+        if words[0] == "pulumi" and "up" in self.arguments:  # others only read an output
             return "pulumi"
         if "infra.local.provider" in self.arguments:
             return "provider"
@@ -40,7 +40,7 @@ class Process:
 
 
 def environment(stack: str) -> dict[str, str]:
-    """What a person's shell has: nothing of the run that this drill is in itself."""
+    """The environment of a person's shell, without the variables of the run that this drill belongs to."""
     own = ("MAKE", "MFLAGS", "FLASHTIER_HELD", "FLASHTIER_RUN", "FLASHTIER_PHASES", "PYTEST", "BASH_ENV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {**kept, "FLASHTIER_STACK": stack, "PYTHONUNBUFFERED": "1"}
@@ -85,7 +85,7 @@ class Run:
         return next((process for process in self.tree() if process.kind == kind), None)
 
     def wait(self, seconds: float = WHOLE) -> int:
-        """Its exit code. Says every half minute how long it has been going on."""
+        """Its exit code. Prints its running time every half minute."""
         deadline, said = time.monotonic() + seconds, time.monotonic()
         while self.running():
             assert time.monotonic() < deadline, f"make up did not end in {seconds:.0f} s; {self.tail()}"
@@ -96,7 +96,7 @@ class Run:
         return self.make.returncode
 
     def stop(self) -> None:
-        """End it at once, whatever it is at: for a drill that has failed."""
+        """Kill it at once: for a drill that has failed."""
         for process in self.tree():
             send(process.pid, signal.SIGKILL)
         self.make.wait(30)
@@ -108,7 +108,7 @@ def last_line(text: str) -> str:
 
 
 def below(top: int) -> Iterator[Process]:
-    """The process and all its descendants that live."""
+    """The process and all its living descendants."""
     children: dict[int, list[int]] = {}
     groups: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
@@ -175,7 +175,7 @@ def down(stack: str) -> None:
 
 
 def nothing_left(stack: str) -> None:
-    """What the sweep, which needs no state, still finds."""
+    """Fail if the sweep, which needs no state, still finds anything."""
     done = subprocess.run(
         [sys.executable, "-m", "infra.local.sweep", stack, "--check"],
         cwd=ROOT,
@@ -190,5 +190,5 @@ def nothing_left(stack: str) -> None:
 def until(what: str, ready: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"{what}: not reached after {seconds:.0f} s"
         time.sleep(0.05)

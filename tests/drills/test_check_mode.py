@@ -1,4 +1,4 @@
-"""Check mode tells the truth: on hosts changed by hand it names exactly what the next run changes."""
+"""Check mode is exact: on hosts changed by hand it names exactly what the next run changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from tests.drills.changes import changes
 from tests.drills.hosts import Inside
 from tests.drills.living import Timer
-from tests.drills.told import Changed, changed
+from tests.drills.playbook_report import Changed, changed
 from tests.drills.verifier import Verifier
 
-#: Of the changes that the playbook repairs: of every tier; files, services, rights, rules and accounts.
+#: Changes that the playbook repairs: of every tier; files, services, rights, rules and accounts.
 MADE = (
     "system: time zone",
     "system: locale",
@@ -31,24 +31,24 @@ MADE = (
 )
 
 
-def test_what_is_foretold_is_what_is_changed(
+def test_check_mode_predicts_exactly_what_changes(
     verifier: Verifier, stack: str, figure: Callable[[str], None]
 ) -> None:
     inside, timer = Inside(verifier.contract), Timer()
     known = {str(change): change for change in changes()}
     for name in MADE:
         inside.run(inside.first(known[name].host), known[name].make)
-    foretold = changed(stack, "--check", "--diff")
+    predicted = changed(stack, "--check", "--diff")
     done = changed(stack, "--diff")
     verifier.hosts.forget(*(host.name for host in verifier.contract.hosts))
     faults = verifier.run().faults
     figure(
-        f"check mode: {len(MADE)} changes by hand, {len(foretold)} things foretold, "
+        f"check mode: {len(MADE)} changes by hand, {len(predicted)} things predicted, "
         f"{len(done)} changed; {timer}"
     )
-    assert foretold, "nothing was foretold, which proves nothing"
-    assert lines(foretold - done) == [], "foretold and not changed"
-    assert lines(done - foretold) == [], "changed and not foretold"
+    assert predicted, "nothing was predicted, which proves nothing"
+    assert lines(predicted - done) == [], "predicted and not changed"
+    assert lines(done - predicted) == [], "changed and not predicted"
     assert not faults, "\n".join(faults)
 
 

@@ -1,7 +1,7 @@
-"""What the machine loses under a living stack is recognised, put right and said by the next `make up`.
+"""What the machine loses under a running stack is detected, repaired and reported by the next `make up`.
 
-The daemon of LXD and lxcfs are killed here as well (tests marked `machine`), so every environment of the
-machine feels this drill: run it where nobody works on another one, or leave those out with
+The daemon of LXD and lxcfs are killed here as well (tests marked `machine`), so this drill affects every
+environment of the machine: run it where no other one is in use, or leave those tests out with
 OPTIONS='-m "not machine"'. Each victim is found by what it serves, never by its name.
 """
 
@@ -20,7 +20,7 @@ from infra.local import loops, names, processes
 from infra.local.lxd import Lxd
 from infra.stack.outputs import forget, read_contract
 from tests.drills.hosts import Inside
-from tests.drills.killed import leaves_nothing_of_the_killed
+from tests.drills.killed import assert_no_leftovers
 from tests.drills.runs import complete, running, until
 
 LXD_SOCKET = "/var/lib/lxd/unix.socket"
@@ -35,10 +35,10 @@ def inside(stack: str) -> Inside:
 
 
 def finish(stack: str, name: str, figure: Callable[[str], None]) -> str:
-    """The run that puts it right; what it said."""
+    """Run the `make up` that repairs it; return its output."""
     run = complete(stack, f"daemon-{name}")
-    figure(f"{name}: put right in {run.seconds:.0f} s")
-    leaves_nothing_of_the_killed(stack)
+    figure(f"{name}: repaired in {run.seconds:.0f} s")
+    assert_no_leftovers(stack)
     return run.text()
 
 
@@ -53,7 +53,7 @@ def throttled(stack: str) -> Path:
 def test_servers_of_a_throttled_volume(
     stack: str, inside: Inside, figure: Callable[[str], None], program: str
 ) -> None:
-    """A host has it mounted, and PostgreSQL logs there: it gets errors until the device is another one."""
+    """A host has it mounted, and PostgreSQL logs there: it gets errors until the device is replaced."""
     directory = throttled(stack)
     before = names.volume_link(stack, *directory.name.split("-", 1)).readlink()
     serving = processes.serving(directory)
@@ -63,14 +63,14 @@ def test_servers_of_a_throttled_volume(
             os.kill(pid, signal.SIGKILL)
     text = finish(stack, f"killed {program}", figure)
     host, _, volume = directory.name.partition("-")
-    assert f"{host}-{volume} updated" in text, "the run does not say which volume it bound anew"
+    assert f"{host}-{volume} updated" in text, "the run does not name the volume that it bound again"
     after = names.volume_link(stack, host, volume).readlink()
     assert loops.answers(after)
     assert not (before != after and loops.backing_path(before)), "the dead device is still bound"
 
 
-def test_devices_that_hang_in_the_air(stack: str, inside: Inside, figure: Callable[[str], None]) -> None:
-    """A second device over a volume's file, one over a deleted file, one over somebody else's file."""
+def test_orphaned_loop_devices(stack: str, inside: Inside, figure: Callable[[str], None]) -> None:
+    """A second device over a volume's file, one over a deleted file, one over a file outside the stack."""
     file = sorted(names.volume_directory(stack).glob("*.img"))[0]
     gone = names.volume_directory(stack) / "drill-gone.img"
     gone.touch()
@@ -83,9 +83,9 @@ def test_devices_that_hang_in_the_air(stack: str, inside: Inside, figure: Callab
     try:
         text = finish(stack, "dangling loop devices", figure)
         for device, path in zip(devices[:2], (file, gone), strict=True):
-            assert f"left in the air by an earlier run, cleared: {device} ({path})" in text
+            assert f"orphaned by an earlier run, removed: {device} ({path})" in text
             assert loops.backing_path(device) != path
-        assert loops.backing_path(devices[2]) == foreign, "somebody else's device was taken"
+        assert loops.backing_path(devices[2]) == foreign, "a device that is not the stack's was removed"
     finally:
         subprocess.run(["losetup", "--detach", devices[2]], check=True, timeout=10)
         foreign.unlink()
@@ -99,7 +99,7 @@ def attach(file: Path) -> Path:
 
 
 def test_a_locked_state(stack: str, inside: Inside, figure: Callable[[str], None]) -> None:
-    """Pulumi killed alone, by hand, so that no watcher knows of it."""
+    """Pulumi killed alone, by hand, so that no watcher notices."""
     config = os.environ.get("FLASHTIER_CONFIG_FILE")
     with running(stack, "daemon-lock", "provision") as run:
         until("pulumi works", lambda: run.of_kind("pulumi") is not None and "Updating" in run.text())
@@ -123,7 +123,7 @@ def parent(pid: int) -> int:
 
 @pytest.mark.parametrize("also_monitor", [False, True], ids=["init", "init and monitor"])
 def test_a_killed_host(stack: str, inside: Inside, figure: Callable[[str], None], also_monitor: bool) -> None:
-    """Its init, and LXC's process that watches it: LXD has the host in its books, and nothing runs."""
+    """Its init, and LXC's process that watches it: LXD records the host as running, and nothing runs."""
     host = inside.first("database")
     init = init_of(stack, host)
     assert init, f"{host} does not run"
@@ -146,7 +146,7 @@ def served_by(socket: str) -> int:
         timeout=10,
         check=True,
     )
-    assert "pid=" in done.stdout, f"nobody listens on {socket}"
+    assert "pid=" in done.stdout, f"no process listens on {socket}"
     return int(done.stdout.split("pid=")[1].split(",")[0])
 
 
@@ -185,14 +185,14 @@ def test_the_daemon_of_lxd_while_pulumi_works(
         time.sleep(1)
         kill_and_wait(served_by(LXD_SOCKET))
         code = run.wait(300)
-        if code != 0:  # it may have been past everything that LXD is asked for
+        if code != 0:  # it may have finished all its calls of LXD before
             assert "Traceback" not in run.text(), run.tail()
     finish(stack, "killed LXD daemon while pulumi worked", figure)
 
 
 @pytest.mark.machine
 def test_lxcfs(stack: str, inside: Inside, figure: Callable[[str], None]) -> None:
-    """Hosts that outlived it cannot even read /proc/meminfo: they are started again."""
+    """Hosts that outlived it cannot even read /proc/meminfo: they are restarted."""
     host = inside.first("database")
     kill_and_wait(lxcfs())
     assert "not connected" in inside.run(host, "cat /proc/meminfo", check=False)

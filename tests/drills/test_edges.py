@@ -1,4 +1,4 @@
-"""What is in the way ends `make up` soon, with a line that names it; without it a rerun finishes."""
+"""An obstacle ends `make up` soon, with a line that names it; after its removal a rerun finishes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import yaml
 from infra.paths import ROOT
 from tests.drills.runs import complete, down, environment, nothing_left, running
 
-#: A file system of this size takes the kit's reserve, and a file of it no space until it is written to.
+#: A file system of this size satisfies the kit's reserve; its sparse file uses no space until it is written.
 DISK = 40 << 30
-#: Linux: bind to an address that nobody has yet.
+#: Linux: bind to an address that no interface has yet.
 IP_FREEBIND = 15
 BUSY = 75
 
@@ -52,7 +52,7 @@ def disk(directory: Path) -> Iterator[Path]:
 
 
 def fill(mount: Path) -> Path:
-    """Leave nothing of the disk to anybody."""
+    """Use up the whole disk."""
     filler = mount / "filler"
     free = shutil.disk_usage(mount).free
 
@@ -71,9 +71,9 @@ def fill(mount: Path) -> Path:
 def test_the_disk_fills_while_volumes_are_made(
     stack: str, settings: Path, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    """Pulumi can no longer write its state; what exists by then is taken up by the run after."""
+    """Pulumi can no longer write its state; the next run adopts what exists by then."""
     down(stack)
-    # On the machine's disk: loop devices with direct I/O cannot stand on a memory file system.
+    # On the machine's disk: loop devices with direct I/O do not work on a memory file system.
     base = Path("/var/tmp") / f"flashtier-drill-{stack}"  # noqa: S108 - a fixed name, found again after a kill
     own = tmp_path / settings.name
     own.write_text(yaml.safe_dump({"config": {"flashtier:environment": declared(settings)}}))
@@ -110,10 +110,8 @@ def test_the_disk_fills_while_volumes_are_made(
             )
 
 
-def test_the_gateway_s_port_of_names_is_taken(
-    stack: str, settings: Path, figure: Callable[[str], None]
-) -> None:
-    """Somebody answers DNS on the address that the bridge is to get, so that LXD's dnsmasq cannot."""
+def test_port_53_of_the_gateway_is_in_use(stack: str, settings: Path, figure: Callable[[str], None]) -> None:
+    """Another program answers DNS on the address that the bridge is to get, so that LXD's dnsmasq cannot."""
     down(stack)
     gateway = declared(settings)["network"]["cidr"].replace(".0/24", ".1")
     with (
@@ -129,7 +127,7 @@ def test_the_gateway_s_port_of_names_is_taken(
             assert code != 0, run.tail()
             lines = [line for line in run.text().splitlines() if gateway in line and "53" in line]
             assert lines, run.tail(60)
-            figure(f"port 53 of {gateway} taken: exit code {code} after {run.seconds:.0f} s")
+            figure(f"port 53 of {gateway} in use: exit code {code} after {run.seconds:.0f} s")
             figure(f"  {lines[-1].strip()}")
     with running(stack, "edges-port-finished", "provision") as again:
         assert again.wait(600) == 0, again.tail(60)
@@ -137,7 +135,7 @@ def test_the_gateway_s_port_of_names_is_taken(
 
 
 def test_two_runs_on_one_stack(stack: str, figure: Callable[[str], None]) -> None:
-    """The second one says who is at work, and does nothing; the first one comes through."""
+    """The second one names the running one and does nothing; the first one finishes."""
     with running(stack, "edges-first") as first:
         while first.running() and first.of_kind("pulumi") is None:
             time.sleep(0.1)
@@ -155,7 +153,7 @@ def test_two_runs_on_one_stack(stack: str, figure: Callable[[str], None]) -> Non
 def test_two_stacks_at_once(
     stack: str, settings: Path, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    """Another stack comes up beside this one: what they share (set-up, wheels, LXD) lets both."""
+    """Another stack comes up in parallel: what they share (set-up, wheels, LXD) serves both."""
     other = "drill2"
     environment_of_other = declared(settings)
     environment_of_other["network"]["cidr"] = "10.90.5.0/24"
@@ -169,7 +167,7 @@ def test_two_stacks_at_once(
         ):
             assert one.wait(1800) == 0, one.tail(40)
             assert two.wait(1800) == 0, two.tail(40)
-            figure(f"two stacks at once: {one.seconds:.0f} s beside {two.seconds:.0f} s")
+            figure(f"two stacks at once: {one.seconds:.0f} s and {two.seconds:.0f} s")
     finally:
         down(other)
     nothing_left(other)

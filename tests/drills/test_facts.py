@@ -1,9 +1,9 @@
-"""Whether "verified" is honest: with each declared value altered, that very fact fails on living hosts.
+"""Whether "verified" is true: with each declared value altered, that fact fails on running hosts.
 
-The hosts are asked once, and again only where an altered value changes the question. Values of one field are
-altered together, on all entries at once, and each must fail for itself; names of entries one at a time. The
-comparison of whole rendered files is left out: it would notice most alterations, and hide what no check holds
-against an effective value.
+The hosts are queried once, and again only where an altered value changes the query. Values of one field are
+altered together, on all entries at once, and each must fail by itself; names of entries one at a time. The
+comparison of whole rendered files is left out: it would find most alterations, and hide those that no check
+compares with an effective value.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ def test_every_altered_value_fails_for_itself(verifier: Verifier, figure: Callab
     for one in alterations(verifier.contract):
         if not one.renamed:
             together[one.field].append(one)
-    unnoticed, noticed, exempt = [], 0, set()
+    missed, reported, exempt = [], 0, set()
     for _, altered in sorted(together.items()):
         contract = doctored(verifier.contract, altered)
         outcome = verifier.run(contract, without=FILES)
         left = [one for one in altered if not fails(one, outcome.ledger.failed)]
-        if left:  # perhaps only traffic shows it
+        if left:  # perhaps only a check with traffic finds it
             outcome = verifier.run(contract, traffic=True, without=FILES)
             left = [one for one in left if not fails(one, outcome.ledger.failed)]
         for one in left:
             if one.facts <= set(outcome.ledger.unsupported):
                 exempt |= one.facts
             else:
-                unnoticed.append(f"{dotted(one.path)}: {one.before!r} -> {one.after!r}: {sorted(one.facts)}")
-        noticed += len(altered) - len(left)
+                missed.append(f"{dotted(one.path)}: {one.before!r} -> {one.after!r}: {sorted(one.facts)}")
+        reported += len(altered) - len(left)
     figure(
-        f"values altered: {sum(map(len, together.values()))} of {len(together)} fields; noticed {noticed}, "
-        f"unsupported on the platform {len(exempt)}, unnoticed {len(unnoticed)}; {timer}"
+        f"values altered: {sum(map(len, together.values()))} of {len(together)} fields; reported {reported}, "
+        f"unsupported on the platform {len(exempt)}, missed {len(missed)}; {timer}"
     )
-    assert not unnoticed, "\n".join(unnoticed)
-    assert noticed
+    assert not missed, "\n".join(missed)
+    assert reported
 
 
 def fails(one: Altered, failed: dict[str, str]) -> bool:
     return bool(one.facts) and one.facts <= set(failed)
 
 
-def test_every_renamed_entry_is_noticed(verifier: Verifier, figure: Callable[[str], None]) -> None:
-    """A name is no fact of its own: the entry under it is then another one, and some check says so."""
+def test_every_renamed_entry_is_reported(verifier: Verifier, figure: Callable[[str], None]) -> None:
+    """A name is not a fact of its own: under another name the entry is another one, which a check reports."""
     timer = Timer()
     renamed = [one for one in alterations(verifier.contract) if one.renamed]
-    unnoticed = []
+    missed = []
     for one in renamed:
         contract = doctored(verifier.contract, [one])
         if not verifier.run(contract, without=FILES).faults:
-            unnoticed.append(f"{dotted(one.path)}: {one.before!r} -> {one.after!r}")
-    figure(f"entries renamed: {len(renamed)}, unnoticed {len(unnoticed)}; {timer}")
+            missed.append(f"{dotted(one.path)}: {one.before!r} -> {one.after!r}")
+    figure(f"entries renamed: {len(renamed)}, missed {len(missed)}; {timer}")
     assert renamed
-    assert not unnoticed, "\n".join(unnoticed)
+    assert not missed, "\n".join(missed)

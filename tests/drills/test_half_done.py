@@ -1,7 +1,7 @@
 """What a kill leaves half done, at moments that random kills rarely meet, is finished by the next `make up`.
 
-Each case makes on the living stack exactly what a kill at that moment leaves; one run must finish all of
-them. The cluster of the database is made anew here: the data of the drill's stack is lost.
+Each case creates on the running stack exactly what a kill at that moment leaves; one run must finish all of
+them. The cluster of the database is made again here: the data of the drill's stack is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.stack.outputs import forget, read_contract
 from tests.drills.hosts import Inside
 from tests.drills.runs import complete
 
-#: Services, the file that was written last before the kill, and what tells when the service took it.
+#: Services, the file that was written last before the kill, and the property that dates its loading.
 OUTDATED = (
     ("edge", "haproxy.service", "/etc/haproxy/haproxy.cfg", "StateChange"),
     ("edge", "ssh.service", "/etc/ssh/sshd_config.d/10-flashtier.conf", "StateChange"),
@@ -43,7 +43,7 @@ def inside(stack: str) -> Inside:
 
 @pytest.fixture(scope="module")
 def before(inside: Inside) -> dict[str, str]:
-    """Everything half done at once. What it was before, by name."""
+    """Everything half done at once. The values before, by name."""
     known: dict[str, str] = {}
     halve_the_file_system(inside)
     interrupt_dpkg(inside)
@@ -53,7 +53,7 @@ def before(inside: Inside) -> dict[str, str]:
     cut_off_volume(inside)
     for tier, unit, file, property_ in OUTDATED:
         host = inside.first(tier)
-        known[unit] = taken(inside, host, unit, property_)
+        known[unit] = loaded_at(inside, host, unit, property_)
         inside.run(host, f"touch --no-dereference {file}")
     return known
 
@@ -65,12 +65,12 @@ def finished(stack: str, before: dict[str, str], figure: Callable[[str], None]) 
     return run.text()
 
 
-def taken(inside: Inside, host: str, unit: str, property_: str) -> str:
+def loaded_at(inside: Inside, host: str, unit: str, property_: str) -> str:
     return inside.run(host, f"systemctl show --value --property {property_}TimestampMonotonic {unit}")
 
 
 def halve_the_file_system(inside: Inside) -> None:
-    """mkfs.xfs killed before its last write: superblock and UUID are there, marked as unfinished."""
+    """mkfs.xfs killed before its last write: superblock and UUID exist, marked as unfinished."""
     host = inside.first("control")
     inside.run(
         host,
@@ -84,7 +84,7 @@ def halve_the_file_system(inside: Inside) -> None:
     )
 
 
-def test_a_half_made_file_system_is_made_anew(inside: Inside, finished: str) -> None:
+def test_an_unfinished_file_system_is_made_again(inside: Inside, finished: str) -> None:
     host = inside.first("control")
     uuid = next(volume.uuid for volume in inside.contract.host(host).volumes if volume.name == VOLUME)
     assert inside.run(host, f"findmnt --noheadings --output UUID /vol/{VOLUME}") == uuid
@@ -104,7 +104,7 @@ def interrupt_dpkg(inside: Inside) -> None:
     assert PACKAGE in inside.run(host, "dpkg --audit")
 
 
-def test_dpkg_is_taken_to_its_end(inside: Inside, finished: str) -> None:
+def test_dpkg_is_finished(inside: Inside, finished: str) -> None:
     host = inside.first("edge")
     assert inside.run(host, "dpkg --audit") == ""
     assert (
@@ -114,7 +114,7 @@ def test_dpkg_is_taken_to_its_end(inside: Inside, finished: str) -> None:
 
 
 def interrupt_initdb(inside: Inside) -> str:
-    """A host without cluster on which initdb was killed in the middle. The old cluster's identifier."""
+    """A host without a cluster, on which initdb was killed midway. Returns the old cluster's identifier."""
     host = inside.first("database")
     return inside.run(
         host,
@@ -130,7 +130,7 @@ def interrupt_initdb(inside: Inside) -> str:
     )
 
 
-def test_the_cluster_is_made_anew(inside: Inside, before: dict[str, str], finished: str) -> None:
+def test_the_cluster_is_made_again(inside: Inside, before: dict[str, str], finished: str) -> None:
     host = inside.first("database")
     identifier = inside.run(host, "cat /etc/flashtier/postgresql/system_identifier")
     assert identifier
@@ -139,7 +139,7 @@ def test_the_cluster_is_made_anew(inside: Inside, before: dict[str, str], finish
 
 
 def cut_off_release(inside: Inside) -> str:
-    """A release that was being installed: no mark of its end, and a part of it missing."""
+    """A release whose installation was killed: no mark of its end, and a part of it missing."""
     host = inside.first("web")
     return inside.run(
         host,
@@ -171,7 +171,7 @@ EOF
 
 
 def lose_the_certificate(inside: Inside) -> None:
-    """Killed between the new key and its certificate: they do not belong together."""
+    """Killed between the new key and its certificate: they do not match."""
     inside.run(
         inside.first("edge"),
         """
@@ -182,7 +182,7 @@ def lose_the_certificate(inside: Inside) -> None:
     )
 
 
-def test_key_and_certificate_belong_together(inside: Inside, finished: str) -> None:
+def test_key_and_certificate_match(inside: Inside, finished: str) -> None:
     inside.run(
         inside.first("edge"),
         """
@@ -193,7 +193,7 @@ def test_key_and_certificate_belong_together(inside: Inside, finished: str) -> N
 
 
 def cut_off_volume(inside: Inside) -> None:
-    """The provider killed while it showed a throttled file to its server: it has kept the shown size."""
+    """The provider killed while it presented a throttled file to its server: the presented size remains."""
     host = inside.first("database")
     stack = inside.contract.stack
     throttled = names.volume_file(stack, host, "network")
@@ -213,10 +213,10 @@ def test_volumes_have_their_size_and_their_links(inside: Inside, finished: str) 
 
 
 @pytest.mark.parametrize(("tier", "unit", "file", "property_"), OUTDATED, ids=[case[1] for case in OUTDATED])
-def test_a_service_takes_what_a_killed_run_has_written(
+def test_a_service_loads_what_a_killed_run_wrote(
     inside: Inside, before: dict[str, str], finished: str, tier: str, unit: str, file: str, property_: str
 ) -> None:
-    assert int(taken(inside, inside.first(tier), unit, property_)) > int(before[unit])
+    assert int(loaded_at(inside, inside.first(tier), unit, property_)) > int(before[unit])
 
 
 def test_the_run_after_it_changes_nothing(stack: str, finished: str) -> None:

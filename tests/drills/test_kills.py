@@ -1,9 +1,9 @@
 """`make up` killed at any moment, again and again, is finished by the next one.
 
-A cycle begins with nothing and is killed KILLS times, each time further on or not, as it is drawn; the run
-after that must bring everything up, verify it, and leave nothing of the killed runs behind. The seed is
-printed; the same one draws the same (`make drills DRILL=kills SEED=... ROUNDS=...`). A victim is a process of
-the tree below the `make` that this drill started, or its whole process group.
+A cycle begins with nothing and is killed KILLS times at random moments; the run after that must bring
+everything up, verify it, and leave nothing of the killed runs behind. The seed is printed; the same seed
+draws the same moments (`make drills DRILL=kills SEED=... ROUNDS=...`). A victim is a process of the tree
+below the `make` that this drill started, or its whole process group.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from collections.abc import Callable
 import pytest
 
 from infra.local import names, processes
-from tests.drills.killed import leaves_nothing_of_the_killed
+from tests.drills.killed import assert_no_leftovers
 from tests.drills.runs import END, Process, Run, complete, down, nothing_left, running, until
 
 KINDS = ("make", "pulumi", "provider", "language host", "ansible-playbook", "pytest")
-#: Kills before a run is let through.
+#: Kills before a run may finish.
 KILLS = 3
-#: Runs for one kill, each with half the time: the last is soon enough for a run that has nothing to do.
+#: Runs for one kill, each killed after half the time: the last is early enough for a run with nothing to do.
 TRIES = 5
-#: From whatever a run prints: no secret's value is near it.
+#: Matches only phase lines of a run's output, which contain no secret.
 FINISHED = re.compile(r"^== (\w+): done in", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def spans(stack: str, figure: Callable[[str], None]) -> dict[str, tuple[float, float]]:
-    """For each kind of process, when it lived in a run from nothing: kills are drawn in there."""
+    """For each kind of process, the span of its life in a run from nothing: kills are drawn within it."""
     down(stack)
-    seen: dict[str, tuple[float, float]] = {}
+    found: dict[str, tuple[float, float]] = {}
     with running(stack, "measured") as run:
         while run.running():
             for kind in {process.kind for process in run.tree()} & set(KINDS):
-                seen[kind] = (seen.get(kind, (run.seconds, 0))[0], run.seconds)
+                found[kind] = (found.get(kind, (run.seconds, 0))[0], run.seconds)
             time.sleep(0.2)
         assert run.make.returncode == 0, run.tail(40)
     figure(
         f"from nothing {run.seconds:.0f} s; "
-        + ", ".join(f"{kind} {since:.0f}-{until:.0f} s" for kind, (since, until) in seen.items())
+        + ", ".join(f"{kind} {since:.0f}-{until:.0f} s" for kind, (since, until) in found.items())
     )
-    assert set(seen) == set(KINDS), f"a run shows no {set(KINDS) - set(seen)}"
-    return seen
+    assert set(found) == set(KINDS), f"a run shows no {set(KINDS) - set(found)}"
+    return found
 
 
 def test_a_killed_run_is_finished_by_the_next(
@@ -66,15 +66,15 @@ def test_a_killed_run_is_finished_by_the_next(
             down(stack)
             longest = max(until for _, until in spans.values())
         since, until_ = spans[kind]
-        # A later run of the cycle finds work done and comes to the same point sooner.
+        # A later run of the cycle finds work done and reaches the same point sooner.
         moment = draw.uniform(0, min(until_, longest) - since)
         whole_group = draw.random() < 0.5
         hit += kill(stack, number, kind, moment, whole_group, figure)
         if number % KILLS == 0 or number == len(kinds):
             run = complete(stack, f"kills-{number}-finished")
             figure(f"finished in {run.seconds:.0f} s by the run after {(number - 1) % KILLS + 1} kills")
-            leaves_nothing_of_the_killed(stack)
-    assert hit, "no run was killed: nothing was shown"
+            assert_no_leftovers(stack)
+    assert hit, "no run was killed, which proves nothing"
     down(stack)
     nothing_left(stack)
 
@@ -87,9 +87,9 @@ def kill(
     whole_group: bool,
     figure: Callable[[str], None],
 ) -> bool:
-    """Start a run and kill the victim `moment` seconds into its life; whether that stopped the run.
+    """Start a run and kill the victim `moment` seconds into its life; return whether that stopped the run.
 
-    A run that finds work done may end before: it has come through then, and the next try comes sooner.
+    A run that finds work done may end before: it has finished then, and the next attempt kills earlier.
     """
     for attempt in range(TRIES):
         with running(stack, f"kills-{number}") as run:
@@ -111,13 +111,13 @@ def kill(
 
 
 def victim_of(run: Run, kind: str, moment: float) -> Process | None:
-    """What to kill, `moment` seconds after a process of the kind is there; None where the run has ended."""
+    """The process to kill, `moment` seconds after one of the kind starts; None where the run has ended."""
     while run.running() and run.of_kind(kind) is None:
         time.sleep(0.05)
     born = run.seconds
     while run.running() and run.seconds < born + moment:
         time.sleep(0.02)
-    # Where that one has done its work sooner than in the measured run, what is at work now is killed.
+    # If that process has ended sooner than in the measured run, the one running now is killed.
     alive = [process for process in run.tree() if process.kind in KINDS]
     return next((process for process in alive if process.kind == kind), alive[-1] if alive else None)
 
@@ -144,7 +144,7 @@ def last_task(text: str) -> str:
 def test_a_signal_ends_a_run_soon_and_the_next_one_finishes(
     stack: str, name: str, kind: str, draw: random.Random, figure: Callable[[str], None]
 ) -> None:
-    """A terminal's Ctrl-C and its loss go to the whole foreground group, SIGTERM here to make alone."""
+    """A terminal's Ctrl-C and its loss signal the whole foreground group; SIGTERM is sent to make alone."""
     with running(stack, f"signal-{name}-{kind.partition('-')[0]}") as run:
         until(f"{kind} runs", lambda: run.of_kind(kind) is not None or not run.running(), 600)
         time.sleep(draw.uniform(0, 6))
@@ -168,9 +168,9 @@ def test_a_signal_ends_a_run_soon_and_the_next_one_finishes(
         assert code != 0
     finished = complete(stack, f"signal-{name}-{kind.partition('-')[0]}-finished")
     figure(f"finished in {finished.seconds:.0f} s")
-    leaves_nothing_of_the_killed(stack)
+    assert_no_leftovers(stack)
 
 
 def daemons(stack: str) -> set[int]:
-    """What a run starts to stay."""
+    """The daemons that a run starts and leaves running."""
     return set(processes.serving(names.runtime_directory(stack)))

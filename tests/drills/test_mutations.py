@@ -1,8 +1,8 @@
-"""Changes made by hand on living hosts: each turns the verification red with words that name it.
+"""Changes made by hand on running hosts: each fails the verification with a line that names it.
 
-One at a time, and proved alone: a fault counts for a change only if it was not there before. Those that the
-playbook repairs stay until the end, where one run must leave nothing to say; the others are undone as a
-person would, and the reason why a person must is in the data.
+One at a time: a fault counts for a change only if it did not exist before. Changes that the playbook repairs
+stay until the end, where one run must leave no fault; the others are undone as a person would, and the data
+states why a person must.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def broken(verifier: Verifier) -> Broken:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_it_is_noticed_and_named(change: Change, broken: Broken) -> None:
+def test_it_is_reported_by_name(change: Change, broken: Broken) -> None:
     broken.make(change)
 
 
@@ -46,7 +46,7 @@ def test_the_next_playbook_run_repairs_the_rest(
 
 
 def test_the_changes_cover_what_they_must() -> None:
-    """Every tier and area, and both kinds of repair; no two of one name."""
+    """Every tier and area, and both kinds of repair; names are unique."""
     assert len(CHANGES) == len({str(change) for change in CHANGES}) >= 20
     assert {change.host for change in CHANGES} == {"edge", "web", "database", "control"}
     assert all(change.says for change in CHANGES)

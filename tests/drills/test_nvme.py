@@ -24,11 +24,11 @@ SERIALS = ("AWS1F1E2D3C4B5A6979", "AWS1F1E2D3C4B5A6978", "AWS1F1E2D3C4B5A6977", 
 OTHERS = ("AWS2F1E2D3C4B5A6979", "AWS2F1E2D3C4B5A6978", "AWS2F1E2D3C4B5A6977", "AWS2F1E2D3C4B5A6976")
 TUNED = ("none", "128")
 PSQL = "runuser -u postgres -- /usr/lib/postgresql/17/bin/psql -h /run/postgresql -Atqc"
-#: What lies on the root disk where the volume is to be.
+#: Files on the root disk at the volume's paths.
 FIND = "find /vol/flash /pg/data /pg/wal /pg/temp -xdev -mindepth 1"
-#: Somebody opens the watchdog, feeds it once and is heard of no more, as a process that was killed.
+#: Open the watchdog, write to it once and no more, as a process that was killed.
 STARVE = "sh -c 'echo >/dev/watchdog'"
-#: Seconds that the watchdog waits for food.
+#: The watchdog's timeout in seconds.
 PATIENCE = 15
 
 
@@ -77,8 +77,8 @@ def test_drives_in_the_host(machine: Machine, figure: Callable[[str], None]) -> 
     assert_row_kept(machine)
     assert_as_declared(machine, count)
 
-    machine.told(f"modprobe softdog soft_margin={PATIENCE}")
-    assert machine.told("cat /sys/class/watchdog/watchdog0/identity") == "Software Watchdog"
+    machine.output(f"modprobe softdog soft_margin={PATIENCE}")
+    assert machine.output("cat /sys/class/watchdog/watchdog0/identity") == "Software Watchdog"
     figure(f"nvme: reset by softdog, up again in {machine.reboot(by=STARVE):.0f} s")
     assert_row_kept(machine)
 
@@ -94,7 +94,7 @@ def test_drives_in_the_host(machine: Machine, figure: Callable[[str], None]) -> 
     figure(f"nvme: {count} blank drives, accepted, made one volume; {timer}")
     assert_as_declared(machine, count)
     refused(machine, hosts.volumes(count, accept_blank=True), "nothing is lost")
-    # That the volume may be blank does not say that the cluster may be.
+    # Accepting a blank volume does not accept a missing cluster.
     refused(machine, hosts.volumes(count), "db1 has run a cluster", what=hosts.CLUSTER, tags="configure")
     assert_not_started(machine, "Assertion failed")
 
@@ -106,7 +106,7 @@ def went(machine: Machine, volumes: list[dict[str, Any]]) -> str:
 
 
 def refused(machine: Machine, volumes: list[dict[str, Any]], *parts: str, **which: Any) -> None:
-    """The role ends with a message that names all `parts`."""
+    """The role fails with a message that contains all `parts`."""
     done = hosts.play(machine, volumes, **which)
     said = done.stdout + done.stderr
     assert done.returncode != 0
@@ -117,20 +117,20 @@ def keep_a_row(machine: Machine, volumes: list[dict[str, Any]]) -> None:
     """The role's own cluster and unit, enabled as the role enables it, and a row in it."""
     done = hosts.play(machine, volumes, hosts.CLUSTER, tags="configure")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    machine.told(f"systemctl enable --now {hosts.UNIT}")
-    machine.told(f"{PSQL} 'CREATE TABLE drill AS SELECT 42 AS kept'")
+    machine.output(f"systemctl enable --now {hosts.UNIT}")
+    machine.output(f"{PSQL} 'CREATE TABLE drill AS SELECT 42 AS kept'")
 
 
 def assert_row_kept(machine: Machine) -> None:
-    machine.told(f"systemctl start {hosts.UNIT}")  # waits for the start that the boot has begun
-    assert machine.told(f"{PSQL} 'TABLE drill'") == "42"
+    machine.output(f"systemctl start {hosts.UNIT}")  # waits for the start that the boot began
+    assert machine.output(f"{PSQL} 'TABLE drill'") == "42"
 
 
 def assert_as_declared(machine: Machine, count: int) -> None:
-    told = json.loads(
-        machine.told("lsblk --json --bytes --output NAME,PATH,TYPE,MODEL,SERIAL,SIZE,SCHED,RA,MOUNTPOINT")
+    listing = json.loads(
+        machine.output("lsblk --json --bytes --output NAME,PATH,TYPE,MODEL,SERIAL,SIZE,SCHED,RA,MOUNTPOINT")
     )
-    disks = {disk["serial"]: disk for disk in told["blockdevices"]}
+    disks = {disk["serial"]: disk for disk in listing["blockdevices"]}
     drives = [disk for disk in disks.values() if disk["model"] == "Amazon EC2 NVMe Instance Storage"]
     assert len(drives) == count
     for drive in drives:
@@ -143,11 +143,11 @@ def assert_as_declared(machine: Machine, count: int) -> None:
     assert disks[hosts.EBS_SERIAL]["mountpoint"] == "/vol/log"
     assert disks[hosts.EBS_SERIAL]["sched"] == TUNED[0]
     for serial in ("FREE0001", "vol0ffffffffffffffff"):
-        assert not disks[serial].get("children"), "a drive that nobody declared was taken"
-    level = machine.told(f"mdadm --detail --export {hosts.array_device(hosts.IDENTITY)}")
+        assert not disks[serial].get("children"), "an undeclared drive was used"
+    level = machine.output(f"mdadm --detail --export {hosts.array_device(hosts.IDENTITY)}")
     assert f"MD_DEVICES={count}" in level
     for mount, identity in (("/vol/flash", hosts.IDENTITY), ("/vol/log", hosts.LOG_IDENTITY)):
-        assert machine.told(f"findmnt --noheadings --output FSTYPE,UUID {mount}").split() == [
+        assert machine.output(f"findmnt --noheadings --output FSTYPE,UUID {mount}").split() == [
             "xfs",
             str(identity),
         ]
@@ -161,20 +161,20 @@ def assert_not_started(machine: Machine, reason: str, *how: str) -> None:
 
 
 def assert_no_server_on_the_root_disk(machine: Machine) -> None:
-    """The unit does not start, and the data's path is closed to root itself: no server can begin there."""
+    """The unit does not start, and even root cannot write to the data's path: no server can start there."""
     assert_not_started(machine, "dependency job")
-    said = machine.told("journalctl --boot --output=cat --unit=flashtier-volume-flash.service")
+    said = machine.output("journalctl --boot --output=cat --unit=flashtier-volume-flash.service")
     assert f"volume flash: {hosts.volumes(len(OTHERS))[0]['device']} is not a block device" in said, said
-    assert machine.told(FIND) == ""
-    # The mount's failure is one guard, the unit's own look at its paths another: it holds alone, even where
-    # what looks like a cluster lies on the root disk.
-    machine.told("chattr -i /pg/data")
-    machine.told("install -D /dev/null /pg/data/17/PG_VERSION")
+    assert machine.output(FIND) == ""
+    # The mount's failure is one guard, the unit's own assertions about its paths another: they hold alone,
+    # even where something like a cluster is on the root disk.
+    machine.output("chattr -i /pg/data")
+    machine.output("install -D /dev/null /pg/data/17/PG_VERSION")
     assert_not_started(machine, "Assertion failed", "--job-mode=ignore-dependencies")
-    machine.told("rm -r /pg/data/17")
-    machine.told("chattr +i /pg/data")
+    machine.output("rm -r /pg/data/17")
+    machine.output("chattr +i /pg/data")
     for path in ("/vol/flash", "/pg/data"):
         assert machine.ssh(f"sudo touch {path}/x", check=False).returncode != 0, path
     begun = "sudo -u postgres /usr/lib/postgresql/17/bin/initdb -D /pg/data/17"
     assert machine.ssh(begun, check=False).returncode != 0
-    assert machine.told(FIND) == ""
+    assert machine.output(FIND) == ""

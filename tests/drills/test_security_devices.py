@@ -1,7 +1,7 @@
 """A host opens its own volumes and no other device, whatever nodes its root makes.
 
-Containers share the machine's device numbers, and nothing keeps root in a privileged one from mknod: the
-device cgroup is what refuses the open. That it is asked is shown by the host's own volumes: they open.
+Containers share the machine's device numbers, and nothing prevents root in a privileged one from mknod: the
+device cgroup refuses the open. The host's own volumes, which open, prove that it decides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROGRAM = (Path(__file__).parent / "security" / "device_nodes.py").read_text()
 
 Device = tuple[str, int, int]
 
-#: Numbers of devices that give a machine away (admin-guide/devices.rst). A watchdog is not among them:
+#: Numbers of devices that give control of a machine (admin-guide/devices.rst). A watchdog is not among them:
 #: opening one starts it.
 DANGEROUS: dict[Device, str] = {
     ("c", 1, 1): "mem",
@@ -39,7 +39,7 @@ DANGEROUS: dict[Device, str] = {
     ("c", 10, 238): "vhost-net",
     ("c", 202, 0): "cpu/0/msr",
 }
-#: What every container has, and fuse and tun, which LXD adds to privileged ones: none leads out of the host.
+#: Devices of every container, and fuse and tun, which LXD adds to privileged ones: none leads out of a host.
 HARMLESS: set[Device] = {
     ("c", 1, 3),  # null
     ("c", 1, 5),  # zero
@@ -61,7 +61,7 @@ def contract(stack: str) -> Contract:
 
 
 def own_volumes(contract: Contract, host: str) -> dict[Device, str]:
-    """Device numbers of a host's volumes, as the machine has them now."""
+    """Device numbers of a host's volumes on the machine now."""
     found: dict[Device, str] = {}
     for volume in contract.host(host).volumes:
         status = names.volume_link(contract.stack, host, volume.name).stat()
@@ -70,7 +70,7 @@ def own_volumes(contract: Contract, host: str) -> dict[Device, str]:
 
 
 def block_devices() -> dict[Device, str]:
-    """Every block device of the machine, and loop devices that may come."""
+    """Every block device of the machine, and loop devices that may be added."""
     known = {("b", 7, minor): f"loop{minor}" for minor in LOOPS}
     for link in Path("/sys/dev/block").iterdir():
         major, minor = link.name.split(":")
@@ -85,16 +85,14 @@ def test_a_host_opens_its_own_volumes_only(contract: Contract, figure: Callable[
     foreign = 0
     for host, answer in answers.items():
         own = own_volumes(contract, host)
-        assert set(own) <= set(machine), f"{host}: the machine does not know its volumes {own}"
+        assert set(own) <= set(machine), f"{host}: the machine does not list its volumes {own}"
         expected = {(*device, way) for device in [*own, ("c", 1, 3)] for way in ("read", "write")}
         opened = {tuple(entry) for entry in json.loads(answer)["opened"]}
         shown = {f"{known[entry[:3]]} ({entry[3]})" for entry in opened ^ expected}
-        assert opened == expected, (
-            f"{host}: opened and not its own, or its own and not opened: {sorted(shown)}"
-        )
+        assert opened == expected, f"{host}: foreign and opened, or its own and not opened: {sorted(shown)}"
         foreign += len(known) - len(own) - 1
     figure(
-        f"devices: {foreign} opens of foreign devices refused on {len(answers)} hosts, all own ones let in"
+        f"devices: {foreign} opens of foreign devices refused on {len(answers)} hosts, all own ones allowed"
     )
 
 
@@ -112,7 +110,7 @@ def test_a_host_has_no_node_of_another_device(contract: Contract) -> None:
         assert strange == [], f"{host}: nodes of devices that no host needs"
 
 
-def test_a_host_cannot_turn_the_machines_knobs(contract: Contract) -> None:
+def test_a_host_cannot_change_the_machines_settings(contract: Contract) -> None:
     """/sys and all of /proc/sys but the network's are read-only; files of the machine's memory are absent."""
     script = (
         "for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /sys/block/*/queue/scheduler "

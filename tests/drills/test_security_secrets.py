@@ -98,7 +98,7 @@ def after_a_run(contract: Contract, wanted: Needles, figure: Callable[[str], Non
             run(place, "env", f"SECRET={canary}", "sleep", "0.2")
         settle()
     figure(
-        f"secrets: {len(wanted)} looked for in {execs.seen} started programs ({execs.missed} ended before "
+        f"secrets: {len(wanted)} searched in {execs.observed} started programs ({execs.missed} ended before "
         f"they could be read) and {sum(map(len, printed.values())) >> 10} KiB of output"
     )
     figure(f"secrets: the run took {time.monotonic() - started:.0f} s")

@@ -1,6 +1,6 @@
-"""The only way in: the operator, by the declared key, to a host with the declared key, by strong algorithms.
+"""The only login: the operator, with the declared key, to a host with the declared key, by strong algorithms.
 
-Each refusal stands beside a login that differs in that one thing and works.
+Each refusal is paired with a login that differs in that one thing and works.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.drills.security.places import on_host, run
 
 KEY = "/etc/ssh/ssh_host_ed25519_key"
 DENIED = "Permission denied (publickey)"
-PASSWORD = "drill"  # noqa: S105 - of one account, for as long as one test takes
+PASSWORD = "drill"  # noqa: S105 - of one account, during one test
 
 #: Each is offered alone and must be refused: it has no post-quantum part, is not authenticated, or is old.
 WEAK = [
@@ -42,7 +42,7 @@ def contract(stack: str) -> Contract:
 def ssh(
     contract: Contract, *options: str, user: str = "", key: Path | None = None, host: str = ""
 ) -> tuple[int, str]:
-    """Exit code and what ssh said, with the files that the kit gives it and nothing of the person's own."""
+    """Exit code and errors of ssh, with the kit's files and none of the person's own."""
     declared = contract.host(host) if host else contract.hosts[0]
     words = [
         *("ssh", "-F", "/dev/null", "-i", str(key or private_key(contract.stack))),
@@ -67,7 +67,7 @@ def admitted(contract: Contract) -> None:
 def refused(contract: Contract, why: str, *options: str, user: str = "", key: Path | None = None) -> None:
     code, said = ssh(contract, *options, user=user, key=key)
     who = f"ssh {' '.join(options)} as {user or 'the operator'}"
-    assert code == 255, f"{who} was let in"
+    assert code == 255, f"{who} was accepted"
     assert why in said, f"{who} failed for another reason: {said}"
 
 
@@ -80,15 +80,15 @@ def test_known_hosts_is_the_contracts(contract: Contract) -> None:
     assert len({host.ssh_host_key for host in contract.hosts}) == len(contract.hosts), "hosts share a key"
 
 
-def test_the_operator_comes_in_with_the_declared_key_only(contract: Contract, tmp_path: Path) -> None:
+def test_the_operator_logs_in_with_the_declared_key_only(contract: Contract, tmp_path: Path) -> None:
     admitted(contract)
     other = tmp_path / "other"
     run([], "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other))
     refused(contract, DENIED, key=other)
 
 
-def test_a_password_is_no_way_in(contract: Contract) -> None:
-    """Even where an account has one: the daemon does not offer to ask for it."""
+def test_a_password_does_not_log_in(contract: Contract) -> None:
+    """Even where an account has one: the daemon does not offer password authentication."""
     place = on_host(contract.stack, contract.hosts[0].name)
     for user in (contract.access.user, "root"):
         try:
@@ -100,7 +100,7 @@ def test_a_password_is_no_way_in(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize(("user", "home"), [("root", "/root"), ("nobody", "/nonexistent")])
-def test_no_other_account_comes_in_with_the_operators_key(contract: Contract, user: str, home: str) -> None:
+def test_no_other_account_logs_in_with_the_operators_key(contract: Contract, user: str, home: str) -> None:
     place = on_host(contract.stack, contract.hosts[0].name)
     try:
         run(place, "mkdir", "-p", "-m", "0700", f"{home}/.ssh")
@@ -112,8 +112,8 @@ def test_no_other_account_comes_in_with_the_operators_key(contract: Contract, us
         run(place, "rm", "-rf", f"{home}/.ssh" if user == "root" else home)
 
 
-def test_a_host_carries_nothing_to_another(contract: Contract) -> None:
-    """A way around the firewall: the host would open the connection from its own address."""
+def test_a_host_forwards_nothing_to_another(contract: Contract) -> None:
+    """It would bypass the firewall: the host would open the connection from its own address."""
     flow = next(flow for flow in contract.flows if flow.port_name == "postgresql")
     target = f"{contract.host(flow.destination).address}:{flow.port}"
     code, said = ssh(contract, "-W", target, host=flow.source)
@@ -129,7 +129,7 @@ def test_weak_algorithms_are_refused(contract: Contract) -> None:
 
 @contextmanager
 def another_host_key(contract: Contract, host: str) -> Iterator[None]:
-    """The host shows a key that is not the contract's, as a machine in between would."""
+    """The host presents a key that is not the contract's, as a machine in between would."""
     place = on_host(contract.stack, host)
     make = f"rm {KEY}; ssh-keygen -q -t ed25519 -N '' -f {KEY}.new; mv {KEY}.new {KEY}; rm {KEY}.new.pub"
     run(place, "cp", "-a", KEY, f"{KEY}.kept")
@@ -141,7 +141,7 @@ def another_host_key(contract: Contract, host: str) -> Iterator[None]:
 
 
 def test_a_host_with_another_key_is_refused(contract: Contract) -> None:
-    """By ssh, by the playbook (mitogen) and by Ansible's own connection; none of them learns the new key."""
+    """By ssh, by the playbook (mitogen) and by Ansible's own connection; none of them stores the new key."""
     host = contract.hosts[0]
     before = known_hosts(contract.stack).read_bytes()
     inventory = ("-i", "ansible/inventory.pulumi_stack.yml")

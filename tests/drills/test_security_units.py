@@ -1,4 +1,4 @@
-"""What a service that was broken into may still do: each unit that serves keeps to what it needs."""
+"""What a compromised service may still do: each unit that serves is confined to what it needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_units_that_serve_are_confined(stack: str, figure: Callable[[str], None]
     exposure = {}
     for host in contract.hosts:
         place = on_host(stack, host.name)
-        # sshd lends out root's shell: that is its purpose.
+        # sshd gives access to a root shell: that is its purpose.
         units = [
             unit
             for component in contract.running(host)

@@ -1,4 +1,4 @@
-"""The shortest drill, which `make test` runs too: two changes on one host, noticed, named, and put right."""
+"""The shortest drill, which `make test` runs too: two changes on one host, reported by name and repaired."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.drills.verifier import Verifier
 MADE = ("network: a rule added", "system: locale")
 
 
-def test_two_changes_are_noticed_and_repaired(
+def test_two_changes_are_reported_and_repaired(
     verifier: Verifier, stack: str, figure: Callable[[str], None]
 ) -> None:
     timer, broken = Timer(), Broken(verifier, Inside(verifier.contract))
@@ -26,5 +26,5 @@ def test_two_changes_are_noticed_and_repaired(
     playbook(stack, "--limit", host, "--tags", "base")
     verifier.hosts.forget(host)
     faults = verifier.run().faults
-    figure(f"two changes on {host}: noticed, named, repaired, faults left {len(faults)}; {timer}")
+    figure(f"two changes on {host}: reported by name, repaired, faults left {len(faults)}; {timer}")
     assert not faults, "\n".join(faults)

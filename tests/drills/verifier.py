@@ -1,4 +1,4 @@
-"""Runs tests/hosts inside a drill, with another contract or with hosts whose answers are remembered."""
+"""Runs tests/hosts inside a drill, with another contract or with cached answers of hosts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.hosts.facts import Ledger
 from tests.hosts.snapshot import Hosts
 from tests.hosts.subject import LEDGER, SUBJECT, Subject
 
-#: Fixtures of checks that need traffic of their own each time; the others look at what the hosts have told.
+#: Fixtures of checks that need traffic of their own each time; the others read the hosts' cached answers.
 TRAFFIC = frozenset({"matrix", "inside", "client"})
 
 
 class Remembering(Hosts):
-    """Hosts whose answers are kept: the same question is asked once, until its host is forgotten."""
+    """Hosts whose answers are cached: the same query runs once, until its host is forgotten."""
 
     def __init__(self, contract: Contract) -> None:
         super().__init__(contract)
@@ -52,7 +52,7 @@ def _digest(program: str, question: Any) -> str:
 
 @dataclass
 class Outcome:
-    """What a run has found: its faults, one a line with the test's name, and the books."""
+    """The result of a run: its faults, one per line with the test's name, and the ledger."""
 
     faults: list[str]
     ledger: Ledger
@@ -97,7 +97,7 @@ class _Plugin:
 def verify(
     subject: Subject, *, traffic: bool, without: Iterable[str] = (), files: Iterable[str] = ()
 ) -> Outcome:
-    """tests/hosts about `subject`, the closing of the books left out; the rest as `Verifier.run`."""
+    """Run tests/hosts on `subject` without the check that the ledger is complete, else as `Verifier.run`."""
     plugin = _Plugin(subject, traffic, frozenset({"test_coverage.py", *without}))
     chosen = [f"tests/hosts/{name}" for name in files] or ["tests/hosts"]
     options = ["-p", "no:cacheprovider", "--capture=no", "-q", "-o", "addopts=", *chosen]
@@ -107,12 +107,12 @@ def verify(
     assert code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), (
         f"tests/hosts ended with {code!r}: {printed.getvalue()[-3000:]}"
     )
-    assert plugin.tests, "\n".join(["not one check was run", *plugin.faults[-20:]])
+    assert plugin.tests, "\n".join(["no check was run", *plugin.faults[-20:]])
     return Outcome(plugin.faults, plugin.config.stash[LEDGER], plugin.tests)
 
 
 class Verifier:
-    """The verification of one stack, as often as a drill likes."""
+    """The verification of one stack, repeatable within a drill."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -129,7 +129,7 @@ class Verifier:
         without: Iterable[str] = (),
         files: Iterable[str] = (),
     ) -> Outcome:
-        """Every check against `contract`; those with traffic of their own only if asked.
+        """Run every check against `contract`; those with traffic of their own only with `traffic`.
 
         `files` are modules of tests/hosts, all where none is named; `without` leaves some out.
         """

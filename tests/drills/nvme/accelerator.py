@@ -1,8 +1,8 @@
-"""Which of QEMU's accelerators runs the drill's machine: KVM where a trial shows that it does, else TCG.
+"""Choose QEMU's accelerator for the drill's machine: KVM where a trial boot succeeds, else TCG.
 
-That /dev/kvm is there proves nothing. In a machine that is one itself KVM may imitate the guest's kernel one
-instruction at a time, and stops for good at one that it does not know (seen with kvm_pvm: `shlx` where the
-kernel unpacks itself, and past that `cmpxchg16b`, `xrstor`, `int3`). TCG is slow and nothing else.
+The existence of /dev/kvm proves nothing. In a virtual machine KVM may emulate the guest's kernel one
+instruction at a time, and stops for good at an unknown one (observed with kvm_pvm: `shlx` where the kernel
+unpacks itself, and past that `cmpxchg16b`, `xrstor`, `int3`). TCG is only slow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRIAL = 120
 
 
 def accelerator(image: Image, folder: Path, say: Callable[[str], None]) -> str:
-    """What QEMU's -accel is to be: $ACCELERATOR, or what the trial of a whole boot in `folder` shows."""
+    """The value of QEMU's -accel: $ACCELERATOR, or the result of a trial boot in `folder`."""
     if named := os.environ.get("ACCELERATOR"):
         say(f"nvme: accelerator {named}, named by ACCELERATOR")
         return named

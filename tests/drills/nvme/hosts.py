@@ -136,7 +136,7 @@ def play(
     inventory.write_text(json.dumps({"database": {"hosts": {"db1": variables}}}))
     templates = Path(machine.folder, "templates")
     if not templates.is_symlink():
-        templates.symlink_to(ROOT / "templates")  # where roles find them: beside the playbook
+        templates.symlink_to(ROOT / "templates")  # where roles find them: next to the playbook
     playbook = Path(machine.folder, "play.json")
     playbook.write_text(json.dumps(what))
     return subprocess.run(

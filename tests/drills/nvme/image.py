@@ -1,6 +1,6 @@
-"""The machine's root file system: Debian 13 with the cloud kernel, made once a recipe and kept in the cache.
+"""The machine's root file system: Debian 13 with the cloud kernel, made once per recipe and cached.
 
-It is the hosts' image (tools/image) and what a machine needs beside: a kernel, udev, and the drives' plug.
+It is the hosts' image (tools/image) with what a machine needs in addition: kernel, udev, the drives' plug.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from infra.local.image import RECIPE, recipe_hash
 from infra.paths import cache_dir
 
 HERE = Path(__file__).parent
-#: Seconds for the whole build, download included (seen: 110 s on 2 cores).
+#: Seconds for the whole build, download included (measured: 110 s on 2 cores).
 DEADLINE = 1200
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIRRORS = tuple(

@@ -1,7 +1,7 @@
 """A QEMU machine with drives that are named as those of EC2, reached over SSH at a port of the loopback.
 
-Its network is QEMU's own, without a way out. A reboot keeps what the drives hold; `plug` gives it
-other, blank ones, as a stop of an instance does.
+Its network is QEMU's own, without a route out. A reboot keeps the drives' data; `plug` gives it
+other, blank drives, as a stop of an instance does.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from pathlib import Path
 
 from tests.drills.nvme.image import Image
 
-#: Seconds. A boot with TCG beside ten other programs on two cores takes 90 to 110 (seen).
+#: Seconds. A boot with TCG takes 90 to 110 (measured with ten other programs on two cores).
 BOOT, HALT, COMMAND = 900, 600, 600
 DRIVE_BYTES = 1 << 30
 MEMORY_MIB = 2048
 TCG = "tcg,thread=multi"
-#: For the kernel: nothing in here is worth a defence that costs time.
+#: Kernel options: this machine needs no mitigations, which cost time.
 QUICK = "mitigations=off nokaslr"
-#: The drives of EC2 have one path; the kernel's NVMe target says that its own may have more.
+#: The drives of EC2 have one path; the kernel's NVMe target announces that its own may have more.
 ONE_PATH = "nvme_core.multipath=N"
-#: What QEMU says when KVM cannot go on; it then stays, and the machine stands still for ever.
+#: QEMU's messages when KVM cannot continue; QEMU keeps running, and the machine hangs for ever.
 STUCK = ("KVM internal error", "kvm run failed")
 
 
 class MachineDied(Exception):
-    """The machine ended, or never answered; the message has the last lines of its console."""
+    """The machine ended or never answered; the message has the last lines of its console."""
 
 
 class Machine:
-    """`folder` holds its disks and goes with it. `accelerator` as QEMU's -accel takes it."""
+    """`folder` holds its disks and is removed with it. `accelerator` is a value of QEMU's -accel."""
 
     def __init__(self, image: Image, folder: Path, accelerator: str) -> None:
         self._image, self.folder, self._accelerator = image, folder, accelerator
@@ -51,7 +51,7 @@ class Machine:
         return str(self.folder / "root.qcow2")
 
     def plug(self, kind: str, *serials: str) -> None:
-        """Blank drives of a kind (`store`, `ebs`, `other`) in place of those it had; the machine is off."""
+        """Replace the drives of a kind (`store`, `ebs`, `other`) by blank ones; the machine is off."""
         assert self._process is None
         drives, disk = self.folder / f"{kind}.drives", self.folder / f"{kind}.img"
         shutil.rmtree(drives, ignore_errors=True)
@@ -62,7 +62,7 @@ class Machine:
         disk.unlink(missing_ok=True)
         with disk.open("wb") as file:
             file.truncate((len(serials) + 1) * DRIVE_BYTES)
-        # -m 0: a file system that is full would be another fault than the one that is looked for.
+        # -m 0: a full file system would be another fault than the tested one.
         _run("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-d", str(drives), str(disk))
 
     def start(self, deadline: float = BOOT) -> float:
@@ -77,10 +77,10 @@ class Machine:
             drives += ["-device", f"virtio-blk-pci,drive={name},serial={name}"]
         command = [
             *("qemu-system-x86_64", "-machine", "q35", "-accel", self._accelerator),
-            # The less TCG has to imitate the better: 9 s to the kernel's end instead of 13 with `max`.
+            # TCG is faster with fewer features to emulate: 9 s to the kernel's end instead of 13 with `max`.
             *("-cpu", "qemu64" if self._accelerator.startswith("tcg") else "host"),
             *("-smp", "2", "-m", str(MEMORY_MIB), "-nodefaults", "-no-user-config"),
-            # A reset ends QEMU: within one process TCG spends minutes on forgetting what it has translated.
+            # A reset ends QEMU: within one process TCG spends minutes on discarding its translations.
             *("-no-reboot", "-display", "none", "-serial", f"file:{self.folder / 'console.log'}"),
             *("-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd)),
             "-append",
@@ -99,18 +99,18 @@ class Machine:
         return time.monotonic() - began
 
     def _wait_for_ssh(self, began: float, deadline: float) -> None:
-        told = began
+        reported = began
         while time.monotonic() - began < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise MachineDied(f"the machine ended: {self._last_lines()}")
             said = (self.folder / "qemu.log").read_text(errors="replace").splitlines()
             if stuck := [line for line in said if any(words in line for words in STUCK)]:
-                raise MachineDied(f"the machine stands still: {stuck[0]}\nTake ACCELERATOR={TCG}")
+                raise MachineDied(f"the machine hangs: {stuck[0]}\nSet ACCELERATOR={TCG}")
             if self._answers():
                 return
-            if time.monotonic() - told > 60:
-                told = time.monotonic()
-                print(f"-- booting for {told - began:.0f} s", flush=True)
+            if time.monotonic() - reported > 60:
+                reported = time.monotonic()
+                print(f"-- booting for {reported - began:.0f} s", flush=True)
             time.sleep(1)
         raise MachineDied(f"no answer within {deadline:.0f} s: {self._last_lines()}")
 
@@ -140,19 +140,19 @@ class Machine:
         assert not check or done.returncode == 0, f"{command}: {done.returncode}: {done.stdout}{done.stderr}"
         return done
 
-    def told(self, command: str) -> str:
-        """What a command says, as root."""
+    def output(self, command: str) -> str:
+        """The output of a command of root."""
         return self.ssh(f"sudo {command}").stdout.strip()
 
     def reboot(self, by: str = "systemctl reboot") -> float:
-        """Seconds until it answers again after the command `by` of root: the drives keep what they hold."""
+        """Seconds until it answers again after the command `by` of root; the drives keep their data."""
         began = time.monotonic()
         self.stop(by)
         self.start()
         return time.monotonic() - began
 
     def stop(self, by: str = "systemctl poweroff") -> None:
-        """Off by the command `by` of root, without one as a stop of an instance does it."""
+        """Stop it by the command `by` of root; the default acts as a stop of an instance."""
         assert self._process is not None
         self.ssh(f"sudo {by}", check=False)
         try:

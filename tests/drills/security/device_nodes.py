@@ -1,8 +1,8 @@
-"""Runs on a host as root: makes a node for each device it is told of, and says which it may open.
+"""Runs on a host as root: makes a node for each given device, and reports which it may open.
 
 Usage: python3 -c "$(cat device_nodes.py)" DEVICES, where DEVICES is JSON: [["b" or "c", major, minor], ...].
 Answers {"opened": [[kind, major, minor, "read" or "write"], ...], "nodes": paths of all nodes on the host}.
-Nothing is read or written. The nodes are made in /dev: elsewhere nodev could be what refuses.
+Nothing is read or written. The nodes are made in /dev: elsewhere the option nodev could refuse the open.
 """
 
 import json
@@ -31,7 +31,7 @@ def openable(path, kind, major, minor):
 
 def nodes():
     for folder, inside, files in os.walk("/"):
-        # The last holds nodes of device 0:0, which systemd mounts over what a service may not see.
+        # The last holds nodes of device 0:0, which systemd mounts over paths that a service may not read.
         if folder in ("/proc", "/sys", "/dev/pts", "/run/systemd/inaccessible"):
             inside.clear()
             continue

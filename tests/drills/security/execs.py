@@ -1,8 +1,8 @@
-"""Sees every program that starts on the machine, those in hosts too, with its arguments and environment.
+"""Records every program that starts on the machine or in hosts, with its arguments and environment.
 
-The kernel tells of each exec (proc connector, linux/cn_proc.h); the process is then read from /proc. One that
-has ended by then cannot be read: `missed` counts them, and a canary tells whether what is wanted is seen at
-all. What a process writes over its arguments later is seen by looking at all processes every `POLL` seconds.
+The kernel reports each exec (proc connector, linux/cn_proc.h); the process is then read from /proc. One that
+has ended by then cannot be read: `missed` counts them, and a canary proves that the search works. What a
+process writes over its arguments later is found by reading all processes every `POLL` seconds.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LISTEN, _IGNORE = 1, 2
 _EXEC = 2
 #: Bytes before the event: struct nlmsghdr, struct cn_msg.
 _HEADERS = 16 + 20
-#: Seconds between two looks at all processes.
+#: Seconds between two readings of all processes.
 POLL = 3.0
 
 
 class Shown(NamedTuple):
-    """A secret in a process's arguments or environment. `program` is what runs: not its interpreter."""
+    """A secret in a process's arguments or environment. `program` is the script, not its interpreter."""
 
     where: str
     program: str
@@ -38,12 +38,12 @@ class Shown(NamedTuple):
 
 
 class Execs:
-    """A context in which every exec is looked at. Root only."""
+    """A context in which every exec is inspected. Root only."""
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
         self.shown: Counter[Shown] = Counter()
-        self.seen = 0
+        self.observed = 0
         self.missed = 0
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._listen), threading.Thread(target=self._poll)]
@@ -52,7 +52,7 @@ class Execs:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _CONNECTOR)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._socket.bind((0, _PROC[0]))
-        self._say(_LISTEN)
+        self._send(_LISTEN)
         self._socket.settimeout(0.5)
         for thread in self._threads:
             thread.start()
@@ -67,10 +67,10 @@ class Execs:
         self._ended.set()
         for thread in self._threads:
             thread.join(timeout=30)
-        self._say(_IGNORE)
+        self._send(_IGNORE)
         self._socket.close()
 
-    def _say(self, what: int) -> None:
+    def _send(self, what: int) -> None:
         message = struct.pack("=IIIIHHI", *_PROC, 0, 0, 4, 0, what)
         self._socket.send(struct.pack("=IHHII", 16 + len(message), 3, 0, 0, 0) + message)
 
@@ -82,18 +82,18 @@ class Execs:
                 continue
             if struct.unpack_from("=I", event, _HEADERS)[0] == _EXEC:
                 process = struct.unpack_from("=II", event, _HEADERS + 16)[1]
-                self.seen += 1
-                if not self._look(process):
+                self.observed += 1
+                if not self._inspect(process):
                     self.missed += 1
 
     def _poll(self) -> None:
         while not self._ended.wait(POLL):
             for entry in Path("/proc").iterdir():
                 if entry.name.isdigit():
-                    self._look(int(entry.name))
+                    self._inspect(int(entry.name))
 
-    def _look(self, process: int) -> bool:
-        """Whether the process was still there to be read."""
+    def _inspect(self, process: int) -> bool:
+        """Whether the process still existed when it was read."""
         try:
             arguments = Path(f"/proc/{process}/cmdline").read_bytes()
             environment = Path(f"/proc/{process}/environ").read_bytes()
@@ -107,12 +107,12 @@ class Execs:
 
 
 def program_of(arguments: list[str]) -> str:
-    """The base name of what runs: not of the interpreters before it."""
+    """The base name of the program, without the interpreters before it."""
     names = [Path(word).name for word in arguments if word and not word.startswith("-")]
     started = [name for name in names if not name.startswith(("env", "python", "sh", "bash"))]
     return next(iter(started or names), "?")[:40]
 
 
 def settle() -> None:
-    """Let the last events come in."""
+    """Wait for the last events."""
     time.sleep(1)

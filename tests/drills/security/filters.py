@@ -1,4 +1,4 @@
-"""Opens one firewall chain at a time, and puts everything back as it was."""
+"""Opens one firewall chain at a time, and restores everything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Chain = Literal["input", "output"]
 
 
 class Filters:
-    """The hosts' own firewalls and the machine's rules; `restored` says whether all is as before."""
+    """The hosts' own firewalls and the machine's rules; `restored` is true if all is as before."""
 
     def __init__(self, contract: Contract, hosts: Mapping[str, Sequence[str]]) -> None:
         self._contract = contract
@@ -26,7 +26,7 @@ class Filters:
 
     @contextmanager
     def opened(self, chains: Mapping[str, Sequence[Chain]], *, machine: bool = False) -> Iterator[None]:
-        """The named chains of the named hosts accept everything, and so does the machine where wanted."""
+        """The named chains of the named hosts accept everything, and so does the machine with `machine`."""
         try:
             for chain in ("input", "output"):
                 if some := {name: self._hosts[name] for name, opened in chains.items() if chain in opened}:

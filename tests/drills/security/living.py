@@ -1,4 +1,4 @@
-"""The stack that the security drills look at: taken as it stands where it stands, otherwise brought up."""
+"""The stack of the security drills: used as it is if it runs, otherwise brought up."""
 
 from __future__ import annotations
 

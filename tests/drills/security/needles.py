@@ -1,6 +1,6 @@
-"""What to look for where nothing of a secret may be seen: each value in every form a program may write it in.
+"""What to search for where no secret may be: each value in every form in which a program may write it.
 
-Whole forms only, and none that is short, so that a hit is a hit.
+Whole forms only, and no short ones, so that every hit is a real one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 
 class Needles(dict[str, list[bytes]]):
-    """Name of a secret -> the byte strings that give it away. A failing test prints its arguments."""
+    """Name of a secret -> the byte strings that reveal it. repr hides them from failing tests."""
 
     def __repr__(self) -> str:
-        return f"<what gives away {', '.join(self)}>"
+        return f"<forms of {', '.join(self)}>"
 
 
 #: Shorter forms would be found by accident.
@@ -34,8 +34,8 @@ def needles(secrets: Mapping[str, str]) -> Needles:
 def forms(value: str) -> list[bytes]:
     """Plain, escaped for JSON and shells, URL-encoded, hexadecimal and base64 at each of its three phases.
 
-    Of a private key in PEM its number counts by itself, and each line that shows a part of it, however they
-    are joined and indented; the lines that every key begins with, or that its public half has, do not.
+    Of a private key in PEM its number counts by itself, and each line that contains a part of it, however
+    they are joined and indented; lines that are common to all keys, or that the public half has, do not.
     """
     text = value.strip()
     plain = text.encode()
@@ -61,13 +61,15 @@ def forms(value: str) -> list[bytes]:
 
 
 def _number(pem: bytes) -> bytes:
-    """What of a private key must stay secret, as it lies in the file's binary form."""
+    """The secret part of a private key, in the file's binary form."""
     openssh = b"OPENSSH" in pem
     load = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
     key = load(pem + b"\n", password=None)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.private_bytes_raw()
-    assert isinstance(key, ec.EllipticCurvePrivateKey), f"no drill knows keys of type {type(key).__name__}"
+    assert isinstance(key, ec.EllipticCurvePrivateKey), (
+        f"drills do not support keys of type {type(key).__name__}"
+    )
     return key.private_numbers().private_value.to_bytes(key.key_size // 8, "big")
 
 
@@ -76,7 +78,7 @@ def _hexadecimal(plain: bytes) -> set[bytes]:
 
 
 def _encoded(plain: bytes, phase: int) -> set[bytes]:
-    """Base64 of `plain` after `phase` bytes: without the characters that its neighbours have a part in."""
+    """Base64 of `plain` after `phase` bytes, without the characters that encode neighbouring bytes too."""
     text = base64.b64encode(bytes(phase) + plain)
     first = -(-phase * 8 // 6)
     whole = (phase + len(plain)) * 8 // 6
@@ -85,7 +87,7 @@ def _encoded(plain: bytes, phase: int) -> set[bytes]:
 
 
 class Finder:
-    """Tells which secrets a text gives away."""
+    """Finds which secrets a text reveals."""
 
     def __init__(self, wanted: Needles) -> None:
         self._name = {form: name for name, all_forms in wanted.items() for form in all_forms}

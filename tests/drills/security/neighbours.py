@@ -1,6 +1,6 @@
-"""Two machines that are none: namespaces beside a stack's bridge, one outside, one like another stack's host.
+"""Two simulated machines next to a stack's bridge: namespaces, one outside, one as another stack's host.
 
-The second hangs on an interface with the name of a stack's bridge, which is what the machine's rules go by.
+The second is attached to an interface with the name of a stack's bridge, which the machine's rules match.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Neighbour:
     also: str = ""
 
 
-#: Where a cloud's machine asks for its own identity. For the drill it answers in a namespace: a machine in a
-#: cloud does not reach its own service meanwhile.
+#: The metadata service of a cloud's machine. For the drill a namespace has the address: a machine in a cloud
+#: does not reach its own service meanwhile.
 METADATA = "169.254.169.254"
-#: Addresses of RFC 2544: for measuring networks, used by nobody.
+#: Addresses of RFC 2544: reserved for benchmarks of networks.
 OUTSIDE = Neighbour("flashtier-outside", "drill-outside", "198.18.94.1", "198.18.94.2", METADATA)
 OTHER = Neighbour("flashtier-other", names.bridge("drill-other"), "198.18.95.1", "198.18.95.2")
 
@@ -71,7 +71,7 @@ def _make(neighbour: Neighbour) -> None:
 
 
 def remove(neighbour: Neighbour) -> None:
-    """Also what a killed drill has left. The interface first: with its namespace it would go at some time."""
+    """Remove it, also after a killed drill. The interface first: the namespace would remove it later."""
     if any(f" {neighbour.interface}@" in line for line in run(["ip", "-oneline", "link"]).splitlines()):
         run(["ip", "link", "delete", neighbour.interface])
     if neighbour.namespace in run(["ip", "netns", "list"]).split():

@@ -18,7 +18,7 @@ SOCKETS = (Path(__file__).parent / "sockets.py").read_text()
 
 
 def on_host(stack: str, host: str) -> list[str]:
-    """What to put before a command that runs on a host as root; its standard input goes there too."""
+    """The prefix of a command that runs on a host as root, with its standard input."""
     return ["lxc", "--project", names.project(stack), "exec", f"local:{host}", "--"]
 
 
@@ -37,7 +37,7 @@ def run(
     seconds: float = 120,
     allowed: Sequence[int] = (0,),
 ) -> str:
-    """Standard output of a command at a place. What it reads may be secret: no trace shows it."""
+    """Standard output of a command at a place. Its input may be secret: no traceback shows it."""
     __tracebackhide__ = True
     done = subprocess.run(
         [*place, *command],
@@ -64,7 +64,7 @@ Target = tuple[str, str, int]
 
 
 def attempt(places: Mapping[str, Sequence[str]], targets: Mapping[str, list[Target]]) -> dict[str, list[str]]:
-    """What each place gets from each of its targets, all places at once."""
+    """The answers of each place's targets, all places at once."""
 
     def one(name: str) -> list[str]:
         python = sys.executable if not places[name] else "python3"
@@ -80,7 +80,7 @@ def attempt(places: Mapping[str, Sequence[str]], targets: Mapping[str, list[Targ
 def listening(
     place: Sequence[str], addresses: list[str], ports: Mapping[str, list[int]], seconds: int
 ) -> Iterator[None]:
-    """Something listens on every port at a place, for `seconds` at most."""
+    """A program listens on every port at a place, for `seconds` at most."""
     asked: dict[str, Any] = {"addresses": addresses, **ports, "seconds": seconds}
     python = sys.executable if not place else "python3"
     with subprocess.Popen(
@@ -93,9 +93,9 @@ def listening(
         assert server.stdout
         try:
             said = server.stdout.readline()
-            assert "taken" in said, f"{place}: does not listen"
+            assert "in_use" in said, f"{place}: does not listen"
             yield
-            assert server.poll() is None, f"{place}: has stopped to listen"
+            assert server.poll() is None, f"{place}: has stopped listening"
         finally:
             server.stdin.close()
             try:

@@ -1,9 +1,9 @@
-"""Runs on a host or the controller as root: finds every file and journal entry that gives a secret away.
+"""Runs on a host or the controller as root: finds every file and journal entry that reveals a secret.
 
 Standard input, so that no command line holds a value: {"forms": {name: [base64, ...]}, "roots": [...],
 "skip": [folders]}. Answers {"files": [{path, owner, group, mode, secrets}], "journal": [[unit, secret], ...],
-"searched": bytes looked at}. Compressed logs are looked into; private keys in PEM count as the secret
-"private key", whosever they are.
+"searched": bytes read}. Compressed logs are searched too; any private key in PEM counts as the secret
+"private key".
 """
 
 import base64
@@ -79,7 +79,7 @@ def describe(path, forms):
     try:
         content = Path(path).read_bytes()
         status = Path(path).stat()
-    except OSError:  # gone meanwhile
+    except OSError:  # removed meanwhile
         return None
     if pack := PACKED.get(Path(path).suffix):
         with contextlib.suppress(OSError, EOFError, lzma.LZMAError):
@@ -110,7 +110,7 @@ def name_of(ask, number):
 
 
 def journal(patterns, forms):
-    """Which entries give what away. All fields are asked for: long ones lie compressed in the files."""
+    """Which entries reveal which secret. All fields are read: long ones are compressed in the files."""
     try:
         with subprocess.Popen(
             ["journalctl", "--all", "--output=json", "--no-pager"], stdout=subprocess.PIPE

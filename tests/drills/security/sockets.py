@@ -1,11 +1,12 @@
-"""Runs on a host, in a network namespace or on the controller: listens, or tries what others listen on.
+"""Runs on a host, in a network namespace or on the controller: listens, or tries the ports of listeners.
 
     python3 -c "$(cat sockets.py)" serve '{"addresses": [...], "tcp": [...], "udp": [...], "seconds": 300}'
     python3 -c "$(cat sockets.py)" try   '[["tcp", "10.0.0.1", 443], ...]'
 
-`serve` says one line of JSON when it listens, and ends when its standard input does or its time is up. A port
-that something else listens on is left to it. UDP is answered with what came. `try` answers, as JSON in the
-same order: "open", "refused" (the packet passed every firewall, nothing listened), or "dropped" (silence).
+`serve` prints one line of JSON when it listens, and ends when its standard input does or its time is up. It
+skips a port on which another program listens. UDP is answered with what was received. `try` answers, as JSON
+in the same order: "open", "refused" (the packet passed every firewall, nothing listened), or "dropped" (no
+answer).
 Link-local addresses name their interface: fe80::1%eth0.
 """
 
@@ -16,7 +17,7 @@ import socket
 import sys
 import time
 
-DEADLINE = 3.0  # seconds; a dropped packet is only known by silence
+DEADLINE = 3.0  # seconds; a dropped packet shows only as no answer
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
@@ -28,7 +29,7 @@ def place(address, port):
 
 def serve(wanted):
     selector = selectors.DefaultSelector()
-    taken = []
+    in_use = []
     for address in wanted["addresses"]:
         for protocol, kind in KINDS.items():
             for port in wanted[protocol]:
@@ -43,12 +44,12 @@ def serve(wanted):
                 except OSError as error:
                     if error.errno != errno.EADDRINUSE:
                         raise
-                    taken.append([protocol, address, port])
+                    in_use.append([protocol, address, port])
                     listener.close()
                     continue
                 listener.setblocking(False)
                 selector.register(listener, selectors.EVENT_READ, protocol)
-    print(json.dumps({"taken": taken}), flush=True)
+    print(json.dumps({"in_use": in_use}), flush=True)
     selector.register(sys.stdin, selectors.EVENT_READ, "end")
     end = time.monotonic() + wanted["seconds"]
     while (left := end - time.monotonic()) > 0:
@@ -62,7 +63,7 @@ def serve(wanted):
                     text, sender = key.fileobj.recvfrom(64)
                     key.fileobj.sendto(text, sender)
             except OSError:
-                pass  # whoever asked is gone, or the answer may not leave
+                pass  # the client is gone, or the answer may not leave
 
 
 def attempt(targets):
@@ -103,7 +104,7 @@ def outcome(client, protocol):
         return "open"
     if code == errno.ECONNREFUSED:
         return "refused"
-    # No neighbour answers for the address (a packet that was dropped on the way to it), or none may be asked.
+    # No neighbour answers for the address (a packet on the way to it was dropped), or no query may be sent.
     return "dropped" if code in (errno.EHOSTUNREACH, errno.EPERM) else errno.errorcode[code]
 
 

@@ -1,4 +1,4 @@
-"""The contracts in which one value is another: made for all that a contract says, whatever its platform."""
+"""The contracts with one altered value: there is one for every value of a contract, whatever its platform."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_fact_can_have_another_value(platform: str) -> None:
     facts = {key for key, value in declared_facts(contract).items() if value is not True}
     changed = {key for one in alterations(contract) for key in one.facts}
     fixed = {key for key in facts if key == "platform" or key.endswith(".nvme.scheduler")}
-    # A host with one volume has no other to place data on.
+    # A host with one volume has no other one for its data.
     alone = {key for key in facts if ".placement." in key and key.endswith(".volume")}
     assert sorted(facts - changed - fixed - alone) == []
     assert FIXED

@@ -1,4 +1,4 @@
-"""KVM for the drill's machine is taken only where a trial shows that it runs; else TCG, and why is said."""
+"""KVM runs the drill's machine only where a trial boot succeeds; else TCG, with the reason."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     [
         (
             f"echo warning; echo 'KVM internal error. Suberror: 1' >&2; {STAYS}",
-            "stands still: KVM internal error",
+            "hangs: KVM internal error",
         ),
-        (f"echo 'error: kvm run failed Bad address' >&2; {STAYS}", "stands still: error: kvm run failed"),
+        (f"echo 'error: kvm run failed Bad address' >&2; {STAYS}", "hangs: error: kvm run failed"),
         ("exit 1", "the machine ended"),
         (STAYS, "no answer within 1 s"),
     ],
@@ -76,7 +76,7 @@ def test_tcg_without_the_device(
     assert tried(STAYS, "exit 0")[0] == TCG
 
 
-def test_what_is_named_is_taken(
+def test_a_named_accelerator_is_used(
     tried: Callable[..., tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCELERATOR", "kvm")
