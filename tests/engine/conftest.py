@@ -1,4 +1,4 @@
-"""The engine tests change the machine: they run as root, and put the process's environment back."""
+"""The engine tests change the machine: they run as root, and restore the process's environment."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def _as_root() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def living(_as_root: None) -> Iterator[Engine]:
-    """A stack for tests that damage it and see it repaired: up, with the volumes of db1 mounted.
+    """A stack for tests that damage it and check its repair: up, with the volumes of db1 mounted.
 
-    Each test leaves it whole. Its destruction is a test as well: of a stack that has been through all that.
+    Each test leaves it intact. Its destruction is a test as well: of a stack that was damaged and repaired.
     """
     stack = fresh(LIVING, "10.90.2.0/24")
     try:
@@ -47,7 +47,7 @@ def living(_as_root: None) -> Iterator[Engine]:
 
 @pytest.fixture
 def engine(living: Engine) -> Engine:
-    """The living stack, with the environment of the process set to it."""
+    """The running stack, with the environment of the process set to it."""
     os.environ.update(living.variables)
     return living
 

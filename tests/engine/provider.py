@@ -1,4 +1,4 @@
-"""What tests of the provider by its own protocol share: valid resources, and requests in few words."""
+"""Shared by tests of the provider by its own protocol: valid resources, and short forms of requests."""
 
 from __future__ import annotations
 

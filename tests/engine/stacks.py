@@ -1,6 +1,6 @@
-"""A stack of the tests' own on the real Pulumi CLI: backend, configuration file, range and state apart.
+"""A stack of the tests' own on the real Pulumi CLI, with its own backend, configuration, range and state.
 
-Everything of it lies under BASE, so that a run that was killed is found and removed by the next one.
+All its files are under BASE, so that the next run finds and removes what a killed run left.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from infra.local.sweep import sweep
 from infra.paths import ROOT
 from infra.stack.secrets import ensure
 
-#: On a disk: loop devices with direct I/O cannot stand on a memory file system, which /tmp may be.
+#: On a disk: loop devices with direct I/O do not work on a memory file system, which /tmp may be.
 BASE = Path("/var/tmp/flashtier-engine-tests")  # noqa: S108 - a fixed name, so that it is found again
 STACK = "eng1"
 
 
 class Engine:
-    """One stack. `environment` is what its configuration declares; `up` and `write` put it there."""
+    """One stack. `environment` is what its configuration declares; `up` and `write` write it."""
 
     def __init__(self, base: Path, stack: str, cidr: str) -> None:
         self.stack = stack
@@ -45,7 +45,7 @@ class Engine:
         self._contract: Contract | None = None
 
     def prepare(self) -> None:
-        """The stack with its secrets, and nothing of it on the machine."""
+        """Create the stack with its secrets, and nothing on the machine."""
         assert shutil.which("pulumi"), "pulumi is not on PATH; run `. tools/env.sh`"
         os.environ.update(self.variables)
         self.config.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Engine:
         ensure(self.stack, self.config)
 
     def write(self) -> None:
-        """Put the environment into the configuration, beside the secrets that are there."""
+        """Write the environment into the configuration, next to the existing secrets."""
         read = yaml.safe_load(self.config.read_text()) if self.config.exists() else {}
         read.setdefault("config", {})["flashtier:environment"] = self.environment
         self.config.write_text(yaml.safe_dump(read))
@@ -100,7 +100,7 @@ class Engine:
         self.pulumi("destroy", "--yes", "--skip-preview")
 
     def traces(self) -> list[str]:
-        """All that the machine shows of the stack, looked for with the machine's own tools."""
+        """Everything of the stack on the machine, searched with the machine's own tools."""
         listings = [
             ["lxc", "list", "local:", "--all-projects", "--format=csv", "--columns=en"],
             ["lxc", "project", "list", "local:", "--format=csv"],
@@ -165,7 +165,7 @@ class Engine:
 
 
 def small(cidr: str) -> dict[str, Any]:
-    """Every tier and both classes of volumes with as few hosts as there can be."""
+    """Every tier and both classes of volumes with as few hosts as possible."""
     read = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]["flashtier:environment"]
     read["network"]["cidr"] = cidr
     read["web"]["count"] = read["database"]["members"] = read["control"]["count"] = 1
@@ -174,7 +174,7 @@ def small(cidr: str) -> dict[str, Any]:
 
 
 def fresh(stack: str, cidr: str) -> Engine:
-    """A stack of which nothing is there, whatever an earlier run has left."""
+    """A stack of which nothing exists, whatever an earlier run left."""
     engine = Engine(BASE / stack, stack, cidr)
     os.environ.update(engine.variables)
     sweep(stack, check=False)
@@ -201,5 +201,5 @@ def proposed(text: str) -> dict[str, str]:
 def until(what: str, ready: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds} s"
+        assert time.monotonic() < deadline, f"{what}: not reached after {seconds} s"
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What hangs in the air is cleared before a run, and nothing that anybody uses."""
+"""Orphans are removed before a run, and nothing that is in use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = 64 << 20
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Directories of a stack that was never brought up. Nothing of it stays."""
+    """Directories of a stack that was never brought up. All of it is removed."""
     monkeypatch.setenv("FLASHTIER_STATE", str(BASE / STACK / "state"))
     for directory in (names.volume_directory(STACK), names.link_directory(STACK)):
         directory.mkdir(parents=True)
@@ -99,9 +99,7 @@ def test_servers_of_a_volume_that_is_gone_end(stack: str) -> None:
     names.volume_link(stack, "db1", "network").symlink_to(device)
     assert list(clear(stack)) == []
     file.unlink()
-    assert list(clear(stack)) == [], (
-        "its link is there: it is a volume whose file was lost, for a person to see"
-    )
+    assert list(clear(stack)) == [], "its link exists: the volume's file was lost, and a person must decide"
     names.volume_link(stack, "db1", "network").unlink()
     assert len(list(clear(stack))) == 1
     assert not processes.serving(directory)

@@ -1,4 +1,4 @@
-"""What was changed by hand on a living stack: a preview tells it, one run repairs it."""
+"""What was changed by hand on a running stack: a preview reports it, one run repairs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lxc(*arguments: str) -> None:
     subprocess.run(["lxc", *arguments], check=True, capture_output=True, timeout=60)
 
 
-def test_each_drift_is_told_and_repaired(engine: Engine) -> None:
+def test_each_drift_is_reported_and_repaired(engine: Engine) -> None:
     """One of each kind at once; stopped hosts, lost devices and routes are in test_life.py."""
     project, bridge = f"flashtier-{engine.stack}", f"ft-{engine.stack}"
     foreign = names.volume_link(engine.stack, "db1", "flash")
@@ -38,9 +38,9 @@ def test_each_drift_is_told_and_repaired(engine: Engine) -> None:
         "project": "update",
         "pool": "update",
     }
-    told = engine.run("preview", "--refresh", "--expect-no-changes")
-    assert told.returncode != 0
-    assert proposed(told.stdout) == drifted, told.stdout
+    preview = engine.run("preview", "--refresh", "--expect-no-changes")
+    assert preview.returncode != 0
+    assert proposed(preview.stdout) == drifted, preview.stdout
     assert changed(engine.up("--refresh")) == {name: f"{what}d" for name, what in drifted.items()}
     engine.up("--refresh", "--expect-no-changes")
     assert engine.ssh("edge1", "hostname") == "edge1"
@@ -49,12 +49,12 @@ def test_each_drift_is_told_and_repaired(engine: Engine) -> None:
     assert "10.90.2.199" not in addresses
     for volume in ("etcd", "metrics"):
         number = names.volume_link(engine.stack, "control1", volume).stat().st_rdev
-        seen = engine.ssh(
+        device = engine.ssh(
             "control1",
             f"sudo dd if=/dev/flashtier/{volume} of=/dev/null count=1 status=none;"
             f"stat --format=%t:%T /dev/flashtier/{volume}",
         )
-        assert seen == f"{os.major(number):x}:{os.minor(number):x}"
+        assert device == f"{os.major(number):x}:{os.minor(number):x}"
 
 
 def test_a_volume_is_not_detached_while_it_is_mounted(engine: Engine) -> None:
@@ -66,7 +66,7 @@ def test_a_volume_is_not_detached_while_it_is_mounted(engine: Engine) -> None:
         "in the host, stop what uses it and unmount it (umount /vol/flash), then run it again"
     ) in done.stdout
     assert engine.ssh("db1", "findmnt --noheadings --output=TARGET /vol/flash") == "/vol/flash"
-    # Another device may not take its place under the mount either.
+    # Another device may not replace it under the mount either.
     other = names.volume_link(engine.stack, "control1", "etcd").readlink()
     link = names.volume_link(engine.stack, "db1", "flash")
     device = link.readlink()
@@ -75,13 +75,13 @@ def test_a_volume_is_not_detached_while_it_is_mounted(engine: Engine) -> None:
     try:
         done = engine.run("up", "--yes", "--skip-preview", "--refresh")
     finally:
-        assert link.readlink() == device, "the volume's link was not set right"
+        assert link.readlink() == device, "the volume's link was not restored"
     assert done.returncode == 0, done.stdout
     assert engine.ssh("db1", "findmnt --noheadings --output=TARGET /vol/flash") == "/vol/flash"
 
 
 def test_a_host_whose_volume_has_died_under_its_mount_is_restarted(engine: Engine) -> None:
-    """The server of the network class is killed: the mount in the host is beyond repair, the data is not."""
+    """The server of the network class is killed: the host's mount cannot be repaired; the data is intact."""
     engine.ssh("db1", "echo kept | sudo tee /vol/network/kept && sudo sync /vol/network/kept")
     served = processes.serving(names.throttled_directory(engine.stack, "db1", "network"))
     os.kill(next(pid for pid, program in served.items() if program == "nbdkit"), signal.SIGKILL)
@@ -92,8 +92,8 @@ def test_a_host_whose_volume_has_died_under_its_mount_is_restarted(engine: Engin
     engine.up("--refresh", "--expect-no-changes")
 
 
-def test_the_network_of_a_killed_host_is_taken_away_before_it_starts_again(engine: Engine) -> None:
-    """LXD's note of it and a device of that name: what is left for a while where a host was killed."""
+def test_the_network_of_a_killed_host_is_removed_before_its_restart(engine: Engine) -> None:
+    """LXD's record of it and a device of that name remain for a while after a host was killed."""
     link = "ft-killed"
     engine.lxc("stop", "--force", "web1")
     engine.lxc("config", "set", "web1", f"volatile.eth0.host_name={link}")

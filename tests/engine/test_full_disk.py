@@ -1,4 +1,4 @@
-"""A full disk under the state ends each command with one line that names the place; with space it goes on."""
+"""A full disk under the state fails each command with one line that names the path; with space it works."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fill(directory: Path) -> Path:
 
 
 def run(state: Path, settings: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    # Of the run that this test is part of, neither the state nor the record counts.
+    # Without the state and the record of the run that this test is part of.
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -83,7 +83,7 @@ def test_secrets_are_made_when_there_is_space(state: Path, tmp_path: Path) -> No
     assert "flashtier:secrets" in settings.read_text()
 
 
-def test_the_preview_says_how_much_is_needed(state: Path, tmp_path: Path) -> None:
+def test_the_preview_reports_how_much_is_needed(state: Path, tmp_path: Path) -> None:
     settings = tmp_path / "Pulumi.engf.yaml"
     settings.write_text(f"config:\n  flashtier:environment: {small('10.90.4.0/24')}\n")
     made = run(state, settings, "flashtier", "secrets", "-s", STACK)
@@ -99,7 +99,7 @@ def test_the_preview_says_how_much_is_needed(state: Path, tmp_path: Path) -> Non
     assert "there are 0.0 GiB free beside the 10 GiB left to the machine" in line
 
 
-def test_the_record_of_phases_is_the_first_to_say_it(state: Path, tmp_path: Path) -> None:
+def test_the_record_of_phases_reports_a_full_disk(state: Path, tmp_path: Path) -> None:
     (state / STACK).mkdir()
     fill(state)
     done = run(state, tmp_path / "none", str(ROOT / "tools/phase"), "--new")

@@ -1,4 +1,4 @@
-"""The image's promises, on two of its hosts: they boot whole, share nothing, run only what they must."""
+"""The image's promises, on two of its hosts: they boot cleanly, share nothing, run only what they must."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def names(what: str) -> list[str]:
 
 
 def clear() -> None:
-    """Remove what this test makes; also what a killed run of it has left."""
+    """Remove what this test makes, also after a killed run."""
     if NAME in names("project"):
         for host in json.loads(lxc("list", "--format=json")):
             lxc("delete", "--force", host["name"])
@@ -94,7 +94,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_host_boots_whole(hosts: tuple[str, ...], host: str) -> None:
+def test_a_host_boots_cleanly(hosts: tuple[str, ...], host: str) -> None:
     assert inside(host, "systemctl is-system-running").stdout.strip() == "running"
     assert inside(host, "systemctl --failed --no-legend --plain").stdout == ""
     assert inside(host, "dpkg --audit").stdout == ""
@@ -122,7 +122,7 @@ def test_two_hosts_share_no_identity(hosts: tuple[str, ...]) -> None:
 def test_nothing_unique_is_in_the_image(image: Path) -> None:
     listing = command("unsquashfs", "-lc", str(image / ROOTFS)).stdout.splitlines()
     paths = {line.removeprefix("squashfs-root") for line in listing}
-    assert "/usr/sbin/sshd" in paths, "the listing is of another shape than this test expects"
+    assert "/usr/sbin/sshd" in paths, "the listing does not have the format that this test expects"
     assert not [path for path in paths if "ssh_host_" in path]
     assert not paths & {"/etc/hostname", "/var/lib/systemd/random-seed", "/usr/sbin/policy-rc.d"}
     private = (
@@ -153,7 +153,7 @@ def test_no_daemon_runs_but_the_system_and_ssh(hosts: tuple[str, ...]) -> None:
 
 
 def test_no_package_enabled_a_unit(hosts: tuple[str, ...]) -> None:
-    """Whatever else a host runs, a role has enabled it."""
+    """Anything else that a host runs was enabled by a role."""
     timers = inside("alpha", "systemctl list-timers --all --no-legend --plain").stdout
     assert {line.split()[-2] for line in timers.splitlines()} == {"systemd-tmpfiles-clean.timer"}
     for unit in ("etcd", "haproxy", "nginx", "postgresql", "prometheus", "prometheus-node-exporter"):
@@ -211,13 +211,13 @@ def test_after_the_first_boot_the_operator_is_root_by_ssh_key(
 def test_the_first_boot_again_changes_nothing(hosts: tuple[str, ...], key: Path) -> None:
     lxc("file", "push", "-p", f"{key}.pub", "beta/etc/flashtier/authorized_keys")
     inside("beta", f"{FIRST_BOOT} operator")
-    look = (
+    state = (
         "stat -c '%n %i %y' /etc/passwd /etc/shadow /etc/group /etc/sudoers.d/flashtier"
         " /home/operator/.ssh/authorized_keys /etc/ssh/ssh_host_*; sha256sum /etc/ssh/ssh_host_*"
     )
-    before = inside("beta", look).stdout
+    before = inside("beta", state).stdout
     inside("beta", f"{FIRST_BOOT} operator")
-    assert inside("beta", look).stdout == before
+    assert inside("beta", state).stdout == before
 
 
 def test_a_restart_keeps_the_identity(hosts: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C while Pulumi works: what is half done is finished by the next run, and no lock is left."""
+"""Ctrl-C while Pulumi works: the next run finishes what is half done, and no lock is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a stack through the real Pulumi CLI and provider, in order: each test goes on from the last."""
+"""The life of a stack through the real Pulumi CLI and provider, in order: each test continues the last."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_preview_makes_nothing(engine: Engine) -> None:
 
 
 def test_up_makes_what_is_declared(engine: Engine) -> None:
-    """An earlier run was killed in the middle: its half-made things are taken up."""
+    """An earlier run was killed midway: its half-made things are adopted."""
     kill_in_the_middle(engine)
     engine.pulumi("cancel", "--yes", STACK)
     engine.up()
@@ -56,14 +56,14 @@ def test_up_makes_what_is_declared(engine: Engine) -> None:
         said = engine.ssh(host.name, "hostname; sudo id --user; nproc")
         assert said == f"{host.name}\n0\n{host.size.vcpus}"
         memory = int(engine.ssh(host.name, "awk '/MemTotal/ { print $2 }' /proc/meminfo"))
-        assert memory == host.size.memory_mib * 1024, "a host must see its own memory"
+        assert memory == host.size.memory_mib * 1024, "a host must report its own memory"
         for declared in host.volumes:
             size = engine.ssh(host.name, f"sudo blockdev --getsize64 {declared.device}")
             assert int(size) == declared.size_bytes
             link = names.volume_link(engine.stack, host.name, declared.name)
             number = link.stat().st_rdev
-            seen = engine.ssh(host.name, f"stat --format=%t:%T {declared.device}")
-            assert seen == f"{os.major(number):x}:{os.minor(number):x}"
+            device = engine.ssh(host.name, f"stat --format=%t:%T {declared.device}")
+            assert device == f"{os.major(number):x}:{os.minor(number):x}"
     keys = {host.ssh_host_key for host in contract.hosts}
     assert len(keys) == len(contract.hosts), "two hosts share an SSH host key"
 
@@ -73,7 +73,7 @@ def test_a_second_up_changes_nothing(engine: Engine) -> None:
 
 
 def test_the_volume_belongs_to_its_host_alone(engine: Engine) -> None:
-    """The device cgroup: a host that makes itself a node of a neighbour's device cannot open it."""
+    """The device cgroup: a host that makes a node of a neighbour's device cannot open it."""
     number = names.volume_link(engine.stack, "db1", "flash").stat().st_rdev
     node = f"sudo mknod /root/neighbour b {os.major(number)} {os.minor(number)}"
     said = engine.ssh("web1", f"{node}; sudo dd if=/root/neighbour of=/dev/null bs=512 count=1 2>&1; true")
@@ -113,7 +113,7 @@ def test_memory_and_volumes_grow_in_place(engine: Engine) -> None:
     engine.ssh("db1", "sudo xfs_growfs /mnt")
     engine.ssh("db1", "sudo dd if=/dev/zero of=/mnt/more bs=1M count=16 conv=fsync status=none")
     assert engine.ssh("db1", "sha256sum /mnt/data") == before
-    assert engine.ssh("db1", "stat --format=%Y /proc/1") == started, "the host was started again"
+    assert engine.ssh("db1", "stat --format=%Y /proc/1") == started, "the host was restarted"
     engine.ssh("db1", "sudo umount /mnt")
 
 
@@ -130,10 +130,10 @@ def test_a_volume_does_not_shrink(engine: Engine) -> None:
 
 
 def test_up_repairs_what_was_changed_by_hand(engine: Engine) -> None:
-    """One drift of each kind at once: refresh tells each, one run puts all of it right."""
+    """One drift of each kind at once: refresh reports each, one run repairs all of them."""
     file = names.volume_file(engine.stack, "control1", "etcd")
     engine.lxc("stop", "--force", "control1")
-    # The volume's loop device now carries another file, as after a reboot that dealt the numbers anew.
+    # The volume's loop device now carries another file, as after a reboot that assigned other numbers.
     device = volume(engine, "control1", "etcd")
     other = engine.base / "other.img"
     other.touch()
@@ -160,7 +160,7 @@ def test_up_repairs_what_was_changed_by_hand(engine: Engine) -> None:
     assert loop is not None
     assert loop.backing == FileIdentity.of(file)
     assert engine.ssh("control1", "sudo systemctl is-system-running --wait") == "running"
-    # nbdfuse unmounts itself when it ends: its file's path is then all that is left of the mount.
+    # nbdfuse unmounts itself when it ends: then only its file's path is left of the mount.
     assert Path("/db1-network") not in bound().values(), "a device whose server has ended is still bound"
     number = names.volume_link(engine.stack, "db1", "network").stat().st_rdev
     assert engine.ssh("db1", "stat --format=%T /dev/flashtier/network") == f"{os.minor(number):x}"
@@ -168,7 +168,7 @@ def test_up_repairs_what_was_changed_by_hand(engine: Engine) -> None:
     engine.up("--refresh", "--expect-no-changes")
 
 
-def test_a_protected_volume_is_not_destroyed_by_the_way(engine: Engine) -> None:
+def test_a_protected_volume_is_not_destroyed(engine: Engine) -> None:
     urn = f"urn:pulumi:{STACK}::flashtier::lxd:index:Volume::db1-flash"
     done = engine.run("destroy", "--yes", "--skip-preview", "--target", urn, "--target-dependents")
     assert done.returncode != 0
@@ -182,7 +182,7 @@ def test_destroy_leaves_nothing(engine: Engine) -> None:
 
 
 def test_a_sweep_needs_no_state(engine: Engine) -> None:
-    """Pulumi killed in the middle, its state lost: the sweep takes all of the stack and nothing else."""
+    """Pulumi killed midway, its state lost: the sweep removes all of the stack and nothing else."""
     kill_in_the_middle(engine)
     left = engine.traces()
     for trace in ("ft-eng1", "flashtier-eng1", "/run/flashtier/eng1/throttled", "unreachable 10.90.1.0/24"):
@@ -211,13 +211,13 @@ def test_a_sweep_needs_no_state(engine: Engine) -> None:
         subprocess.run(command, cwd=ROOT, check=True, timeout=120)
         subprocess.run([*command, "--check"], cwd=ROOT, check=True, timeout=60)
         assert [line for line in engine.traces() if "ft-eng1x" not in line] == []
-        assert Path("/sys/class/net/ft-eng1x").exists(), "the sweep took somebody else's network"
+        assert Path("/sys/class/net/ft-eng1x").exists(), "the sweep removed a network that is not the stack's"
     finally:
         subprocess.run(["lxc", "network", "delete", "ft-eng1x"], check=True, capture_output=True, timeout=30)
 
 
 def kill_in_the_middle(engine: Engine) -> None:
-    """Start an `up`, kill Pulumi while a host is being made, and see its provider end by itself."""
+    """Start an `up`, kill Pulumi while a host is being made, and wait until its provider ends by itself."""
     started = subprocess.Popen(
         engine.command("up", "--yes", "--skip-preview"),
         cwd=ROOT,

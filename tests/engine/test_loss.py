@@ -1,4 +1,4 @@
-"""A volume whose file is gone: never a blank one in silence, and an acceptance is for this loss alone."""
+"""A volume whose file is gone: it is never silently blank, and an acceptance is for this loss alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARK = b"what was on the volume"
 
 
 def refused(engine: Engine, *arguments: str) -> str:
-    """The output of an `up` that must fail; the lost file must not be there after it."""
+    """The output of an `up` that must fail; the lost file must not exist after it."""
     file = names.volume_file(engine.stack, HOST, VOLUME)
     was_there = file.exists()
     done = engine.run("up", "--yes", "--skip-preview", "--suppress-outputs", *arguments)
@@ -53,12 +53,12 @@ def test_a_deleted_file_that_is_still_open_is_saved(engine: Engine) -> None:
         f"is missing, but {device} still holds all of its data; save it before anything else: {advice}"
         in said
     )
-    subprocess.run(advice, shell=True, check=True, timeout=60)  # noqa: S602 - the message's own words
+    subprocess.run(advice, shell=True, check=True, timeout=60)  # noqa: S602 - the command in the message
     engine.up("--refresh")
     assert MARK in engine.lxc("exec", HOST, "--", "head", "-c64", f"/dev/flashtier/{VOLUME}").encode()
 
 
-def test_a_blank_one_takes_a_file_that_a_person_has_given_up(engine: Engine) -> None:
+def test_a_blank_file_replaces_one_whose_loss_is_accepted(engine: Engine) -> None:
     file = names.volume_file(engine.stack, HOST, VOLUME)
     detach(engine)
     file.unlink()

@@ -32,7 +32,7 @@ PLUGINS = {
 
 @pytest.fixture(params=PLUGINS)
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Where the plugin listens, as the engine learns it: from the first line of its output."""
+    """The port on which the plugin listens, read from the first line of its output as the engine does."""
     process = subprocess.Popen(PLUGINS[request.param], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield int(process.stdout.readline())
@@ -43,7 +43,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @contextmanager
 def relay(port: int, uid: int) -> Iterator[int]:
-    """A port whose connection is passed on to `port` over a socket that belongs to `uid`."""
+    """A port whose connection is forwarded to `port` over a socket that belongs to `uid`."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -106,7 +106,7 @@ def test_another_account_may_not(port: int) -> None:
 
 
 def test_another_account_runs_no_code_as_root(tmp_path: Path) -> None:
-    """The attack that worked: RunPlugin is a stream, and ran any program of the caller as root."""
+    """An attack that once worked: RunPlugin is a stream, and ran any program of the caller as root."""
     proof = tmp_path / "proof"
     (tmp_path / "__main__.py").write_text(f"open({str(proof)!r}, 'w').close()\n")
     process = subprocess.Popen(PLUGINS["language host"], stdout=subprocess.PIPE, text=True)
@@ -134,7 +134,7 @@ def test_another_account_runs_no_code_as_root(tmp_path: Path) -> None:
 
 
 def dial(port: int, uid: int) -> bool:
-    """Whether that account gets through to the port."""
+    """Whether that account reaches the port."""
     code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5).sendall(b'x')"
     done = subprocess.run(
         ["/usr/bin/python3", "-I", "-c", code],
@@ -166,8 +166,8 @@ def language_host(engine: int) -> Iterator[tuple[subprocess.Popen[str], Any]]:
             process.wait(timeout=20)
 
 
-def test_the_engines_own_ports_take_root_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engine, resource monitor and policy pack check no caller themselves; other ports stay as they were."""
+def test_the_engines_own_ports_accept_root_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engine, resource monitor and policy pack check no caller themselves; other ports are unchanged."""
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
     engine, monitor, pack, other = (server.getsockname()[1] for server in servers)
     (tmp_path / "__main__.py").write_text(f"print({pack}, flush=True)\n")

@@ -1,7 +1,7 @@
-"""The policy pack with the real CLI: a wrong program ends the preview with the rule's line.
+"""The policy pack with the real CLI: a wrong program fails the preview with the rule's line.
 
 The provider is a stand-in that accepts everything (tests/engine/policy/standin): only the pack judges.
-The flag is not given: the test includes that tools/env.sh makes the pack the default.
+No flag is given: the test includes that tools/env.sh makes the pack the default.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def test_the_shell_of_the_kit_has_the_pack_as_default() -> None:
     assert done.stdout.strip() == PACK
 
 
-def test_the_right_program_is_let_through(program: Program) -> None:
+def test_a_valid_program_passes(program: Program) -> None:
     done = program.preview(right())
     assert done.returncode == 0, done.stdout
     assert lines_of(done.stdout) == []
@@ -168,8 +168,8 @@ def test_a_waiver_without_reason_or_past_its_end_has_no_effect_and_says_so(progr
     assert "its waiver has no effect: it ended on 2026-01-31" in done.stdout
 
 
-def test_what_only_the_update_knows_is_judged_before_it_is_made(program: Program) -> None:
-    """A policy with the id of what is not there yet: unknown at the preview, and refused by the update."""
+def test_values_known_only_at_the_update_are_judged_before_creation(program: Program) -> None:
+    """A policy with the id of a new resource: unknown at the preview, and refused at the update."""
     statement = {"Effect": "Allow", "Action": "s3:*", "Resource": {"$id": "bucket"}}
     parts = ("bucket", "bucket-block", "bucket-key")
     found = {name: declared for name, declared in right().items() if name in parts}
@@ -185,8 +185,8 @@ def test_what_only_the_update_knows_is_judged_before_it_is_made(program: Program
     assert "::late" not in program.run("stack", "export").stdout
 
 
-def test_what_is_protected_is_neither_replaced_nor_deleted_until_it_is_named(program: Program) -> None:
-    """The engine's part: the pack gets neither deletions nor what was. Its part is that protect stays on."""
+def test_protected_resources_are_neither_replaced_nor_deleted(program: Program) -> None:
+    """The engine refuses it: the pack gets neither deletions nor old values. The pack requires protect."""
     program.declare(right())
     done = program.run("up", "--yes", "--skip-preview")
     assert done.returncode == 0, done.stdout

@@ -1,4 +1,4 @@
-"""The provider by its own protocol, as the engine talks to it: checks, diffs, secrets, foreign objects."""
+"""The provider by its own protocol, as the engine calls it: checks, diffs, secrets, foreign objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.plugin.marshalling import UNKNOWN, from_wire
 from tests.engine.provider import INSTANCE, NETWORK, PLUGIN, STACK, VOLUME, check, diff, urn, wire
 
 
-def test_all_failures_are_said_at_once(provider: Any) -> None:
+def test_all_failures_are_reported_at_once(provider: Any) -> None:
     wrong = {
         **VOLUME,
         "volumeClass": "floppy",
@@ -61,10 +61,10 @@ def test_what_would_lose_data_is_refused(provider: Any) -> None:
     file.unlink()
 
 
-def test_a_range_that_is_taken_is_refused(provider: Any) -> None:
+def test_a_range_in_use_is_refused(provider: Any) -> None:
     """By a route, by an address, by nothing else."""
-    taken = {**NETWORK, "cidr": "127.0.0.0/24", "gateway": "127.0.0.1"}
-    assert "overlaps the " in check(provider, "Network", taken)["cidr"]
+    used = {**NETWORK, "cidr": "127.0.0.0/24", "gateway": "127.0.0.1"}
+    assert "overlaps the " in check(provider, "Network", used)["cidr"]
     assert check(provider, "Network", NETWORK) == {}
     outside = check(provider, "Network", {**NETWORK, "gateway": "10.90.8.1"})
     assert set(outside) == {"gateway"}
@@ -97,8 +97,8 @@ def test_what_updates_and_what_replaces(
     assert diff(provider, kind, olds, news, sorted(changed)).changes == provider_pb2.DiffResponse.DIFF_NONE
 
 
-def test_the_schema_says_the_same_as_diff(provider: Any) -> None:
-    """Through the real CLI: each input is described, and the words agree with what Diff does."""
+def test_the_schema_agrees_with_diff(provider: Any) -> None:
+    """Through the real CLI: each input is described, and its description agrees with Diff."""
     done = subprocess.run(
         ["pulumi", "package", "get-schema", PLUGIN], capture_output=True, text=True, timeout=60, check=False
     )
@@ -191,7 +191,7 @@ def test_a_foreign_object_of_the_same_name_is_refused(provider: Any) -> None:
 
 
 def test_a_lost_bridge_is_found_and_made_again(provider: Any) -> None:
-    """Also where the network is deleted while its interface is gone: nothing of it stays."""
+    """Also where the network is deleted while its interface is gone: nothing is left."""
     properties = wire(NETWORK)
 
     def interface() -> bool:
@@ -226,7 +226,7 @@ def test_a_lost_bridge_is_found_and_made_again(provider: Any) -> None:
 
 
 def test_a_failed_start_leaves_the_host_in_the_state(provider: Any) -> None:
-    """The error carries what makes the engine keep what exists, so that the next run goes on from there."""
+    """The error's details make the engine keep what exists, so that the next run continues from there."""
     subprocess.run(
         ["lxc", "project", "create", "flashtier-engp"], check=True, capture_output=True, timeout=30
     )
@@ -256,7 +256,7 @@ def test_a_failed_start_leaves_the_host_in_the_state(provider: Any) -> None:
             subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-def test_it_ends_when_the_engine_asks_it_to() -> None:
+def test_sigint_ends_it() -> None:
     """By SIGINT: the engine waits five seconds before it kills, at the end of every command."""
     process = subprocess.Popen([PLUGIN], stdout=subprocess.PIPE, text=True, cwd="/")
     assert process.stdout is not None
@@ -269,7 +269,7 @@ def test_it_ends_when_the_engine_asks_it_to() -> None:
         process.stdout.close()
 
 
-def test_an_unknown_resource_is_said_by_name(provider: Any) -> None:
+def test_an_unknown_resource_is_reported_by_name(provider: Any) -> None:
     request = provider_pb2.CheckRequest(urn=urn("Balloon"), news=wire({}))
     with pytest.raises(grpc.RpcError, match="lxd:index:Balloon: the provider lxd has no such resource"):
         provider.Check(request, timeout=20)

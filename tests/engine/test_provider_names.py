@@ -28,7 +28,7 @@ ATTACHMENT = {
     "device": "/dev/loop0",
     "attached": True,
 }
-#: A file of the test's own: a provider that deletes what it must not would otherwise delete the machine's.
+#: A file of the test's own: a faulty provider would otherwise delete a file of the machine.
 VICTIM = STATE / "victim"
 FOREIGN = [
     ("Project", PROJECT, "name", "engp-foreign"),
@@ -43,11 +43,11 @@ FOREIGN = [
     ("VolumeAttachment", ATTACHMENT, "source", str(VICTIM)),
     ("VolumeAttachment", ATTACHMENT, "project", "engp-foreign"),
 ]
-#: What is brought in from outside, and may have changed by the time of a delete.
+#: Inputs from outside, which may have changed by the time of a delete.
 CONTENT = [
     ("Image", IMAGE, "rootfsFile", str(VICTIM)),
     ("Image", IMAGE, "metadataFile", str(VICTIM)),
-    ("Instance", INSTANCE, "authorizedKeys", ["ssh-ed25519 AAAA somebody"]),
+    ("Instance", INSTANCE, "authorizedKeys", ["ssh-ed25519 AAAA foreign"]),
 ]
 CASES = [pytest.param(*case, id=f"{case[0]}.{case[2]}") for case in FOREIGN]
 CREATED = [pytest.param(*case, id=f"{case[0]}.{case[2]}") for case in (*FOREIGN, *CONTENT)]
@@ -86,7 +86,7 @@ def test_another_name_is_neither_read_nor_deleted(
 
 
 @pytest.mark.parametrize("host", ["../../outside", "db1/..", ""])
-def test_a_name_leads_out_of_no_folder(provider: Any, host: str) -> None:
+def test_no_name_leads_out_of_its_folder(provider: Any, host: str) -> None:
     """File and link follow from the names, so a name that is a path would be as good as any path."""
     file = STATE / STACK / "volumes" / f"{host}-flash.img"
     values = wire({**VOLUME, "host": host, "file": str(file), "link": f"/dev/flashtier/{STACK}/{host}-flash"})
@@ -95,7 +95,7 @@ def test_a_name_leads_out_of_no_folder(provider: Any, host: str) -> None:
 
 
 def test_another_file_survives(provider: Any) -> None:
-    """The attack that worked: Delete of a volume removed any file."""
+    """An attack that once worked: Delete of a volume removed any file."""
     VICTIM.write_text("data")
     values = wire({**VOLUME, "file": str(VICTIM)})
     request = provider_pb2.DeleteRequest(id="x", urn=urn("Volume"), properties=values, old_inputs=values)

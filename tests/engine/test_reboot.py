@@ -1,7 +1,7 @@
 """The machine reboots: devices are gone or come back in another order, and hosts are started before them.
 
-This machine cannot be rebooted by a test. The reboot is played: hosts stopped, every loop device detached,
-its servers ended, and what lies in /dev and /run removed.
+This machine cannot be rebooted by a test. The reboot is simulated: hosts stopped, every loop device
+detached, its servers ended, and its files in /dev and /run removed.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def point(engine: Engine, volume: str, device: Path) -> None:
 
 
 def inside(engine: Engine, command: str) -> str:
-    """What a command says in db1, which may be too broken for SSH."""
+    """The output of a command in db1, which may be too broken for SSH."""
     return engine.lxc("exec", "db1", "--", "sh", "-c", f"{command} 2>&1; true").strip()
 
 
 def refused(engine: Engine) -> str:
-    """Nothing is mounted in the started db1; what its journal says about it."""
+    """Check that nothing is mounted in the started db1; return its journal about it."""
     booted = ("running", "degraded")
     until("db1 has booted", lambda: inside(engine, "systemctl is-system-running") in booted, seconds=60)
     assert inside(engine, "systemctl is-system-running") == "degraded"
@@ -74,7 +74,7 @@ def test_only_the_declared_file_system_is_mounted(engine: Engine) -> None:
     assert done.returncode != 0
     assert 'Failed to start device "flash": The required device path does' in done.stderr, done.stderr
 
-    # The devices are there and nothing is bound to them.
+    # The devices exist and nothing is bound to them.
     for volume in uuids:
         free = subprocess.run(["losetup", "--find"], capture_output=True, text=True, check=True, timeout=10)
         point(engine, volume, Path(free.stdout.strip()))
@@ -85,7 +85,7 @@ def test_only_the_declared_file_system_is_mounted(engine: Engine) -> None:
     assert "Not mounted. On the controller: pulumi up --refresh" in said
     engine.lxc("stop", "--force", "db1")
 
-    # The files came back under one another's path.
+    # The files are bound under each other's path.
     shutil.rmtree(names.link_directory(engine.stack))
     for volume, other in (("flash", "network"), ("network", "flash")):
         point(engine, volume, loops.bind(names.volume_file(engine.stack, "db1", other)).path)
@@ -101,7 +101,7 @@ def test_only_the_declared_file_system_is_mounted(engine: Engine) -> None:
         assert engine.ssh("db1", f"cat /vol/{volume}/whose") == volume
 
 
-def test_one_run_puts_a_rebooted_machine_right(engine: Engine) -> None:
+def test_one_run_repairs_a_rebooted_machine(engine: Engine) -> None:
     engine.ssh("db1", "echo before | sudo tee /vol/flash/when /vol/network/when")
     reboot(engine)
     engine.up("--refresh")

@@ -1,4 +1,4 @@
-"""A registry that cannot be reached ends set-up soon, with one line: which one, and what leads elsewhere."""
+"""An unreachable registry fails set-up soon, with one line that names it and the variables to redirect it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEEDED = ("tools", "infra", "ops", "app", "pyproject.toml", "uv.lock", "README.m
 
 @pytest.fixture
 def cut_off(tmp_path: Path) -> dict[str, str]:
-    """Nothing cached, and no way out of the machine."""
+    """Nothing cached, and no route out of the machine."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -34,7 +34,7 @@ def use(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def shipped(directory: Path) -> Path:
     """A copy of the shipped configuration, so that the tree stays as it is."""
     copy = directory / "Pulumi.yaml"
-    # What `flashtier secrets` may have written into the tree's own is of another stack.
+    # Secrets that `flashtier secrets` wrote into the tree's own file belong to another stack.
     kept = (paths.ROOT / "Pulumi.local.yaml").read_text().split("  flashtier:secrets:")[0]
     copy.write_text("".join(f"{line}\n" for line in kept.splitlines() if "encryptionsalt" not in line))
     return copy
@@ -53,7 +53,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The configuration of a stack that has all its secrets; its state lies in `state` beside it."""
+    """The configuration of a stack that has all its secrets; its state is in `state` next to it."""
     shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
     use(tmp_path, monkeypatch)
     return tmp_path / "Pulumi.yaml"
@@ -126,7 +126,7 @@ def test_all_is_made_once(bare: Path) -> None:
 
 
 def test_no_value_is_readable_anywhere(bare: Path, tmp_path: Path) -> None:
-    """Not in what is said, nor in any file but the passphrase and the SSH key."""
+    """Neither in the output nor in any file but the passphrase and the SSH key."""
     config, state = bare, tmp_path / "state"
     report = ensure(STACK, config)
     made, _ = values(config)
@@ -155,15 +155,15 @@ def test_values_never_reach_an_argument_list(
     monkeypatch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
     ensure(STACK, bare)
     made, _ = values(bare)
-    seen = log.read_text()
-    assert SECRETS in seen
+    logged = log.read_text()
+    assert SECRETS in logged
     assert not [
-        name for name, value in made.items() if value.splitlines()[0] in seen and name != "ca_private_key"
+        name for name, value in made.items() if value.splitlines()[0] in logged and name != "ca_private_key"
     ]
-    assert "PRIVATE" not in seen
+    assert "PRIVATE" not in logged
 
 
-def test_ssh_takes_the_key(config: Path) -> None:
+def test_ssh_accepts_the_key(config: Path) -> None:
     private = paths.private_key(STACK)
     public = private.with_name(f"{private.name}.pub")
     command = ["ssh-keygen", "-y", "-P", "", "-f", str(private)]
@@ -188,7 +188,7 @@ def test_only_what_is_missing_is_made(config: Path) -> None:
     assert same == certificate
 
 
-def test_another_clone_takes_over_what_the_stack_runs_with(config: Path, tmp_path: Path) -> None:
+def test_another_clone_adopts_the_secrets_of_the_stack(config: Path, tmp_path: Path) -> None:
     (tmp_path / "clone").mkdir()
     clone = shipped(tmp_path / "clone")
     bring_up(*values(config))
@@ -198,7 +198,7 @@ def test_another_clone_takes_over_what_the_stack_runs_with(config: Path, tmp_pat
     assert values(clone) == values(config)
 
 
-def test_a_changed_secret_is_kept_and_said(config: Path) -> None:
+def test_a_changed_secret_is_kept_and_reported(config: Path) -> None:
     made, certificate = values(config)
     bring_up(made | {"app_database_password": "what-runs"}, certificate)
     report = ensure(STACK, config)
@@ -257,7 +257,7 @@ def test_a_lost_passphrase_is_never_replaced(state: Path, config: Path, tmp_path
     assert not (state / "passphrase").exists()
 
 
-def test_a_wrong_passphrase_is_said(state: Path, config: Path) -> None:
+def test_a_wrong_passphrase_is_reported(state: Path, config: Path) -> None:
     (state / "passphrase").write_text("another\n")
     with pytest.raises(FlashtierError, match=rf"another passphrase than the one in {state}/passphrase"):
         ensure(STACK, config)
@@ -276,7 +276,7 @@ def test_an_empty_passphrase_is_refused(state: Path, config: Path) -> None:
         ensure(STACK, config)
 
 
-def test_a_stack_without_outputs_and_no_stack_are_told_apart(config: Path) -> None:
+def test_a_missing_stack_and_missing_outputs_are_different_errors(config: Path) -> None:
     with pytest.raises(FlashtierError, match="stack another: does not exist"):
         stack.read_contract("another")
     with pytest.raises(FlashtierError, match=f"stack {STACK}: has no outputs"):

@@ -1,4 +1,4 @@
-"""docs/tasks/state-lost.md, done: the state of a living stack is gone, and is made again by import."""
+"""docs/tasks/state-lost.md on a running stack: its state is lost, and is made again by import."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_lost_state_is_rebuilt_by_import(engine: Engine) -> None:
     assert engine.contract() == contract
     assert engine.pulumi("stack", "output", "secrets", "--json", "--show-secrets") == secrets
     assert engine.ssh("db1", "cat /vol/flash/kept") == "kept"
-    assert engine.ssh("db1", "stat --format=%Y /proc/1") == started, "the host was started again"
+    assert engine.ssh("db1", "stat --format=%Y /proc/1") == started, "the host was restarted"
     state = json.loads(engine.pulumi("stack", "export"))["deployment"]["resources"]
     guarded = {one["id"] for one in state if one["type"] == "lxd:index:Volume" and one.get("protect")}
     volumes = {f"{engine.stack}/{host.name}/{v.name}" for host in contract.hosts for v in host.volumes}
@@ -47,12 +47,12 @@ def test_a_lost_state_is_rebuilt_by_import(engine: Engine) -> None:
     file.unlink()
 
 
-def test_an_import_of_what_is_not_there_is_refused(engine: Engine) -> None:
+def test_an_import_of_a_missing_host_is_refused(engine: Engine) -> None:
     options = ("--yes", "--skip-preview", "--generate-code=false")
     for identity, reason in (
-        (f"flashtier-{engine.stack}/nobody", "does not exist"),
-        ("nobody", "id 'nobody': is not of the form PROJECT/HOST"),
+        (f"flashtier-{engine.stack}/missing", "does not exist"),
+        ("missing", "id 'missing': is not of the form PROJECT/HOST"),
     ):
-        done = engine.run("import", "lxd:index:Instance", "nobody", identity, *options)
+        done = engine.run("import", "lxd:index:Instance", "missing", identity, *options)
         assert done.returncode != 0
         assert reason in done.stdout, done.stdout

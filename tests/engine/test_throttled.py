@@ -1,4 +1,4 @@
-"""The gp3-class device keeps what is written, and is slower than the plain one as gp3 is than flash."""
+"""The gp3-class device keeps what is written, and is slower than the plain one, as gp3 is than flash."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def fio(device: Path, *options: str) -> dict[str, Any]:
 
 
 def test_what_was_written_is_read_back(network: Path, files: tuple[Path, Path]) -> None:
-    """Blocks of several sizes, many at once, in any order, each with its checksum; then read all of them."""
+    """Write blocks of several sizes in parallel, in any order, each with its checksum; then read all."""
     blocks = ["--rw=randwrite", "--bsrange=4k-64k", "--blockalign=4k", "--size=32m", "--randrepeat=0"]
     checks = ["--verify=crc32c", "--do_verify=1", "--verify_fatal=1"]
     job = fio(network, *blocks, *checks, "--iodepth=16", "--fsync=64")
@@ -81,11 +81,11 @@ def test_what_was_written_is_read_back(network: Path, files: tuple[Path, Path]) 
     assert files[0].stat().st_size == SIZE, "the file must not keep the size that is exported"
     written = 32 << 20
     with network.open("rb") as device, files[0].open("rb") as file:
-        assert device.read(written) == file.read(written), "the file holds something else than the device"
+        assert device.read(written) == file.read(written), "the file and the device differ"
 
 
 def test_the_classes_differ_as_declared(network: Path, flash: Path) -> None:
-    """Figures are printed; ratios are asserted, for a busy machine slows both."""
+    """Figures are printed and ratios asserted, since a busy machine slows both."""
     figures = {}
     for name, device in (("network", network), ("flash", flash)):
         fio(device, "--rw=write", "--bs=1M", "--iodepth=4", "--size=64m", "--end_fsync=1")
@@ -94,7 +94,7 @@ def test_the_classes_differ_as_declared(network: Path, flash: Path) -> None:
         many = fio(device, *reads, "--bs=8k", "--iodepth=32")["read"]
         figures[name] = one["clat_ns"]["mean"] / 1e6, many["iops"]
         latency, rate = figures[name]
-        print(f"{name}: {latency:.2f} ms a read of 4 KiB; {rate:.0f} reads/s of 8 KiB, 32 deep")
+        print(f"{name}: {latency:.2f} ms per read of 4 KiB; {rate:.0f} reads/s of 8 KiB, 32 deep")
     assert figures["network"][0] > 1.0, "a request must cost its delay"
     assert figures["network"][0] > 3 * figures["flash"][0]
     assert figures["network"][1] < 5000

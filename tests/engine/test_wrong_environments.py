@@ -1,4 +1,4 @@
-"""Every wrong environment ends the real preview with one line: the key, the value and the fix."""
+"""Every wrong environment fails the real preview with one line: the key, the value and the fix."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RANGE = "10.90.6.0/24"
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     stack = fresh("engw", RANGE)
-    taken = ["unreachable", "10.90.3.128/25"]
-    subprocess.run(["ip", "route", "replace", *taken], check=True, timeout=10)
+    route = ["unreachable", "10.90.3.128/25"]
+    subprocess.run(["ip", "route", "replace", *route], check=True, timeout=10)
     yield stack
-    subprocess.run(["ip", "route", "del", *taken], check=True, timeout=10)
+    subprocess.run(["ip", "route", "del", *route], check=True, timeout=10)
     shutil.rmtree(stack.base)
 
 
@@ -41,7 +41,7 @@ WRONG = {
         _set("database", "memmbers", value=3),
         [f"{KEY}.database.memmbers = 3", "is not a key", "correct its spelling"],
     ),
-    "placement on a volume that is not there": (
+    "placement on a missing volume": (
         _set("database", "placement", "wal", value="nvme"),
         [f"{KEY}.database.placement.wal", "'nvme'", "take one of flash, network"],
     ),
@@ -49,7 +49,7 @@ WRONG = {
         _set("network", "cidr", value="10.90.2.0/28"),
         [f"{KEY}.network.cidr = '10.90.2.0/28'", "too small", "take a /24"],
     ),
-    "range that the machine knows": (
+    "range that the machine routes": (
         _set("network", "cidr", value="10.90.3.0/24"),
         [f"{KEY}.network.cidr = '10.90.3.0/24'", "overlaps the route 10.90.3.128/25", "take a range"],
     ),
@@ -94,7 +94,7 @@ def test_the_preview_ends_with_one_line(engine: Engine, case: str) -> None:
     assert engine.traces() == []
 
 
-def test_all_faults_are_said_at_once(engine: Engine) -> None:
+def test_all_faults_are_reported_at_once(engine: Engine) -> None:
     engine.environment = small(RANGE)
     engine.environment["edgee"] = 1
     engine.environment["database"]["members"] = 0
