@@ -1,4 +1,4 @@
-"""What hosts of the shipped environments on AWS get, file by file, and which of it is looked at where."""
+"""The files of hosts of the shipped environments on AWS, and which of them is checked where."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from tests.hosts.own_files import expected
 from tests.support.aws_contract import aws_contract
 from tests.support.aws_environments import STACKS
 
-#: Where cloud-init keeps what it was told; all instances of a stack are told the same.
+#: Where cloud-init keeps its user data, which is the same for all instances of a stack.
 USER_DATA = "/var/lib/cloud/instances/any/user-data.txt"
 #: mode, owner:group, text
 File = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Look:
+class Planned:
+    """A check of one file, or of the file with the check's `spoil` at its end."""
+
     check: Check
     path: str
     spoiled: bool = False
@@ -35,7 +37,7 @@ def _contents(stack: str) -> Contents:
 
 @functools.cache
 def rendered(stack: str, name: str) -> dict[str, File]:
-    """The files that roles render on one host, as they are written there, and what cloud-init is told."""
+    """The files that roles render on one host, as they are written there, and cloud-init's user data."""
     contract = aws_contract(stack)
     return {USER_DATA: ("0600", "root:root", user_data(contract.access))} | {
         path: (mode, owner, _contents(stack).rendered(content, name))
@@ -45,30 +47,30 @@ def rendered(stack: str, name: str) -> dict[str, File]:
 
 
 @functools.cache
-def plan() -> dict[tuple[str, str], tuple[Look, ...]]:
-    """What is looked at on which host of which stack: each text once, and one file a check spoiled."""
-    planned: dict[tuple[str, str], tuple[Look, ...]] = {}
+def plan() -> dict[tuple[str, str], tuple[Planned, ...]]:
+    """What is checked on which host of which stack: each text once, and one spoiled file per check."""
+    planned: dict[tuple[str, str], tuple[Planned, ...]] = {}
     known: set[tuple[str, str, str]] = set()
     spoiled: set[Check] = set()
     for stack in STACKS:
         for host in aws_contract(stack).hosts:
-            looks: list[Look] = []
+            of_host: list[Planned] = []
             for path, (_, _, text) in rendered(stack, host.name).items():
                 check = check_of(path)
                 if (stack, path, text) in known:
                     continue
                 known.add((stack, path, text))
-                looks.append(Look(check, path))
+                of_host.append(Planned(check, path))
                 if check not in spoiled:
                     spoiled.add(check)
-                    looks.append(Look(check, path, spoiled=True))
-            planned[stack, host.name] = tuple(looks)
+                    of_host.append(Planned(check, path, spoiled=True))
+            planned[stack, host.name] = tuple(of_host)
     return planned
 
 
 def question(keys: list[tuple[str, str]], living: Contract, place: ContractHost) -> dict[str, Any]:
-    """For the program in inside/: what is planned for these hosts, on `place` of the living stack."""
-    checks = [look.check for key in keys for look in plan()[key]]
+    """For the program in inside/: what is planned for these hosts, on `place` of the running stack."""
+    checks = [planned.check for key in keys for planned in plan()[key]]
     return {
         "packages": sorted({package for check in checks for package in check.packages}),
         "hosts": [_question(*key, expected(place, living)) for key in keys],
@@ -90,14 +92,14 @@ def _question(stack: str, name: str, there: dict[str, Expected]) -> dict[str, An
             placed.path: [placed.mode, f"{placed.owner}:{placed.group}"] for placed in host.placements
         },
         "files": rendered(stack, name),
-        "looks": [
-            [look.path, look.check.look, look.check.talks, look.check.spoil if look.spoiled else ""]
-            for look in plan()[stack, name]
+        "checks": [
+            [one.path, one.check.command, one.check.talks, one.check.spoil if one.spoiled else ""]
+            for one in plan()[stack, name]
         ],
     }
 
 
 def place_for(host: ContractHost, living: Contract) -> ContractHost:
-    """The living host that has most of what `host` runs."""
+    """The running host that shares most components with `host`."""
     of_tier = [one for one in living.hosts if one.tier == host.tier]
     return max(of_tier, key=lambda one: len(set(one.components) & set(host.components)))

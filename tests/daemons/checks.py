@@ -1,7 +1,7 @@
-"""Which daemon looks at which rendered file of a host on AWS. A file that no line covers fails the tests.
+"""Which daemon checks which rendered file of a host on AWS. A file that no line covers fails the tests.
 
-A look is a command ({path}: the file; {unit}: the file, or for a drop-in its unit) or a function of inside/.
-`spoil` is what the daemon must refuse at the end of the file: each look is seen to fail.
+`command` is an argv ({path}: the file; {unit}: the file, or for a drop-in its unit) or a function of inside/.
+`spoil` is text that the daemon must refuse at the end of the file: it proves that each check can fail.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 class Check:
     #: A regular expression that the whole path matches.
     files: str
-    #: For messages: who looks.
+    #: The program that checks, for messages.
     daemon: str
-    look: str | tuple[str, ...]
+    command: str | tuple[str, ...]
     spoil: str
-    #: Whether the command says something when all is well, too; what others say is a fault.
+    #: Whether the command has output on success, too; the output of others is a fault.
     talks: bool = False
-    #: Debian packages that the daemon is in, where the image of the hosts on this machine has it not.
+    #: Debian packages of the daemon, where the image of the hosts on this machine lacks it.
     packages: tuple[str, ...] = ()
 
 
 _UNITS = "/etc/systemd/system"
-#: Warnings fail it: without the option it ends with 0 whatever it has ignored.
+#: Warnings fail it: without the option it exits with 0 whatever it ignored.
 _VERIFY = ("systemd-analyze", "--man=no", "--recursive-errors=no", "verify", "{unit}")
 _APT = ("apt-config", "--config-file={path}", "dump")
 
@@ -51,7 +51,7 @@ CHECKS = (
     Check("/etc/apt/apt.conf.d/61flashtier-unattended-upgrades", "apt", _APT, "Nonsense yes\n", talks=True),
     Check("/etc/default/prometheus-node-exporter", "node_exporter", "node_exporter", 'ARGS="--nonsense"\n'),
     Check("/etc/flashtier/node-exporter.yml", "node_exporter", "node_exporter", "nonsense: 1\n"),
-    # Units, and what is added to those of packages
+    # Units, and drop-ins for those of packages
     Check(rf"{_UNITS}/[^/]+\.service", "systemd-analyze", _VERIFY, "[Service]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.service\.d/.*", "systemd-analyze", _VERIFY, "[Service]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.socket", "systemd-analyze", _VERIFY, "[Socket]\nNonsense=1\n"),
@@ -66,7 +66,7 @@ CHECKS = (
         'NONSENSE=="1"\n',
         packages=("udev",),
     ),
-    # It reads the file before it looks for arrays, of which it finds none, and ends well whatever it reads.
+    # It reads the file before it searches for arrays, finds none, and exits with 0 whatever it reads.
     Check(
         "/etc/mdadm/mdadm.conf", "mdadm", ("mdadm", "--detail", "--scan"), "NONSENSE\n", packages=("mdadm",)
     ),
@@ -108,5 +108,7 @@ def check_of(path: str) -> Check:
     """The one check that covers a file. Raises `LookupError`, which names the file."""
     found = [check for check in CHECKS if re.fullmatch(check.files, path)]
     if len(found) != 1:
-        raise LookupError(f"{path}: {len(found)} lines of tests/daemons/checks.py cover it, and must be one")
+        raise LookupError(
+            f"{path}: {len(found)} lines of tests/daemons/checks.py cover it; it needs exactly one"
+        )
     return found[0]

@@ -1,8 +1,8 @@
-"""The daemons of a living stack ($FLASHTIER_STACK) look at the files that hosts on AWS get.
+"""The daemons of a running stack ($FLASHTIER_STACK) check the files that hosts on AWS get.
 
     pytest tests/daemons        # as root, on the machine of the stack; under a minute
 
-No AWS is asked and nothing of the stack is changed: inside/ has every file in a view of its own.
+AWS is not called and nothing of the stack changes: inside/ has every file in a view of its own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from tests.daemons import aws
 from tests.hosts.sent import program
 from tests.hosts.snapshot import stack_name
 
-#: Seconds for all looks on one living host.
+#: Seconds for all checks on one running host.
 DEADLINE = 400
 ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
 
-Answers = dict[tuple[str, str], dict[aws.Look, str]]
+Answers = dict[tuple[str, str], dict[aws.Planned, str]]
 
 
 def ask(keys: list[tuple[str, str]], living: Contract, place: ContractHost) -> Answers:
-    """What the daemons on one living host say of the files of hosts on AWS, "" where they take one."""
+    """The faults that daemons on one running host report of files of hosts on AWS, "" for accepted ones."""
     done = subprocess.run(
         [
             *("lxc", "exec", "--project", names.project(living.stack), place.name, "--"),
@@ -43,9 +43,9 @@ def ask(keys: list[tuple[str, str]], living: Contract, place: ContractHost) -> A
     )
     if done.returncode:
         pytest.fail(f"on {place.name}: rc {done.returncode}: {done.stderr[-1500:]}", pytrace=False)
-    told = json.loads(done.stdout)
+    found = json.loads(done.stdout)
     return {
-        key: dict(zip(aws.plan()[key], faults, strict=True)) for key, faults in zip(keys, told, strict=True)
+        key: dict(zip(aws.plan()[key], faults, strict=True)) for key, faults in zip(keys, found, strict=True)
     }
 
 
@@ -58,4 +58,4 @@ def answers() -> Answers:
         places.setdefault(place.name, []).append((stack, name))
     with ThreadPoolExecutor(max_workers=2) as pool:
         asked = pool.map(lambda item: ask(item[1], living, living.host(item[0])), places.items())
-        return {key: told for answered in asked for key, told in answered.items()}
+        return {key: faults for answered in asked for key, faults in answered.items()}

@@ -1,4 +1,4 @@
-"""What every part uses: commands with a deadline, and a clean environment for them."""
+"""Used by every module: commands with a deadline, and a clean environment for them."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LC_ALL": 
 
 
 def run(*command, **options):
-    """A command that has ended, with both of its outputs as one text."""
+    """A completed command, with both of its outputs as one text."""
     options = {"text": True, "timeout": DEADLINE, "env": CLEAN, "check": False} | options
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
@@ -16,7 +16,7 @@ def run(*command, **options):
 
 
 def must(*command, **options):
-    """What a command says; raises where it fails."""
+    """The output of a command; raises `RuntimeError` where it fails."""
     done = run(*command, **options)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:4])}: rc {done.returncode}: {done.stdout.strip()[-300:]}")

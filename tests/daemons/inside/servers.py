@@ -1,4 +1,4 @@
-"""Looks by servers that are started as their units start them; they serve nobody but this program."""
+"""Checks by servers that are started as their units start them; they serve only this program."""
 
 import pathlib
 import shutil
@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from tests.daemons.inside.base import CLEAN, must, run, stop
-from tests.daemons.inside.looks import settings_of
+from tests.daemons.inside.commands import settings_of
 
 #: Seconds until a server serves.
 SERVES = 30
@@ -44,7 +44,7 @@ def serves(program, options, target):
         if server.poll() is not None or time.monotonic() > end:
             stop(server)
             last = [line for line in LOG.read_text().splitlines() if "level=info" not in line.lower()]
-            return "\n".join(last[-6:]) or f"answers {answer!r} and says nothing"
+            return "\n".join(last[-6:]) or f"answers {answer!r}, no output"
         time.sleep(0.05)
         answer = asked(address, int(port), target)
     stop(server)
@@ -53,7 +53,7 @@ def serves(program, options, target):
 
 def asked(address, port, target):
     """The first bytes of an answer over TLS, or why there is none."""
-    # The certificate is of the host that this runs on, and so of another name.
+    # The certificate belongs to the host that this runs on, and so to another name.
     context = ssl.create_default_context(cafile=CA)
     context.check_hostname = False
     try:
@@ -67,14 +67,14 @@ def asked(address, port, target):
         return str(error)
 
 
-#: Otherwise than PostgreSQL's file says: the memory of another machine, and a log that this program reads.
+#: Settings that override PostgreSQL's file: the memory of another machine, and a log that this program reads.
 INSTEAD = {
     "shared_buffers": "16MB",
     "huge_pages": "off",
     "logging_collector": "off",
     "log_line_prefix": "",
 }
-#: What a server says that has nothing to do with its files.
+#: Log lines of a server that do not concern its files.
 USUAL = ("LOG:  starting PostgreSQL", "LOG:  listening on", "LOG:  database system")
 FAULTS = """
 SELECT concat_ws(':', sourcefile, sourceline, name, error) FROM pg_file_settings
@@ -87,7 +87,7 @@ UNION ALL SELECT concat_ws(':', file_name, line_number, error) FROM pg_ident_fil
 
 
 def postgresql(path):
-    """A server of its own, on a cluster made here, tells what it thinks of its files."""
+    """A server of its own, on a cluster made here, reports how it parsed its files."""
     unit = pathlib.Path("/etc/systemd/system/flashtier-postgresql.service").read_text()
     start = (
         next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()

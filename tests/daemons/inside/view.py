@@ -1,4 +1,4 @@
-"""The view of a host's root, and what lies in it."""
+"""The view of a host's root, and its files."""
 
 import os
 import pathlib
@@ -8,19 +8,19 @@ from tests.daemons.inside.base import must
 
 HERE = pathlib.Path("/mnt")
 PACKAGES = HERE / "packages"
-#: All of /dev that a look finds: no disk of the host.
+#: All of /dev that a check finds: no disk of the host.
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 FOLDERS = {"dev/shm": "1777", "run/lock": "0755", "run/sshd": "0755", "run/systemd": "0755"}
 
 
 def begin(packages):
-    """Room in memory that goes with this process; packages of the host's own archive as files in it."""
+    """Mount memory that ends with this process; unpack packages of the host's own archive in it."""
     must("mount", "-t", "tmpfs", "none", str(HERE))
     if not packages:
         return
     for name in ("lists", "archives"):
         (PACKAGES / name / "partial").mkdir(parents=True)
-    # Unpacked, not installed. The host's own lists, cache and locks stay as they are.
+    # Unpacked, not installed. The host's own lists, cache and locks do not change.
     options = {
         "Dir::State::lists": PACKAGES / "lists",
         "Dir::Cache": PACKAGES,
@@ -47,7 +47,7 @@ def enter(address):
     for package in (PACKAGES / "archives").glob("*.deb"):
         must("dpkg-deb", "--extract", str(package), str(root))
     must("mount", "-t", "proc", "none", f"{root}/proc")
-    # Of the kernel's settings no look changes others than those of its own network.
+    # A check can change no settings of the kernel but those of its own network.
     for place in ("proc/sys", "proc/sys/net"):
         must("mount", "--bind", f"{root}/{place}", f"{root}/{place}")
     must("mount", "-o", "remount,bind,ro", f"{root}/proc/sys")
@@ -64,10 +64,10 @@ def enter(address):
 
 
 def lay(absent, folders, files):
-    """Put the files of a question where they belong."""
+    """Write the files of a question to their paths."""
     for path in absent:
         pathlib.Path(path).unlink(missing_ok=True)
-    # Where volumes are mounted the root disk is closed to root itself.
+    # At the mount points of volumes even root cannot write to the root disk.
     for path, own in folders.items():
         pathlib.Path(path).mkdir(parents=True, exist_ok=True)
         must("mount", "-t", "tmpfs", "none", path)

@@ -1,4 +1,4 @@
-"""The table of tests/daemons: each file that hosts on AWS get has one check, and no check is for nothing."""
+"""The table of tests/daemons: each file that hosts on AWS get has one check, and every check is used."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tests.daemons.aws import plan
 from tests.daemons.checks import CHECKS, check_of
 
 
-def test_each_file_has_one_check_and_each_check_is_seen_to_refuse() -> None:
-    looks = [look for planned in plan().values() for look in planned]
-    assert {look.check for look in looks} == set(CHECKS)
-    spoiled = [look.check for look in looks if look.spoiled]
+def test_each_file_has_one_check_and_each_check_refuses_a_spoiled_file() -> None:
+    planned = [one for of_host in plan().values() for one in of_host]
+    assert {one.check for one in planned} == set(CHECKS)
+    spoiled = [one.check for one in planned if one.spoiled]
     assert len(spoiled) == len(set(spoiled)) == len(CHECKS)
 
 

@@ -1,4 +1,4 @@
-"""Looks: each takes the path of a file and gives what is wrong with it, "" where nothing is."""
+"""Checks: each takes the path of a file and returns what is wrong with it, "" if nothing is."""
 
 import pathlib
 import subprocess
@@ -6,8 +6,8 @@ import subprocess
 from tests.daemons.inside.base import CLEAN, DEADLINE, run, stop
 
 
-def command(path, argv, talks):
-    """A command that ends well and, unless it `talks`, has nothing to say."""
+def execute(path, argv, talks):
+    """A command that succeeds and, unless it `talks`, has no output."""
     done = run(*(word.format(path=path, unit=unit_of(path)) for word in argv))
     if done.returncode:
         return done.stdout.strip() or f"ended with {done.returncode}"
@@ -21,7 +21,7 @@ def unit_of(path):
 
 
 def spoken(path, *program):
-    """What a daemon of systemd says of the file before it says that it runs, or ends."""
+    """What a daemon of systemd prints about the file before it reports that it runs, or ends."""
     environment = CLEAN | {"SYSTEMD_LOG_TARGET": "console", "SYSTEMD_LOG_LEVEL": "debug"}
     daemon = subprocess.Popen(
         ["timeout", str(DEADLINE), *program],
@@ -41,7 +41,7 @@ def spoken(path, *program):
 
 
 def timesyncd(path):
-    # As root it wants the right to set the clock first, which a host that is a container lacks.
+    # As root it first requires the right to set the clock, which a host that is a container lacks.
     account = ["setpriv", "--reuid=systemd-timesync", "--regid=systemd-timesync", "--clear-groups", "--"]
     return spoken(path, *account, "/usr/lib/systemd/systemd-timesyncd")
 
@@ -52,14 +52,14 @@ def journald(path):
 
 
 def logrotate(path):
-    """It ends well whatever it ignores, and says much when all is well."""
+    """It exits with 0 whatever it ignores, and prints much when nothing is wrong."""
     done = run("logrotate", "--debug", path)
     said = [line for line in done.stdout.splitlines() if line.startswith(("warning: /", "error:"))]
     return "\n".join(said) or (f"ended with {done.returncode}" if done.returncode else "")
 
 
 def sysctl(path):
-    """All keys are there; values of the network's own are set, in the network of this process."""
+    """All keys exist; values of the network's own are set, in the network of this process."""
     for options in (["--dry-run"], ["--pattern=^net[.]"]):
         done = run("sysctl", "--quiet", *options, f"--load={path}")
         if done.returncode:
@@ -68,7 +68,7 @@ def sysctl(path):
 
 
 def resolves(path):
-    """Each name leads to the address beside it."""
+    """Each name resolves to the address on its line."""
     faults = []
     for line in pathlib.Path(path).read_text().splitlines():
         address, *names = line.partition("#")[0].split() or [""]
@@ -76,7 +76,7 @@ def resolves(path):
             database = "hosts" if ":" in address else "ahostsv4"
             done = run("getent", "--service=files", database, name)
             if address not in {found.split()[0] for found in done.stdout.splitlines()}:
-                faults.append(f"{line!r}: {name} does not lead to {address}")
+                faults.append(f"{line!r}: {name} does not resolve to {address}")
     return "\n".join(faults)
 
 
