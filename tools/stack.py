@@ -23,17 +23,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-try:
-    import yaml
-except ModuleNotFoundError:  # `check` runs before tools/setup has made the tree's own Python
-    yaml = None  # type: ignore[assignment]
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from infra.errors import FlashtierError
 from infra.files import bring_back
 from infra.paths import ROOT, check_stack, settings_copy, state_dir
 from infra.stack.cli import StackMissing, file_backend, pulumi
+
+try:
+    from infra.stack.yaml_reader import read_yaml
+except ModuleNotFoundError:  # `check` runs before tools/setup has made the tree's own Python
+    read_yaml = None  # type: ignore[assignment]
 
 RUNTIME = Path("/run/flashtier")
 #: Seconds by which a lock may seem older than its owner: the kernel counts starts in hundredths of a second
@@ -104,7 +104,8 @@ def locks(backend: Path, project: str, stack: str) -> Iterator[Lock]:
 
 
 def project_name() -> str:
-    return str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"])
+    assert read_yaml is not None  # noqa: S101 - only `check` runs without the tree's own Python
+    return str(read_yaml(ROOT / "Pulumi.yaml")["name"])
 
 
 def check(stack: str) -> None:
@@ -125,14 +126,9 @@ def check(stack: str) -> None:
             f"stack {stack}: there is no {settings}; take one of {', '.join(known)} (make up STACK=...), or "
             "declare it: Pulumi.local.yaml is one to begin with"
         )
-    if yaml is None:
+    if read_yaml is None:
         return
-    try:
-        read = yaml.safe_load(settings.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FlashtierError(
-            f"{settings}: is no YAML: {' '.join(str(error).split())}; correct it there"
-        ) from error
+    read = read_yaml(settings)
     config = read.get("config") if isinstance(read, dict) else None
     if not isinstance(config, dict) or not isinstance(config.get(ENVIRONMENT), dict):
         raise FlashtierError(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from infra import paths
 from infra.environment import Environment
 from infra.errors import FlashtierError
+from infra.stack.yaml_reader import read_yaml
 
 _KEY = "flashtier:environment"
 
@@ -23,11 +22,7 @@ def read_environment(stack: str, config_file: Path | None = None) -> Environment
     if not path.is_file():
         known = sorted(file.name.split(".")[1] for file in paths.ROOT.glob("Pulumi.*.yaml"))
         raise FlashtierError(f"{path}: is not a file; name one of the stacks {', '.join(known)}, or write it")
-    try:
-        loaded = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(error).replace("\n", " ")
-        raise FlashtierError(f"{path}: is not readable as YAML ({where}); correct it") from error
+    loaded = read_yaml(path)
     config = loaded.get("config") if isinstance(loaded, dict) else None
     if not isinstance(config, dict) or _KEY not in config:
         raise FlashtierError(f"{path}: has no config.{_KEY}; write one as in Pulumi.prod.yaml")
