@@ -13,8 +13,24 @@ from infra.stack.yaml_reader import read_yaml
 
 @pytest.mark.parametrize(
     "text",
-    "19e2 1.5e+3 0o11 011 0x1F 0b101 1_9.5 1:30 +5 5. .5 .inf .NaN "
-    "yes No on OFF y True FALSE Null 2026-11-29 2026-1-2".split(),
+    [
+        *(
+            "19e2",
+            "1.5e+3",
+            "0o11",
+            "011",
+            "0x1F",
+            "0b101",
+            "1_9.5",
+            "1:30",
+            "+5",
+            "5.",
+            ".5",
+            ".inf",
+            ".NaN",
+        ),
+        *("yes", "No", "on", "OFF", "y", "True", "FALSE", "Null", "2026-11-29", "2026-1-2"),
+    ],
 )
 def test_a_value_that_two_readers_take_for_two_things_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "settings.yaml"
