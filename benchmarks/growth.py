@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """How long an environment takes on this machine, and how that grows with its hosts.
 
-    make bench                      4, 9 and 18 hosts, beside bare `lxc launch`, about 20 minutes
+    make bench                      4, 9 and 18 hosts, compared with bare `lxc launch`, about 20 minutes
     make bench OPTIONS='--hosts 9'  one size
 
-Four is the least: one host a tier. Each size runs a stack of its own, `bench`, from nothing to destroyed. The
-comparison launches as many bare hosts from the same image into the same pool and network, all at once. Prints
-a table and writes FLASHTIER_STATE/log/bench.json. Nothing here fails because of a figure: it measures, people
-judge.
+Four is the minimum: one host per tier. Each size runs a stack of its own, `bench`, from nothing to destroyed.
+The comparison launches as many bare hosts from the same image into the same pool and network, all at once.
+Prints a table and writes FLASHTIER_STATE/log/bench.json. No figure makes it fail: it measures, people judge.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Bench:
         web, members, control = SIZES[self.hosts]
         declared["network"]["cidr"] = CIDR
         declared["web"]["count"] = web
-        # The connections of all web hosts together are as many at each size: the members do not grow.
+        # All web hosts together have as many connections at each size: the members do not grow.
         declared["app"]["pool_size"] = 20 // web
         declared["database"]["members"] = members
         declared["control"]["count"] = control
@@ -92,7 +91,7 @@ class Bench:
             raise BenchFailed(f"{' '.join(command)} ended with {done.returncode}; see {self.log}")
 
     def measure(self, what: str, action: Callable[[], None]) -> None:
-        """Keep the seconds that `action` takes."""
+        """Record the seconds that `action` takes."""
         console.print(f"{self.hosts:>3} hosts: {what} ...", end=" ", highlight=False)
         since = time.monotonic()
         action()
@@ -100,7 +99,7 @@ class Bench:
         console.print(f"{self.figures[what]} s", highlight=False)
 
     def median(self, what: str, command: Sequence[str], times: int = 3) -> None:
-        """Keep the median of some runs, for what takes so little that one run says nothing."""
+        """Record the median of several runs, for a command that is too short for one run to be meaningful."""
         seconds = []
         for _ in range(times):
             self.measure(what, lambda: self.run(command))
@@ -108,7 +107,7 @@ class Bench:
         self.figures[what] = statistics.median(seconds)
 
     def launch_bare(self) -> None:
-        """As many hosts as the environment has, by LXD alone and all at once."""
+        """Launch as many hosts as the environment has, by LXD alone and all at once."""
         image = json.loads(
             subprocess.run(
                 ["lxc", "image", "list", "local:", "--project", PROJECT, "--format", "json"],
@@ -131,12 +130,12 @@ class Bench:
             list(pool.map(lambda number: self.run([*command, f"local:bare{number}"]), range(self.hosts)))
 
     def delete_bare(self) -> None:
-        """Take them away again."""
+        """Delete the bare hosts."""
         names = [f"local:bare{number}" for number in range(self.hosts)]
         self.run(["lxc", "delete", "--force", "--project", PROJECT, *names])
 
     def measure_all(self) -> None:
-        """From nothing to verified, each thing once more unchanged, and the comparison."""
+        """Measure from nothing to verified, each command once more unchanged, and the comparison."""
         self.declare()
         try:
             self.measure("make up, from nothing", lambda: self.run(["make", "up", f"STACK={STACK}"]))
@@ -150,7 +149,7 @@ class Bench:
             self.run(["tools/down", STACK])
         self.declare()
         try:
-            # Again for the comparison: with the hosts of the first run beside it, neither would be bare.
+            # Again for the comparison: next to the hosts of the first run, neither would be bare.
             self.run(["flashtier", "secrets", "-s", STACK])
             self.measure("pulumi up", lambda: self.run([*UP, "--config-file", str(self.settings)]))
             self.measure("lxc launch", self.launch_bare)
@@ -164,7 +163,7 @@ class Bench:
 
 
 def table(results: dict[int, dict[str, float]]) -> Table:
-    """The figures, a column a size."""
+    """The figures, one column per size."""
     drawn = Table("seconds", *(f"{hosts} hosts" for hosts in results), box=None)
     for what in next(iter(results.values())):
         drawn.add_row(what, *(str(figures[what]) for figures in results.values()))
@@ -177,7 +176,7 @@ def main(
     """Measure the environment `bench` at each size and print the table."""
     wrong = [size for size in hosts or [] if size not in SIZES]
     if wrong:
-        sys.exit(f"growth: --hosts {wrong[0]} is not a size; take one of {', '.join(map(str, SIZES))}")
+        sys.exit(f"growth: --hosts {wrong[0]} is not a size; use one of {', '.join(map(str, SIZES))}")
     state = Path(os.environ["FLASHTIER_STATE"])
     results: dict[int, dict[str, float]] = {}
     for size in hosts or list(SIZES):

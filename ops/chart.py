@@ -30,13 +30,13 @@ def check_path(path: Path) -> None:
 
 
 def draw(plan: Plan, path: Path) -> None:
-    """Write the chart of `plan` to `path`, whose suffix says how. Raises `FlashtierError` if it cannot."""
+    """Write the chart of `plan` to `path` in the format of its suffix. Raises `FlashtierError` on failure."""
     check_path(path)
-    # A second of start that no other command needs to wait for.
+    # Takes a second, which no other command needs.
     import matplotlib
     from matplotlib.figure import Figure
 
-    # The same plan gives the same file: no date, no random identifiers. Text stays text, to be searched.
+    # The same plan gives the same file: no date, no random identifiers. Text stays searchable text.
     with matplotlib.rc_context({"svg.hashsalt": "flashtier", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(10, 9), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
@@ -55,13 +55,13 @@ def draw(plan: Plan, path: Path) -> None:
 
 
 def multiples() -> list[float]:
-    """Evenly spaced on a logarithmic axis, today's among them."""
+    """Evenly spaced on a logarithmic axis, including today's."""
     step = math.log(MOST / LEAST) / (STEPS - 1)
     return sorted({1.0, *(LEAST * math.exp(step * index) for index in range(STEPS))})
 
 
 def _use(axes: Axes, plan: Plan) -> None:
-    """One bar a limit of the declared environment, as long as the traffic that it carries."""
+    """One bar per limit of the declared environment, as long as the traffic that it carries."""
     shown = sorted(plan.limits, key=lambda limit: -limit.breaks_at)
     first = shown[-1]
     for row, limit in enumerate(shown):
@@ -86,7 +86,7 @@ def _use(axes: Axes, plan: Plan) -> None:
 
 
 def _cost(axes: Axes, plan: Plan) -> None:
-    """The cheapest database tier of each class at each multiple; a line ends where none carries."""
+    """The cheapest database tier of each class at each multiple; a line ends where no tier carries it."""
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     xs, declared = multiples(), tier_of(plan.environment)

@@ -26,15 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="""
-Works beside `pulumi`, `ansible-playbook` and `pytest`, on the stack that they work on.
+Complements `pulumi`, `ansible-playbook` and `pytest`, on the same stack.
 
 An environment comes up in this order; `make up STACK=local` does all of it:
 
-1. `flashtier secrets -s local` makes the stack and the secrets that it lacks
+1. `flashtier secrets -s local` makes the stack and its missing secrets
 2. `pulumi up -s local --refresh` makes hosts, volumes and networks
 3. `ansible-playbook ansible/site.yml` configures the hosts
-4. `pytest tests/hosts` holds the hosts against what was declared
-5. `flashtier summary -s local` says what stands, where it answers and how long each step took
+4. `pytest tests/hosts` compares the hosts with what is declared
+5. `flashtier summary -s local` shows the hosts, their URLs and how long each step took
 
 Run `. tools/env.sh` first: it puts all of these on PATH and names the state and its passphrase.
 """,
@@ -55,25 +55,25 @@ def secrets(
             "--config-file",
             envvar="FLASHTIER_CONFIG_FILE",
             dir_okay=False,
-            help="Take this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
+            help="Use this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
         ),
     ] = None,
 ) -> None:
-    """Make the secrets that the stack lacks: passwords, access keys, the certificate authority, the SSH key.
+    """Make the stack's missing secrets: passwords, access keys, the certificate authority, the SSH key.
 
-    They go encrypted into Pulumi.STACK.yaml. What is there stays as it is, however often this runs, and no
-    value is ever printed. The passphrase that opens them is made too, outside the tree, for its owner only.
+    They are written encrypted to Pulumi.STACK.yaml. Existing ones never change, and no value is ever
+    printed. The passphrase that decrypts them is made too, outside the tree, readable by its owner only.
 
-    A clone without secrets takes them over from the running stack.
+    A clone without secrets adopts those of the running stack.
 
-    To change one on purpose: edit what `pulumi config get flashtier:secrets -s STACK` prints, give it to
+    To change one on purpose: edit the output of `pulumi config get flashtier:secrets -s STACK`, give it to
     `pulumi config set --secret flashtier:secrets -s STACK` on standard input, and run `make up`.
     """
     report = stack_secrets.ensure(stack, config_file)
     for line in report.made:
         typer.echo(f"made {line}")
     if not report.made:
-        typer.echo(f"stack {stack}: has all its secrets; nothing was changed")
+        typer.echo(f"stack {stack}: has all its secrets; nothing changed")
     for line in report.notes:
         typer.echo(f"note: {line}", err=True)
 
@@ -87,15 +87,15 @@ def import_file(
             "--config-file",
             envvar="FLASHTIER_CONFIG_FILE",
             dir_okay=False,
-            help="Take this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
+            help="Use this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
         ),
     ] = None,
 ) -> None:
-    """Print what `pulumi import --file` needs when the stack's state is lost, but its hosts and volumes live.
+    """Print the input of `pulumi import --file` for a stack that lost its state, but no hosts or volumes.
 
     docs/tasks/state-lost.md has the whole procedure. For platform `local`; changes nothing.
     """
-    # Half a second of imports, pylxd and gRPC, that no other command needs.
+    # Imports pylxd and gRPC: half a second, which no other command needs.
     from infra.local import imports
 
     found, notes = imports.find(declared(stack, config_file))
@@ -112,10 +112,10 @@ def summary(
         bool, typer.Option("--json", help="For programs: the same as one JSON object.")
     ] = False,
 ) -> None:
-    """Say what stands: hosts, URLs, what was verified, what the platform cannot do, how long each phase took.
+    """Show hosts, URLs, what was verified, what the platform cannot do, and how long each phase took.
 
-    Reads the stack's outputs, and what the last `make up` and `pytest tests/hosts` left in the state
-    directory. It asks no host anything.
+    Reads the stack's outputs, and the records of the last `make up` and `pytest tests/hosts` in the state
+    directory. It connects to no host.
     """
     contract = read_contract(stack)
     write_known_hosts(contract)
@@ -123,8 +123,8 @@ def summary(
     if as_json:
         typer.echo(json.dumps(collected, indent=2))
         return
-    # Rich leaves colours out where the output is no terminal, and obeys NO_COLOR.
-    # In a file or a pipe, where it would take 80 columns, the table of hosts has the room it needs.
+    # Rich omits colours where the output is not a terminal, and obeys NO_COLOR.
+    # In a file or a pipe it would use 80 columns; the table of hosts needs more.
     stack_summary.show(collected, Console(width=None if sys.stdout.isatty() else 100))
 
 
@@ -134,7 +134,7 @@ app.command()(unprotect)
 
 
 def main() -> None:
-    """Run the command; a fault that the kit foresees ends it with its message and exit code 1."""
+    """Run the command; an expected fault ends it with one line and exit code 1."""
     try:
         app()
     except FlashtierError as error:

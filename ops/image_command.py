@@ -26,8 +26,8 @@ def image(
     as_json: Annotated[
         bool, typer.Option("--json", help="For programs: the same as one JSON object.")
     ] = False,
-    look: Annotated[
-        bool, typer.Option("--look", help="Show what would be pinned, and change nothing.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be pinned, and change nothing.")
     ] = False,
     config_file: Annotated[
         Path | None,
@@ -35,16 +35,16 @@ def image(
             "--config-file",
             envvar="FLASHTIER_CONFIG_FILE",
             dir_okay=False,
-            help="Take this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
+            help="Use this file in place of Pulumi.STACK.yaml; give it to `pulumi` too.",
         ),
     ] = None,
 ) -> None:
-    """Look up the newest Debian 13 image of aws.image_owner in the stack's region and pin it.
+    """Find the newest Debian 13 image of aws.image_owner in the stack's region and pin it.
 
-    An image is pinned so that a new one is a decision. Hosts that exist keep what they were made from;
-    a new image is for hosts that are made from then on.
+    An image is pinned so that a new one is a decision. Existing hosts keep theirs; a new image is for hosts
+    that are made from then on.
 
-    Asks the account of the shell's credentials. Writes flashtier:environment.aws.images.
+    Queries the account of the shell's credentials. Writes flashtier:environment.aws.images.
     """
     environment = read_environment(stack, config_file)
     if environment.aws is None:
@@ -62,7 +62,7 @@ def image(
                 "before": before,
             }
         )
-        if look or before == one["ImageId"]:
+        if dry_run or before == one["ImageId"]:
             continue
         where = ["--config-file", str(config_file)] if config_file else []
         path = f"flashtier:environment.aws.images.{architecture}"
@@ -73,7 +73,7 @@ def image(
     for entry in report:
         before = entry["before"]
         did = "is pinned already" if before == entry["image"] else f"in place of {before or 'none'}"
-        if look and before != entry["image"]:
+        if dry_run and before != entry["image"]:
             did = f"would be pinned {did}"
         typer.echo(f"{entry['architecture']}: {entry['image']} ({entry['name']}, {entry['created']}) {did}")
 
@@ -82,7 +82,7 @@ def newest(
     stack: str, environment: Environment, settings: Aws
 ) -> dict[catalogue.Architecture, dict[str, Any]]:
     """The newest image for each architecture that the environment's hosts have. Raises `FlashtierError`."""
-    # A second of imports that no other command needs.
+    # Takes a second, which no other command needs.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""What stands after `make up`: the contract, the verification's result and the phases' times."""
+"""The summary after `make up`: the contract, the verification's result and the phases' times."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from infra.aws.cli import open_tunnel
 from infra.contract import Contract
 from infra.errors import FlashtierError
 
-#: Failures that are shown of a verification; one cause often has many.
+#: Number of failures that are shown of a verification; one cause often has many.
 SHOWN = 10
 
 
 def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
-    """All that a summary says, as plain data. `certificate` is the authority's, for curl."""
+    """The whole summary as plain data. `certificate` is the authority's, for curl."""
     directory = paths.state_dir(contract.stack)
     return {
         "stack": contract.stack,
@@ -47,7 +47,7 @@ def collect(contract: Contract, certificate: Path) -> dict[str, Any]:
 
 
 def _url(contract: Contract, port_name: str) -> str | None:
-    """Where the port answers over TLS, by the address of the first host that has it."""
+    """The URL of the port, which answers over TLS, at the first host that has it."""
     for flow in contract.flows:
         if flow.port_name == port_name:
             suffix = "" if flow.port == 443 else f":{flow.port}"
@@ -56,7 +56,7 @@ def _url(contract: Contract, port_name: str) -> str | None:
 
 
 def _log_in(contract: Contract) -> str | None:
-    """On AWS: the command that logs in to the host with Prometheus. Nothing but SSH gets there."""
+    """On AWS: the command that logs in to the host with Prometheus, which only SSH reaches."""
     proxy, access = contract.access.proxy, contract.access
     host = next((host for host in contract.hosts if "prometheus" in host.components), None)
     if proxy is None or host is None:
@@ -68,7 +68,7 @@ def _log_in(contract: Contract) -> str | None:
 
 
 def _unsupported(contract: Contract) -> list[dict[str, Any]]:
-    """One entry for what the platform cannot do, with the hosts it is about."""
+    """One entry for each thing that the platform cannot do, with the hosts that it concerns."""
     found: dict[tuple[str, str], list[str]] = {}
     for entry in contract.unsupported:
         found.setdefault((entry.what, entry.why), []).append(entry.host)
@@ -76,7 +76,7 @@ def _unsupported(contract: Contract) -> list[dict[str, Any]]:
 
 
 def _verified(path: Path) -> dict[str, Any] | None:
-    """The last verification's result (tests/hosts/report.py); None if there was none."""
+    """The last verification's result (tests/hosts/report.py); None if there is none."""
     if not path.is_file():
         return None
     result: dict[str, Any] = _load(path, path.read_text())
@@ -94,9 +94,7 @@ def _load(path: Path, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise FlashtierError(
-            f"{path}: is not readable as JSON ({error}); remove it and run `make up`"
-        ) from error
+        raise FlashtierError(f"{path}: is not valid JSON ({error}); remove it and run `make up`") from error
     if not isinstance(value, dict):
         raise FlashtierError(
             f"{path}: holds {type(value).__name__}, not an object; remove it and run `make up`"
@@ -115,7 +113,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 
 def _show_hosts(hosts: list[dict[str, Any]], console: Console) -> None:
-    """One short line a host; what every host runs is said once."""
+    """One short line per host; components that every host runs are listed once."""
     everywhere = set.intersection(*(set(host["components"]) for host in hosts))
     table = Table(
         "host", "tier", "address", "vCPU", "memory", "components", "volumes", box=None, padding=(0, 2, 0, 0)
@@ -127,7 +125,7 @@ def _show_hosts(hosts: list[dict[str, Any]], console: Console) -> None:
             host["address"],
             str(host["vcpus"]),
             f"{host['memory_mib']} MiB",
-            ", ".join(service for service in host["components"] if service not in everywhere),
+            ", ".join(component for component in host["components"] if component not in everywhere),
             ", ".join(host["volumes"]),
         )
     console.print(table)
@@ -161,8 +159,8 @@ def _show_verified(verified: dict[str, Any] | None, console: Console) -> None:
     scope = " (only a part was run)" if verified["partial"] else ""
     console.print(
         f"Verified:   {outcome}{scope}: {verified['verified']} of {verified['declared']} declared facts are "
-        f"in effect, {verified['failed']} are not, {verified['unsupported']} cannot be here, "
-        f"{verified['uncovered']} were not looked at; {verified['checks']} checks in "
+        f"in effect, {verified['failed']} are not, {verified['unsupported']} are unsupported here, "
+        f"{verified['uncovered']} were not checked; {verified['checks']} checks in "
         f"{verified['seconds']:.0f} s, ended {verified['finished']}",
         highlight=False,
         soft_wrap=True,

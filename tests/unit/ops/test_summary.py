@@ -91,7 +91,10 @@ def test_on_aws_the_api_has_a_name_that_all_trust_and_prometheus_is_asked_on_its
 def test_people_read_what_is_wrong(state: Path) -> None:
     leave(state)
     text = shown()
-    assert "FAILED: 290 of 300 declared facts are in effect, 3 are not, 5 cannot be here, 2 were not" in text
+    assert (
+        "FAILED: 290 of 300 declared facts are in effect, 3 are not, 5 are unsupported here, 2 were not"
+        in text
+    )
     assert VERIFIED["failures"][0] in text
     assert "not in effect yet: durability.synchronous_mode: one server [so far]" in text
     assert any(line.split() == ["playbook", "200.5", "s", "exit", "code", "2"] for line in text.splitlines())

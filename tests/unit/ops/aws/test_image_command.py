@@ -84,7 +84,7 @@ def test_the_newest_of_the_architecture_is_pinned(account, settings, written) ->
 
 def test_to_look_changes_nothing_and_programs_get_json(account, settings, written) -> None:
     image = registered(account, "debian-13-arm64-20260101-1", "arm64")
-    done = run(settings, "--look", "--json")
+    done = run(settings, "--dry-run", "--json")
     told = json.loads(done.output)
     assert told["region"] == REGION
     assert [(entry["architecture"], entry["image"], entry["before"]) for entry in told["images"]] == [
