@@ -1,10 +1,10 @@
-"""Hosts reach what the contract names and nothing else, and each filter on the way holds alone.
+"""Hosts reach what the contract names and nothing else, and each filter on the way holds without the other.
 
-Silence proves nothing by itself: perhaps nobody listened, or no packet came that far. So something listens on
+No answer proves nothing by itself: perhaps no program listened, or no packet arrived. So a program listens on
 every port that is tried, declared or not, TCP and UDP, IPv4 and link-local IPv6; and every try is made four
 times: with every filter open (all must get through), with the filter at the source alone, with the one at the
 destination alone, and with both. A filter at the destination is a host's own, or the machine's for what is
-not a host: the machine itself, the world outside, and another stack's host.
+not a host: the machine itself, outside clients, and another stack's host.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from infra.local import names
 from infra.local.routes import METRIC
 from infra.local.run import CommandFailed, run
 from tests.drills.security.filters import Filters
-from tests.drills.security.lab import CONTROLLER, NEIGHBOUR, WORLD, Lab, hold, set_link_local, tries
+from tests.drills.security.lab import CONTROLLER, INTERNET, NEIGHBOUR, Lab, hold, set_link_local, tries
 from tests.drills.security.living import living
 from tests.drills.security.neighbours import OTHER, OUTSIDE, neighbours
 from tests.drills.security.places import everywhere, host_places, in_namespace, listening
 
-#: What no environment declares, beside the ports of the contract: databases, cluster managers, shells, any.
+#: Ports that no environment declares, in addition to the contract's: databases, cluster managers, shells.
 TCP = [21, 23, 53, 111, 2379, 2380, 4999, 5433, 6432, 8008]
 UDP = [53, 111, 123, 443, 4999, 5432]
 #: Seconds after which a listener ends even if the drill was killed.
@@ -39,7 +39,7 @@ def lab(stack: str) -> Iterator[Lab]:
     places = {
         **hosts,
         CONTROLLER: [],
-        WORLD: in_namespace(OUTSIDE.namespace),
+        INTERNET: in_namespace(OUTSIDE.namespace),
         NEIGHBOUR: in_namespace(OTHER.namespace),
     }
     declared = {"tcp": sorted({*TCP, *(flow.port for flow in contract.flows)}), "udp": UDP}
@@ -53,16 +53,16 @@ def lab(stack: str) -> Iterator[Lab]:
             set_link_local(hosts[host.name], "add", link_local[host.name])
             exits.enter_context(listening(hosts[host.name], ["0.0.0.0", "::"], declared, LONGEST))  # noqa: S104
         exits.enter_context(listening([], [contract.controller, machine], declared, LONGEST))
-        for place in (WORLD, NEIGHBOUR):
+        for place in (INTERNET, NEIGHBOUR):
             exits.enter_context(listening(places[place], ["0.0.0.0"], declared, LONGEST))  # noqa: S104
         lab = Lab(contract, places, filters, link_local)
         lab.tries = list(tries(lab, machine, declared))
         yield lab
-        assert filters.restored(), "the drill has not put every firewall back as it was"
+        assert filters.restored(), "the drill has not restored every firewall"
 
 
 def test_with_every_filter_open_everything_answers(lab: Lab) -> None:
-    """What the drill looks with works: each silence below is a filter's doing."""
+    """The drill's own means work: each missing answer below is caused by a filter."""
     with lab.filters.opened(dict.fromkeys(lab.hosts, ("input", "output")), machine=True):
         outcomes = lab.outcomes(lambda each: True)
     hold(outcomes, lambda each: True)
@@ -78,7 +78,7 @@ def test_only_the_contract_gets_through(lab: Lab, figure: Callable[[str], None])
 
 
 def test_what_a_host_receives_is_held_without_the_senders_firewall(lab: Lab) -> None:
-    """A host that was broken into sends what it likes: neighbours and machine hold without its help."""
+    """A compromised host sends anything: its neighbours and the machine refuse it without its help."""
     for source in lab.hosts:
         with lab.filters.opened({source: ("output",)}):
             hold(lab.outcomes(lambda each, source=source: each.source == source), lab.arrives)
@@ -98,7 +98,7 @@ def test_what_a_host_sends_is_held_without_the_receivers_firewall(lab: Lab) -> N
 
 
 def test_names_come_from_the_bridge_only(lab: Lab) -> None:
-    """Of the machine a host may ask the bridge's dnsmasq; it knows this stack's hosts."""
+    """On the machine a host may query the bridge's dnsmasq, which resolves this stack's hosts."""
     name = lab.contract.hosts[-1]
     asked = everywhere(
         {host: lab.places[host] for host in lab.hosts},
@@ -116,7 +116,7 @@ def test_names_come_from_the_bridge_only(lab: Lab) -> None:
 
 
 def test_the_machine_offers_hosts_nothing_else(lab: Lab) -> None:
-    """LXD's API and Pulumi's are no ports on an address that a host could reach, filters or not."""
+    """The APIs of LXD and Pulumi listen on no address that a host could reach, even without filters."""
     loopback = ("127.", "[::1]", "[::ffff:127.")
     reachable = [
         line.split()[3]
@@ -128,11 +128,11 @@ def test_the_machine_offers_hosts_nothing_else(lab: Lab) -> None:
         everywhere({"": lab.places[lab.hosts[0]]}, "ls", "/dev/lxd/sock", "/var/lib/lxd/unix.socket")
 
 
-def test_nobody_takes_a_neighbours_address(lab: Lab) -> None:
-    """Firewalls go by addresses: a packet with another host's is dropped where it enters the bridge.
+def test_a_host_cannot_use_a_neighbours_address(lab: Lab) -> None:
+    """Firewalls match addresses: a packet with another host's address is dropped where it enters the bridge.
 
-    The contract lets `web` hosts reach PostgreSQL. `edge1`, its own firewall open, is not let in under a web
-    host's address, and is again let out under its own.
+    The contract lets `web` hosts reach PostgreSQL. `edge1`, its own firewall open, is refused with a web
+    host's address, and can connect again with its own.
     """
     flow = next(flow for flow in lab.contract.flows if flow.port_name == "postgresql")
     victim, liar = lab.contract.host(flow.source), next(h for h in lab.contract.hosts if h.tier == "edge")

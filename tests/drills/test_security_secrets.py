@@ -1,8 +1,8 @@
 """No secret is where it does not belong: arguments, environments, output, logs, journals, files, the image.
 
-The values are read as the kit reads them, and looked for in every form (security/needles.py) during and after
-a whole run that has every task write its secrets anew. A canary that is planted in each kind of place shows
-that the search would have found them there.
+The values are read as the kit reads them, and searched in every form (security/needles.py) during and after
+a whole run in which every task writes its secrets again. A canary that is planted in each kind of place
+proves that the search would have found them there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def contract(stack: str) -> Contract:
 
 @pytest.fixture(scope="module")
 def wanted(contract: Contract) -> Needles:
-    """All that must not be seen: the stack's secrets, its passphrase and the operator's key."""
+    """All that must stay secret: the stack's secrets, its passphrase and the operator's key."""
     values = dict(outputs.read_secrets(contract.stack))
     values["passphrase"] = passphrase_file().read_text().strip()
     values["operator_key"] = private_key(contract.stack).read_text()
@@ -48,7 +48,7 @@ def wanted(contract: Contract) -> Needles:
 
 @pytest.fixture(scope="module")
 def after_a_run(contract: Contract, wanted: Needles, figure: Callable[[str], None]) -> dict[str, Any]:
-    """What a whole run shows while each of its tasks has to write its secrets again."""
+    """The output and processes of a whole run in which each task has to write its secrets again."""
     forget_secrets(contract)
     finder, printed = Finder(wanted), {}
     started = time.monotonic()
@@ -90,7 +90,7 @@ def after_a_run(contract: Contract, wanted: Needles, figure: Callable[[str], Non
             )
             printed[name] = done.stdout
             said = b"(hidden: it holds a secret)" if finder.names(done.stdout) else done.stdout[-3000:]
-            # What verification finds is not this drill's to judge, only what it prints.
+            # This drill judges the verification's output, not its result.
             good = done.returncode == 0 or (name, done.returncode) == ("verify", 1)
             assert good, f"{name} ended with {done.returncode}: {said.decode(errors='replace')}"
         for place in ([], on_host(contract.stack, contract.hosts[0].name)):
@@ -106,7 +106,7 @@ def after_a_run(contract: Contract, wanted: Needles, figure: Callable[[str], Non
 
 
 def forget_secrets(contract: Contract) -> None:
-    """So that the run writes them all: files removed, passwords of roles changed."""
+    """Remove files and change passwords of roles, so that the run writes all of them."""
     tiers: dict[str, list[str]] = {"web": [], "control": [], "database": []}
     for host in contract.hosts:
         if host.tier in tiers and (host.tier != "control" or "s3" in host.components):
@@ -144,7 +144,7 @@ def test_a_run_prints_no_secret(after_a_run: dict[str, Any], wanted: Needles) ->
     for step, text in after_a_run["printed"].items():
         names, size = finder.names(text), len(text)
         assert not names, f"{step} prints {sorted(names)}"
-        assert size, f"{step} has printed nothing: nothing was looked at"
+        assert size, f"{step} has printed nothing, which proves nothing"
 
 
 def test_the_run_wrote_every_secret_again(after_a_run: dict[str, Any], contract: Contract) -> None:
@@ -156,7 +156,7 @@ def test_the_run_wrote_every_secret_again(after_a_run: dict[str, Any], contract:
 def test_no_process_shows_a_secret(after_a_run: dict[str, Any]) -> None:
     shown: dict[Shown, int] = dict(after_a_run["shown"])
     canaries = {where for where, _, secret in shown if secret == "canary"}  # noqa: S105
-    assert canaries == {"arguments", "environment"}, f"what is looked with sees only {canaries}"
+    assert canaries == {"arguments", "environment"}, f"the search finds canaries only in {canaries}"
     found = {tuple(entry) for entry in shown if entry.secret != "canary"}  # noqa: S105
     assert found <= ALLOWED_PROCESSES, f"secrets in processes: {sorted(found - ALLOWED_PROCESSES)}"
     assert found == ALLOWED_PROCESSES, (
@@ -187,7 +187,7 @@ def test_hosts_hold_secrets_in_the_declared_files_only(
 def test_the_controller_holds_secrets_in_the_declared_files_only(
     after_a_run: dict[str, Any], contract: Contract, wanted: Needles, figure: Callable[[str], None]
 ) -> None:
-    """The stack's state and configuration are encrypted: they hold none that can be seen."""
+    """The stack's state and configuration are encrypted: they hold none in readable form."""
     roots, skip = controller_places(contract.stack)
     answer = search([], wanted, roots, skip)
     named = {
@@ -201,7 +201,7 @@ def test_the_controller_holds_secrets_in_the_declared_files_only(
     assert named == expected, "files that hold one of the stack's secrets, with owner, group and mode"
     figure(f"secrets: {answer['searched'] >> 20} MiB of files on the controller searched")
     for folder in (state_root(), private_key(contract.stack).parent):
-        assert folder.stat().st_mode & 0o077 == 0, f"{folder}: others than its owner may look in"
+        assert folder.stat().st_mode & 0o077 == 0, f"{folder}: readable by others than its owner"
 
 
 def test_history_holds_no_secret(wanted: Needles) -> None:
@@ -235,7 +235,7 @@ def canary() -> str:
 
 
 def test_the_search_finds_what_is_planted(contract: Contract, canary: str) -> None:
-    """In plain text, encoded, in an old log, and in the journal, where a long field lies compressed."""
+    """In plain text, encoded, in an old log, and in the journal, where a long field is compressed."""
     host = contract.hosts[0].name
     place = on_host(contract.stack, host)
     encoded = base64.b64encode(b"ab" + canary.encode()).decode()
@@ -253,7 +253,7 @@ def test_the_search_finds_what_is_planted(contract: Contract, canary: str) -> No
     finally:
         run(place, "rm", "-rf", "/root/drill", *paths)
     found = {each["path"] for each in answer["files"] if "canary" in each["secrets"]}
-    # Journals that are not packed show it as a file too.
+    # Uncompressed journals contain it as a file too.
     assert {path for path in found if not path.startswith("/var/log/journal")} == paths
     assert [unit for unit, _ in answer["journal"]], "the journal is not searched"
 
@@ -265,9 +265,9 @@ def test_postgresql_keeps_no_password(
     shown = "SELECT query FROM pg_stat_statements"
     names = Finder(wanted).names(sql(contract, shown).encode())
     assert not names, f"among the statements: {sorted(names)}"
-    control, role = f"seen_{canary[:20]}", f"naive_{canary[:20]}"
+    control, role = f"logged_{canary[:20]}", f"naive_{canary[:20]}"
     sql(contract, f'SELECT 1 AS "{control}"')
-    assert control in sql(contract, shown), "the statements are not looked at"
+    assert control in sql(contract, shown), "the statements are not searched"
     try:
         sql(contract, f"CREATE ROLE {role} PASSWORD '{canary}'")
         assert canary not in sql(contract, shown)
@@ -276,4 +276,4 @@ def test_postgresql_keeps_no_password(
     place = on_host(contract.stack, contract.database.first)
     answer = search(place, needles({"canary": canary}), ["/pg", "/var/log"], [])
     assert answer["searched"] > 0
-    assert answer["files"] == [], "the password was written down"
+    assert answer["files"] == [], "the password was stored"

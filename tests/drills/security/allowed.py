@@ -1,16 +1,16 @@
-"""Where secrets may be: processes whose environment shows them, and files of hosts."""
+"""Where secrets may be: processes whose environment contains them, and files of hosts."""
 
 from __future__ import annotations
 
 from infra.stack.secret_table import SECRET_NAMES
 
-#: Processes whose environment holds a secret, because the program takes it nowhere else. Only root and the
+#: Processes whose environment holds a secret, because the program reads it nowhere else. Only root and the
 #: account of the process can read it.
 ALLOWED_PROCESSES = {
     # The S3 gateway reads its root account from flags or variables only.
     ("environment", "versitygw", "s3_root_access_key"),
     ("environment", "versitygw", "s3_root_secret_key"),
-    # Pulumi hands a program its configuration this way; what the program starts does not get it.
+    # Pulumi passes a program its configuration this way; child processes of the program do not get it.
     *(("environment", "pulumi-language-python-exec", name) for name in SECRET_NAMES),
 }
 
@@ -28,7 +28,7 @@ ALLOWED_FILES: dict[str, dict[str, Right]] = {
         f"/etc/photo-api/credentials/{name}": ("root", "root", "0400")
         for name in ("database_password", "s3_access_key", "s3_secret_key")
     }
-    # What systemd hands to the process, in memory that is not swapped: read by its account alone (an ACL).
+    # Passed by systemd to the process, in memory that is not swapped: only its account reads them (an ACL).
     | {
         f"/run/credentials/photo-api.service/{name}": ("root", "root", "0440")
         for name in ("database_password", "s3_access_key", "s3_secret_key")
@@ -37,7 +37,7 @@ ALLOWED_FILES: dict[str, dict[str, Right]] = {
         "/etc/flashtier/s3/environment": ("root", "root", "0600"),
         "/etc/flashtier/s3/s3cfg": ("root", "root", "0600"),
         "/etc/flashtier/s3/iam/users.json": ("root", "versitygw", "0640"),
-        # The app's access key names whom the policy is about.
+        # The app's access key names the principal of the policy.
         "/etc/flashtier/s3/policy.json": ("root", "root", "0600"),
     },
 }

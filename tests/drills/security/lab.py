@@ -1,4 +1,4 @@
-"""Attempts to connect between all machines of an environment, and whom the contract lets through."""
+"""Attempts to connect between all machines of an environment, and which of them the contract allows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.drills.security.filters import Filters
 from tests.drills.security.neighbours import METADATA, OTHER, OUTSIDE
 from tests.drills.security.places import Target, attempt, everywhere
 
-CONTROLLER, MACHINE, WORLD, NEIGHBOUR = "controller", "machine", "outside", "other stack"
+CONTROLLER, MACHINE, INTERNET, NEIGHBOUR = "controller", "machine", "outside", "other stack"
 CLOUD = "metadata service"
 
 
 @dataclass(frozen=True)
 class Try:
-    """A connection that is tried. `port` of the protocol at `address`, which is IPv6 where `link_local`."""
+    """An attempt to connect to `port` of the protocol at `address`, which is IPv6 where `link_local`."""
 
     source: str
     destination: str
@@ -44,9 +44,9 @@ class Lab:
         return [host.name for host in self.contract.hosts]
 
     def outcomes(self, chosen: Callable[[Try], bool]) -> dict[Try, str]:
-        """What comes of the chosen tries, from all sources at once.
+        """The outcomes of the chosen tries, from all sources at once.
 
-        One answer is proof; silence, which a slow machine may cause, is believed when it comes twice.
+        One answer is proof; no answer, which a slow machine may cause, counts after the second try.
         """
         found: dict[Try, str] = {}
         tries = [each for each in self.tries if chosen(each)]
@@ -66,7 +66,7 @@ class Lab:
         return found
 
     def leaves(self, each: Try) -> bool:
-        """Whether the firewall of the source, a host, may let it out."""
+        """Whether the firewall of the source, a host, allows it."""
         if each.link_local:
             return False
         if each.destination in self.hosts:
@@ -79,17 +79,17 @@ class Lab:
         return (each.protocol, each.port) in outside
 
     def arrives(self, each: Try) -> bool:
-        """Whether the destination's own firewall, or the machine's rules for it, may let it in."""
+        """Whether the destination's own firewall, or the machine's rules for it, allow it."""
         if each.destination in self.hosts:
             known = (each.destination, each.port, each.protocol)
-            if each.link_local:  # the contract's addresses are IPv4; the world is anyone
+            if each.link_local:  # the contract's addresses are IPv4; the client "world" is any address
                 return ("world", *known) in self._flows
             if each.source == NEIGHBOUR:
                 return False
             return (each.source, *known) in self._flows or ("world", *known) in self._flows
         if each.destination == CONTROLLER:
             return each.port == 53
-        return each.destination == WORLD and (each.protocol, each.port) in {
+        return each.destination == INTERNET and (each.protocol, each.port) in {
             ("tcp", 80),
             ("tcp", 443),
             ("udp", 123),
@@ -122,7 +122,7 @@ def tries(lab: Lab, machine: str, declared: dict[str, list[int]]) -> Iterator[Tr
     elsewhere = {
         CONTROLLER: lab.contract.controller,
         MACHINE: machine,
-        WORLD: OUTSIDE.address,
+        INTERNET: OUTSIDE.address,
         NEIGHBOUR: OTHER.address,
         CLOUD: METADATA,
     }
@@ -138,16 +138,16 @@ def tries(lab: Lab, machine: str, declared: dict[str, list[int]]) -> Iterator[Tr
                             )
                 if source in addresses:
                     for name, address in elsewhere.items():
-                        # The bridge's dnsmasq answers names, not any datagram: asked by name below.
+                        # The bridge's dnsmasq answers queries, not any datagram: tested with a name below.
                         if (name, protocol, port) != (CONTROLLER, "udp", 53):
                             yield Try(source, name, protocol, port, address)
 
 
 def hold(outcomes: dict[Try, str], expected: Callable[[Try], bool]) -> None:
-    """A refusal is an answer: the packet had passed every filter, so it counts as through."""
+    """Compare outcomes. A refusal is an answer: the packet passed every filter."""
     assert outcomes, "nothing was tried"
     wrong = [
-        f"{each}: {outcome}, expected {'an answer' if expected(each) else 'silence'}"
+        f"{each}: {outcome}, expected {'an answer' if expected(each) else 'no answer'}"
         for each, outcome in outcomes.items()
         if (outcome in ("open", "refused")) != expected(each)
     ]
