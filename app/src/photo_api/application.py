@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from photo_api import __version__, api, health, migrate, problems
+from photo_api import __version__, api, description, health, migrate, problems, removals
 from photo_api.database import open_database
 from photo_api.decoding import Decoder
+from photo_api.head import Head
 from photo_api.metrics import Metrics
 from photo_api.middleware import BodyLimit, Deadline, Measure
 from photo_api.photos import Photos
 from photo_api.settings import Credentials, Settings
 from photo_api.storage import open_storage
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs `work` until the context ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @asynccontextmanager
@@ -26,12 +39,22 @@ async def application(settings: Settings, credentials: Credentials) -> AsyncIter
         open_database(settings, credentials, metrics) as database,
         open_storage(settings, credentials, metrics) as storage,
     ):
-        # Swagger's pages load scripts from another site; the OpenAPI document is at /openapi.json.
-        app = FastAPI(title="Photo API", version=__version__, docs_url=None, redoc_url=None)
+        app = FastAPI(
+            title="Photo API",
+            version=__version__,
+            # Swagger's pages load scripts from another site; the OpenAPI document is at /openapi.json.
+            docs_url=None,
+            redoc_url=None,
+            # A redirect from a path with a slash too many would name http, which is what nginx speaks to this process:
+            # a photo would be sent again in clear. There is no such path.
+            redirect_slashes=False,
+        )
         photos = Photos(database)
-        decoder = Decoder(settings.decode_workers, settings.decode_wait_timeout, settings.max_pixels, metrics)
+        decoder = Decoder(settings, metrics)
         problems.install(app)
         api.install(app, photos, storage, decoder, metrics, settings.max_upload_bytes)
         health.install(app, photos, storage, metrics, len(migrate.load()), settings.ready_timeout)
-        bounded = BodyLimit(app, settings.max_body_bytes)
-        yield Measure(Deadline(bounded, settings.request_timeout), metrics)
+        description.install(app)
+        bounded = BodyLimit(Head(app), settings.max_body_bytes)
+        async with _background(removals.run(photos, storage, metrics)):
+            yield Measure(Deadline(bounded, settings.request_timeout), metrics)

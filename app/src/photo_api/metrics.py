@@ -55,9 +55,12 @@ class Metrics:
             registry=registry,
         )
         self.uploaded_bytes = Counter("photo_api_uploaded_bytes", "Bytes of photos stored.", registry=registry)
+        self.removed_files = Counter(
+            "photo_api_removed_files", "Files of deleted photos removed from S3.", registry=registry
+        )
         self.refused_photos = Counter(
             "photo_api_refused_photos",
-            "Uploads that were no acceptable JPEG, by reason.",
+            "Uploads that were not an acceptable JPEG, by reason.",
             ["reason"],
             registry=registry,
         )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from photo_api.database import Database
-from photo_api.jpeg import Jpeg, utc_offset_minutes
+from photo_api.exif import utc_offset_minutes
+from photo_api.jpeg import Jpeg
 from photo_api.problems import Problem, photo_not_found
 
 if TYPE_CHECKING:
@@ -41,6 +42,35 @@ SELECT {_COLUMNS} FROM photo_tags JOIN photos ON photos.id = photo_tags.photo_id
 WHERE tag = $1 AND photo_id < $2 ORDER BY photo_id DESC LIMIT $3
 """  # noqa: S608
 _VIEW = "UPDATE photos SET views = views + 1 WHERE id = $1 RETURNING views"
+_DELETE = """
+WITH gone AS (
+    DELETE FROM photos WHERE id = $1 RETURNING user_id, sha256
+), noted AS (
+    INSERT INTO photo_removals (user_id, sha256) SELECT user_id, sha256 FROM gone
+    ON CONFLICT (user_id, sha256) DO UPDATE SET removed_at = now()
+)
+SELECT count(*) AS photos FROM gone
+"""
+_LISTED = "SELECT FROM photo_removals WHERE user_id = $1 AND sha256 = $2"
+_UNLIST = """
+DELETE FROM photo_removals WHERE user_id = $1 AND sha256 = $2 AND claimed_at IS NULL RETURNING user_id
+"""
+# Those whose file is in use again go off the list; of the others, those that no process has claimed or has given up.
+_IN_USE = "EXISTS (SELECT FROM photos WHERE photos.user_id = listed.user_id AND photos.sha256 = listed.sha256)"
+_DUE = """
+removed_at < now() - make_interval(secs => $1)
+AND (claimed_at IS NULL OR claimed_at < now() - make_interval(secs => $1))
+"""
+_FORGET_USED = f"DELETE FROM photo_removals AS listed WHERE {_DUE} AND {_IN_USE}"  # noqa: S608
+_CLAIM = f"""
+UPDATE photo_removals SET claimed_at = now()
+WHERE (user_id, sha256) IN (
+    SELECT user_id, sha256 FROM photo_removals AS listed WHERE {_DUE} AND NOT {_IN_USE}
+    ORDER BY removed_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING user_id, sha256
+"""  # noqa: S608
+_FORGET = "DELETE FROM photo_removals WHERE user_id = $1 AND sha256 = $2"
 _VERSION = "SELECT max(version) FROM schema_versions"
 
 
@@ -82,6 +112,7 @@ class Photos:
 
     async def add(self, upload: Upload, jpeg: Jpeg) -> tuple[Photo, bool]:
         """The stored photo, and whether it is new. Raises `Problem` (422) for a key used for another upload."""
+        exif = jpeg.exif
         row = await self._row(
             _INSERT,
             upload.user_id,
@@ -92,11 +123,11 @@ class Photos:
             jpeg.height,
             upload.caption,
             upload.tags,
-            jpeg.camera,
-            jpeg.taken_at.replace(tzinfo=None) if jpeg.taken_at else None,
-            utc_offset_minutes(jpeg.taken_at),
-            jpeg.location.latitude if jpeg.location else None,
-            jpeg.location.longitude if jpeg.location else None,
+            exif.camera,
+            exif.taken_at.replace(tzinfo=None) if exif.taken_at else None,
+            utc_offset_minutes(exif.taken_at),
+            exif.location.latitude if exif.location else None,
+            exif.location.longitude if exif.location else None,
         )
         if row is not None:
             return _photo(row), True
@@ -133,6 +164,32 @@ class Photos:
         if row is None:
             raise photo_not_found(photo_id)
         return int(row["views"])
+
+    async def delete(self, photo_id: int) -> None:
+        """Delete the row at once; its file is then on the list of removals (see `removals`)."""
+        row = await self._row(_DELETE, photo_id)
+        if row is None or row["photos"] == 0:
+            raise photo_not_found(photo_id)
+
+    async def claim_file(self, user_id: int, sha256: bytes) -> None:
+        """Before an upload uses a file: it is not, or no longer, to be removed. Raises `Problem` (503) if it is."""
+        if await self._row(_LISTED, user_id, sha256) is None:
+            return
+        if await self._row(_UNLIST, user_id, sha256) is None:
+            raise Problem(
+                503, "photo-being-removed", "the same photo is being removed now; send it again", retry_after=5
+            )
+
+    async def claim_removals(self, grace: float, most: int) -> list[tuple[int, bytes]]:
+        """Users and hashes of files to remove now: listed for `grace` seconds, in use nowhere."""
+        async with self._database.connection() as connection:
+            await connection.execute(_FORGET_USED, grace)
+            rows = await connection.fetch(_CLAIM, grace, most)
+        return [(row["user_id"], row["sha256"]) for row in rows]
+
+    async def forget_removal(self, user_id: int, sha256: bytes) -> None:
+        """The file is gone."""
+        await self._row(_FORGET, user_id, sha256)
 
     async def schema_version(self) -> int:
         """The newest migration that the database has; 0 where it never saw one."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -15,16 +20,26 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):
     """An answer other than 2xx. `kind` is stable and for programs, `detail` for people."""
 
-    def __init__(self, status: int, kind: str, detail: str, *, retry_after: int | None = None, **members: Any) -> None:
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        retry_after: int | None = None,
+        headers: dict[str, str] | None = None,
+        **members: Any,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.kind = kind
         self.detail = detail
         self.retry_after = retry_after
+        self.headers = headers or {}
         self.members = members
 
     def response(self) -> JSONResponse:
-        headers = {"Cache-Control": "no-store"}
+        headers = {"Cache-Control": "no-store", **self.headers}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         body = {
@@ -62,7 +77,7 @@ def body_too_large(limit: int) -> Problem:
     return Problem(
         413,
         "body-too-large",
-        f"the request is larger than the {limit} bytes that are taken",
+        f"the request is larger than the {limit} bytes that are accepted",
         limit_bytes=limit,
     )
 
@@ -83,15 +98,38 @@ def install(app: FastAPI) -> None:
         return Problem(422, "invalid-request", detail, faults=faults).response()
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, OSError):
+            return _no_room(error.__cause__).response()
         response = Problem(error.status_code, _kind(error.status_code), str(error.detail)).response()
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_allowed(request))
         return response
 
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, __: Exception) -> JSONResponse:
         # The server logs it with its traceback: the framework raises it again after this answer.
         return Problem(500, "internal-error", "an unexpected error; it has been logged").response()
+
+
+def _no_room(error: OSError) -> Problem:
+    """The framework calls every failure to read a form the client's. A disk that is full is not."""
+    log.error("an upload cannot be kept while it is checked: %s", error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(507, "no-room", "this host has no room for the upload now; try again later", retry_after=30)
+    return Problem(503, "upload-unavailable", "this host cannot accept uploads now; try again later", retry_after=30)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods of every route with the path: the framework names those of the first route only."""
+    methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    found = [
+        method
+        for method in methods
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 
 
 def _kind(status: int) -> str:

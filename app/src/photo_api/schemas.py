@@ -1,14 +1,17 @@
-"""What the API takes and gives, as pydantic models: they make the checks and the OpenAPI document."""
+"""What the API accepts and returns, as pydantic models: they make the checks and the OpenAPI document.
+
+A limit on text holds for the form in which it is kept (`text`), so the form comes first: a validator before the limits.
+"""
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import Header, Path, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from photo_api import text
 from photo_api.photos import Photo
 
 #: Ids are PostgreSQL bigint.
@@ -16,20 +19,8 @@ LARGEST_ID = 2**63 - 1
 MAX_TAGS, MAX_TAG_LENGTH, MAX_CAPTION_LENGTH = 20, 50, 2000
 
 
-def _caption(text: str) -> str:
-    text = unicodedata.normalize("NFC", text).strip()
-    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
-        raise ValueError("must hold no control characters other than line breaks and tabs")
-    return text
-
-
-def _tag(text: str) -> str:
-    tag = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).casefold())
-    if not 1 <= len(tag) <= MAX_TAG_LENGTH:
-        raise ValueError(f"must have 1 to {MAX_TAG_LENGTH} characters")
-    if not tag.isprintable() or any(c.isspace() or c == "," for c in tag):
-        raise ValueError("must hold no spaces, commas or control characters; use '-' to join words")
-    return tag
+#: What no tag holds, in a character class.
+_SPLITS = r"\s,\x00-\x1f\x7f-\x9f"
 
 
 def _distinct(tags: list[str]) -> list[str]:
@@ -38,8 +29,25 @@ def _distinct(tags: list[str]) -> list[str]:
 
 UserId = Annotated[int, Field(ge=1, le=LARGEST_ID, description="The user that the photo belongs to.")]
 PhotoId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
-Caption = Annotated[str, Field(max_length=MAX_CAPTION_LENGTH), AfterValidator(_caption)]
-Tag = Annotated[str, AfterValidator(_tag), Field(description="Compared without regard to case. No spaces or commas.")]
+Caption = Annotated[
+    str,
+    Field(
+        max_length=MAX_CAPTION_LENGTH,
+        description="Line breaks of every kind are kept as line feeds, text in Unicode's form NFC.",
+        json_schema_extra={"pattern": r"^[^\x00-\x08\x0e-\x1f\x7f-\x9f]*$"},
+    ),
+    BeforeValidator(lambda given: text.caption(given) if isinstance(given, str) else given),
+]
+Tag = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TAG_LENGTH,
+        description="Compared without regard to case. No spaces or commas; characters that show nothing do not count.",
+        json_schema_extra={"pattern": f"^[^{_SPLITS}]*[^{_SPLITS}{text.INVISIBLE}{text.JOINERS}][^{_SPLITS}]*$"},
+    ),
+    BeforeValidator(lambda given: text.tag(given) if isinstance(given, str) else given),
+]
 Tags = Annotated[list[Tag], AfterValidator(_distinct), Field(max_length=MAX_TAGS)]
 Before = Annotated[
     int,

@@ -64,11 +64,17 @@ class Settings(DatabaseSettings):
     s3_read_timeout: float = Field(default=5.0, gt=0)
 
     max_upload_mib: int = Field(ge=1, le=100)
+    #: Photos in memory at once, from before they are read until they are stored; each is there twice with "strip".
+    #: Others stay on disk and wait `decode_wait_timeout`.
+    photos_in_memory: int = Field(default=8, ge=1)
     #: Largest picture, in pixels. A progressive JPEG needs about 6 bytes a pixel to decode: 240 MB at 40 million.
     max_pixels: int = Field(default=40_000_000, ge=1)
     #: Pictures decoded at once; each takes a core and the memory above. Others wait `decode_wait_timeout`.
     decode_workers: int = Field(default=1, ge=1)
     decode_wait_timeout: float = Field(default=3.0, gt=0)
+    #: What is done with the place that a camera recorded. "strip": neither answers nor stored files hold it.
+    #: "keep": whoever reaches the API can read it.
+    exif_location: Literal["strip", "keep"] = "strip"
 
     #: A request that has not begun to answer by then gets a 503. Shorter than nginx's and the edge's patience.
     request_timeout: float = Field(default=20.0, gt=0)

@@ -20,7 +20,7 @@ from photo_api.settings import ConfigurationError, Credentials, Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
+    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
 
 log = logging.getLogger(__name__)
 
@@ -41,27 +41,46 @@ class Storage:
         self._metrics = metrics
 
     async def put(self, key: str, data: bytes, sha256: bytes) -> None:
-        """Store `data`; S3 verifies the checksum before it answers. Raises `Problem` (503)."""
-        async with self._call("put"):
-            await self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=data,
-                ContentType="image/jpeg",
-                ChecksumSHA256=base64.b64encode(sha256).decode(),
-            )
+        """Store `data` unless the key is there; S3 verifies the checksum before it answers. Raises `Problem` (503).
 
-    async def get(self, key: str) -> AsyncIterator[bytes]:
-        """The object's bytes, in pieces. Raises `Problem`: 503, or 500 when a stored photo is not there."""
+        An object is never overwritten: its key follows from its bytes, so what is there is the same.
+        """
+        async with self._call("put"):
+            try:
+                await self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=data,
+                    ContentType="image/jpeg",
+                    ChecksumSHA256=base64.b64encode(sha256).decode(),
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if _code(error) != "PreconditionFailed":
+                    raise
+
+    async def get(self, key: str, part: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+        """The object's bytes, in pieces: all, or from the first to the last of `part`.
+
+        Raises `Problem`: 503, or 500 when a stored photo is not there.
+        """
+        asked: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key}
+        if part is not None:
+            asked["Range"] = f"bytes={part[0]}-{part[1]}"
         try:
             async with self._call("get"):
-                answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+                answer = await self._client.get_object(**asked)
         except Problem as problem:
             if isinstance(cause := problem.__cause__, ClientError) and _code(cause) == "NoSuchKey":
                 log.error("object %s of a stored photo is missing from bucket %s", key, self._bucket)
                 raise Problem(500, "photo-lost", "the photo's file is missing; it has been logged") from cause
             raise
         return _pieces(answer)
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is removed already. Raises `Problem` (503)."""
+        async with self._call("delete"):
+            await self._client.delete_object(Bucket=self._bucket, Key=key)
 
     async def check(self) -> None:
         """Raises `Problem` (503) unless the bucket answers."""

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def cluster(folder, authority) -> Iterator[Cluster]:
 
 
 async def create_database(cluster: Cluster) -> None:
-    """As the role postgresql makes it: owned by the owner, who alone may create."""
+    """As Ansible makes it: owned by the owner, who alone may create. All rights of the app are the migrations'."""
     connection = await cluster.connect("postgres", "postgres")
     await connection.execute("DROP DATABASE IF EXISTS photos WITH (FORCE)")
     for role in ("photos_owner", "photos_app"):
@@ -197,7 +198,7 @@ def gateway(folder, authority) -> Iterator[Gateway]:
         process = subprocess.Popen(
             [
                 *(program, "--port", f"127.0.0.1:{port}", "--cert", authority.certificate, "--key", authority.key),
-                # Metadata beside the data: a temporary folder need not be on a file system with extended attributes.
+                # Metadata next to the data: a temporary folder need not be on a file system with extended attributes.
                 *("--keep-alive", "posix", "--sidecar", root / "meta", root / "data"),
             ],
             env={"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY, "PATH": os.environ["PATH"]},
@@ -221,6 +222,7 @@ def make_settings(cluster: Cluster, endpoint: str, **changes) -> Settings:
         "s3_endpoint": endpoint,
         "pool_size": 5,
         "max_upload_mib": 1,
+        "exif_location": "keep",
         **changes,
     }
     return Settings(**values)
@@ -241,10 +243,16 @@ def settings(migrated, gateway) -> Settings:
     return make_settings(migrated, gateway.endpoint)
 
 
-@pytest.fixture
-async def client(settings):
+@asynccontextmanager
+async def client_of(settings, secrets=None):
     """A client of the application as one process runs it, without a socket between."""
-    async with application(settings, credentials()) as app:
+    async with application(settings, secrets or credentials()) as app:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
             yield client
+
+
+@pytest.fixture
+async def client(settings):
+    async with client_of(settings) as client:
+        yield client

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import io
 
 import pytest
+from PIL import ExifTags, Image
+from starlette.datastructures import UploadFile
 
+from photo_api.storage import Storage
 from tests import pictures
+from tests.integration.conftest import client_of, make_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +35,7 @@ def problem(answer, status: int, kind: str) -> str:
 async def test_a_photo_comes_back_as_it_was_sent(client, gateway):
     data = pictures.jpeg((640, 480), meta=pictures.camera_exif())
     answer = await upload(client, data, caption=" At the\nharbour ", tags=["Sydney", "opera", "sydney"])
-    assert answer.status_code == 201
+    assert answer.status_code == 201, answer.text
     stored = answer.json()
     assert answer.headers["location"] == f"/photos/{stored['id']}"
     assert stored == (await client.get(f"/photos/{stored['id']}")).json()
@@ -47,11 +53,133 @@ async def test_a_photo_comes_back_as_it_was_sent(client, gateway):
     assert (gateway.bucket / "7" / f"{hashlib.sha256(data).hexdigest()}.jpg").read_bytes() == data
 
 
-async def test_an_image_that_the_client_has_is_not_sent_again(client):
+async def test_conditional_and_range_requests_for_an_image(client):
+    data = pictures.jpeg(seed=8)
+    stored = (await upload(client, data)).json()
+    whole = await client.get(stored["image"])
+    assert whole.headers["accept-ranges"] == "bytes"
+
+    async def get(**headers: str):
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await client.get(stored["image"], headers=names)
+
+    for condition in ({"If_None_Match": whole.headers["etag"]}, {"If_Modified_Since": whole.headers["last-modified"]}):
+        answer = await get(**condition)
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == whole.headers["etag"]
+    problem(await get(If_Match='"other"'), 412, "precondition-failed")
+    part = await get(Range="bytes=10-19")
+    assert (part.status_code, part.content) == (206, data[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(data)}"
+    assert (await get(Range="bytes=-7")).content == data[-7:]
+    assert (await get(Range="bytes=0-3", If_Range='"other"')).content == data
+    refused = await get(Range=f"bytes={len(data)}-")
+    problem(refused, 416, "range-not-satisfiable")
+    assert refused.headers["content-range"] == f"bytes */{len(data)}"
+
+
+async def test_head_is_get_without_its_body(client):
     stored = (await upload(client)).json()
-    tag = (await client.get(stored["image"])).headers["etag"]
-    answer = await client.get(stored["image"], headers={"If-None-Match": tag})
-    assert (answer.status_code, answer.content) == (304, b"")
+    for path in (f"/photos/{stored['id']}", stored["image"], "/users/7/timeline", "/search?tag=x", "/healthz"):
+        get, head = await client.get(path), await client.head(path)
+        assert (head.status_code, head.content) == (200, b""), path
+        assert head.headers == get.headers, path
+    assert (await client.head("/photos/424242")).status_code == 404
+    figures = (await client.get("/metrics")).text
+    head = 'photo_api_request_duration_seconds_count{method="HEAD",route="/photos/{photo_id}",status="200"} 1.0'
+    assert head in figures
+    # The file was read once, for the GET.
+    assert 'photo_api_storage_duration_seconds_count{operation="get",outcome="ok"} 1.0' in figures
+
+
+@pytest.mark.parametrize("path", ["/photos/", "/photos/1/", "/search/?tag=x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_slash_too_many_is_no_redirect_to_http(client, method, path):
+    answer = await client.request(method, path)
+    assert "location" not in answer.headers
+    problem(answer, 404, "no-such-path")
+
+
+async def test_a_method_that_a_path_does_not_have_names_those_that_it_has(client):
+    answer = await client.request("PATCH", "/photos/1")
+    problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET, HEAD, DELETE"
+    assert (await client.request("TRACE", "/photos")).headers["allow"] == "POST"
+
+
+async def test_text_as_browsers_and_people_write_it(client):
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    answer = await upload(
+        client, pictures.jpeg(seed=12), caption="two\r\nlines", tags=[family, "\u0645\u06cc\u200c\u0634"]
+    )
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["caption"], answer.json()["tags"][0]) == ("two\nlines", family)
+    assert (await client.get("/search", params={"tag": family})).json()["photos"][0]["id"] == answer.json()["id"]
+
+
+async def test_a_caption_too_long_in_its_last_form_leaves_nothing(client, gateway):
+    answer = await upload(client, user=88, caption="x" * 1990 + "\u095c" * 10)
+    assert "body.caption" in problem(answer, 422, "invalid-request")
+    assert not (gateway.bucket / "88").exists()
+
+
+async def test_a_stored_file_is_never_overwritten(client, gateway):
+    """Its key follows from its bytes, so who comes second has nothing new to say; a thief of keys is not obeyed."""
+    data = pictures.jpeg(seed=13)
+    await upload(client, data, user=89)
+    stored = next((gateway.bucket / "89").iterdir())
+    before = stored.stat()
+    assert (await upload(client, data, user=89)).status_code == 201
+    assert (stored.stat().st_ino, stored.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+async def test_where_a_photo_was_taken_is_not_kept_with_strip(migrated, gateway):
+    sent = pictures.jpeg(meta=pictures.camera_exif())
+    async with client_of(make_settings(migrated, gateway.endpoint, exif_location="strip")) as client:
+        first, again = await upload(client, sent, user=90, key="k"), await upload(client, sent, user=90, key="k")
+        assert (first.status_code, again.status_code) == (201, 200)
+        stored = first.json()
+        assert (stored["location"], stored["camera"]) == (None, "Acme P9")
+        image = (await client.get(stored["image"])).content
+    assert hashlib.sha256(image).hexdigest() == stored["sha256"]
+    assert ExifTags.IFD.GPSInfo in Image.open(io.BytesIO(sent)).getexif()
+    assert ExifTags.IFD.GPSInfo not in Image.open(io.BytesIO(image)).getexif()
+
+
+async def test_no_room_for_an_upload_is_the_hosts_fault(client, monkeypatch, caplog):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.write", full)
+    answer = await upload(client)
+    problem(answer, 507, "no-room")
+    assert answer.headers["retry-after"] == "30"
+    assert "No space left on device" in caplog.text
+
+
+async def test_photos_wait_on_disk_for_their_place_in_memory(migrated, gateway, monkeypatch):
+    """Twelve at once, two in memory: none is read into memory before it has a place."""
+    held, most = 0, 0
+    read, put = UploadFile.read, Storage.put
+
+    async def counted_read(self, size=-1):
+        nonlocal held, most
+        held += 1
+        most = max(most, held)
+        return await read(self, size)
+
+    async def counted_put(self, *arguments):
+        nonlocal held
+        await put(self, *arguments)
+        held -= 1
+
+    monkeypatch.setattr(UploadFile, "read", counted_read)
+    monkeypatch.setattr(Storage, "put", counted_put)
+    settings = make_settings(migrated, gateway.endpoint, photos_in_memory=2, decode_wait_timeout=30)
+    async with client_of(settings) as client:
+        answers = await asyncio.gather(*(upload(client, pictures.jpeg(seed=n), user=91) for n in range(12)))
+    assert {a.status_code for a in answers} == {201}
+    assert most == 2
 
 
 async def test_an_upload_repeated_with_its_key_is_one_photo(client):
@@ -113,7 +241,7 @@ async def test_a_form_without_a_photo_and_no_form_at_all(client):
     ("data", "kind"),
     [(pictures.png(), "photo-not-jpeg"), (pictures.jpeg((800, 800))[:5000], "photo-broken")],
 )
-async def test_a_file_that_is_no_whole_jpeg_is_refused_and_not_kept(client, gateway, data, kind):
+async def test_a_file_that_is_not_a_whole_jpeg_is_refused_and_not_kept(client, gateway, data, kind):
     problem(await upload(client, data, user=66), 400, kind)
     assert not (gateway.bucket / "66").exists()
 
@@ -171,7 +299,8 @@ async def test_search_finds_a_tag_in_any_case_and_pages(client):
         ("GET", "/search", 422, "invalid-request"),
         ("GET", "/search?tag=%00", 422, "invalid-request"),
         ("GET", "/nowhere", 404, "no-such-path"),
-        ("DELETE", "/photos/1", 405, "method-not-allowed"),
+        ("DELETE", "/photos/424242", 404, "photo-not-found"),
+        ("PUT", "/photos/1", 405, "method-not-allowed"),
     ],
 )
 async def test_other_refusals(client, method, path, status, kind):

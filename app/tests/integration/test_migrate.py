@@ -29,9 +29,9 @@ async def versions(cluster) -> list[int]:
 async def test_the_releases_schema_is_applied_once(database):
     todo = await subject.plan(database.settings(), OWNER)
     assert [m.version for m in todo] == [m.version for m in subject.load()]
-    told: list[str] = []
-    assert await subject.migrate(database.settings(), OWNER, told.append) == len(todo) == len(told)
-    assert await subject.migrate(database.settings(), OWNER, told.append) == 0
+    said: list[str] = []
+    assert await subject.migrate(database.settings(), OWNER, said.append) == len(todo) == len(said)
+    assert await subject.migrate(database.settings(), OWNER, said.append) == 0
     assert await subject.plan(database.settings(), OWNER) == ()
 
 
@@ -97,14 +97,48 @@ async def test_says_where_it_could_not_connect(database):
         await subject.migrate(database.settings(), "wrong", lambda _: None)
 
 
+#: Table to rights on it; a column's right is `RIGHT(column)`.
+RIGHTS = {
+    "photos": {"SELECT", "INSERT", "DELETE", "UPDATE(views)"},
+    "photo_tags": {"SELECT", "INSERT"},
+    "photo_removals": {"SELECT", "INSERT", "DELETE", "UPDATE(removed_at)", "UPDATE(claimed_at)"},
+    "schema_versions": {"SELECT"},
+}
+HELD = """
+SELECT relname, privilege_type AS held FROM pg_class, aclexplode(relacl)
+ WHERE relnamespace = 'public'::regnamespace AND grantee = 'photos_app'::regrole
+UNION ALL
+SELECT relname, privilege_type || '(' || attname || ')'
+  FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, aclexplode(attacl)
+ WHERE relnamespace = 'public'::regnamespace AND grantee = 'photos_app'::regrole
+UNION ALL
+SELECT 'default', privilege_type FROM pg_default_acl, aclexplode(defaclacl) WHERE grantee = 'photos_app'::regrole
+"""
+
+
+async def rights(cluster) -> dict[str, set[str]]:
+    connection = await cluster.connect("postgres")
+    found: dict[str, set[str]] = {}
+    for row in await connection.fetch(HELD):
+        found.setdefault(row["relname"], set()).add(row["held"])
+    await connection.close()
+    return found
+
+
+async def test_the_rights_of_the_app_are_those_of_the_migrations(migrated):
+    assert await rights(migrated) == RIGHTS
+
+
 async def test_the_application_can_do_what_the_api_does_and_no_more(migrated):
     connection = await migrated.connect("photos_app")
     for statement in (
-        "DELETE FROM photos",
+        "DELETE FROM photo_tags",
         "UPDATE photos SET caption = ''",
         "UPDATE photo_tags SET tag = 'x'",
+        "UPDATE photo_removals SET sha256 = ''",
         "TRUNCATE photos",
         "CREATE TABLE mine (i int)",
+        "SELECT nextval('photos_id_seq')",
         "INSERT INTO schema_versions VALUES (99, 'x', 'x')",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
