@@ -18,6 +18,8 @@ init_plugin_loader()
 # As ansible.cfg has it, which is read only where tools/env.sh was.
 filter_loader.add_directory(str(ROOT / "ansible" / "plugins" / "filter"))
 MAPPINGS = ROOT / "ansible" / "group_vars" / "flashtier"
+#: Tables that several roles read.
+SHARED = ROOT / "ansible" / "group_vars" / "all"
 
 
 def trusted(value: Any) -> Any:
@@ -41,7 +43,9 @@ def templar(contract: Contract, host: str, role: str, **more: Any) -> Templar:
     own = ROOT / "ansible" / "roles" / role / "vars" / "main.yml"
     declared = mapping(role) | (yaml.safe_load(own.read_text()) if own.exists() else {})
     plain = json.loads(contract.model_dump_json())
+    shared = [yaml.safe_load(path.read_text()) for path in sorted(SHARED.glob("*.yml"))]
     known = {
+        **{name: value for variables in shared for name, value in variables.items()},
         "contract": plain,
         "flashtier_host": next(one for one in plain["hosts"] if one["name"] == host),
         "inventory_hostname": host,

@@ -4,6 +4,7 @@ from tests.hosts.file_kinds import template
 OWN = Own(
     files={
         "/etc/haproxy/haproxy.cfg": template("haproxy/haproxy.cfg.j2"),
+        "/etc/haproxy/slow_body.lua": template("haproxy/slow_body.lua.j2"),
         "/etc/systemd/system/haproxy.service.d/flashtier.conf": template("haproxy/unit.conf.j2"),
     }
 )

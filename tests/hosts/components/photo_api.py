@@ -16,5 +16,5 @@ OWN = Own(
         },
     },
     folders={"/etc/photo-api/credentials": ("0700", "root:root")},
-    accounts=frozenset({"photo-api"}),
+    accounts=frozenset({"photo-api", "photo-api-migrate"}),
 )

@@ -1,87 +1,50 @@
-"""The way in, as rendered: edge, nginx and app agree on sizes and names, and the outer waits longer."""
+"""The path of a request, as rendered: edge, nginx and app agree on sizes, names and the order of waits."""
 
 from __future__ import annotations
 
 import ast
+import itertools
+import json
 import re
 from typing import Any
 
 import pytest
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from infra.paths import ROOT as TREE
+from infra.aws.edge.load_balancer import IDLE_TIMEOUT_S
+from infra.environment import Environment
+from tests.support.declared import contract_of, local_environment
+from tests.support.rendered import ROOT, SHARED, render
 
-SETTINGS = TREE / "app/src/photo_api/settings.py"
-
-#: What the contract gives, by the roles' names for it.
-GIVEN: dict[str, Any] = {
-    "app_database_host": "db1.x.internal",
-    "app_database_port": 5432,
-    "app_pool_size": 7,
-    "app_object_store": {
-        "endpoint": "https://control1.x.internal:7070",
-        "region": "us-east-1",
-        "bucket": "photos",
-        "credentials": "keys",
-        "ca": "project",
-    },
-    "app_max_upload_mib": 3,
-    "app_decode_workers": 2,
-    "nginx_host": "web1",
-    "nginx_domain": "x.internal",
-    "nginx_port": 8443,
-    "nginx_workers": 2,
-    "nginx_max_upload_mib": 3,
-    "nginx_edge_addresses": ["10.0.0.10"],
-    "nginx_edge_networks": [],
-    "nginx_control_addresses": ["10.0.0.150", "10.0.0.151"],
-    "haproxy_host": "edge1",
-    "haproxy_domain": "x.internal",
-    "haproxy_threads": 1,
-    "haproxy_memory_mib": 512,
-    "haproxy_https_port": 443,
-    "haproxy_http_port": 80,
-    "haproxy_web_port": 8443,
-    "haproxy_web_hosts": [{"name": f"web{n}", "address": f"10.0.0.{20 + n}"} for n in (1, 2, 3)],
-    "haproxy_max_upload_mib": 3,
-}
+CONTRACT = contract_of("unit", Environment.parse(local_environment()))
+SETTINGS = ROOT / "app/src/photo_api/settings.py"
+TABLE: dict[str, Any] = yaml.safe_load((SHARED / "web_path.yml").read_text())["web_path"]
+UPLOAD_KIB = CONTRACT.app.max_upload_mib * 1024 + TABLE["form_overhead_kib"]
 
 
-def role_variables(role: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((TREE / f"ansible/roles/{role}/vars/main.yml").read_text())
-    return found
-
-
-def render(template: str) -> str:
-    role = template.split("/")[0]
-    environment = Environment(
-        loader=FileSystemLoader(TREE / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        autoescape=False,  # noqa: S701 - configuration, not HTML
-    )
-    return environment.get_template(template).render(role_variables(role) | GIVEN)
+def of(role: str, template: str, **more: Any) -> str:
+    host = {"haproxy": "edge1"}.get(role, "web1")
+    return render(CONTRACT, host, role, template, **more)
 
 
 @pytest.fixture(scope="module")
 def app() -> str:
-    return render("app/environment.j2")
+    return of("app", "environment.j2")
 
 
 @pytest.fixture(scope="module")
 def unit() -> str:
-    return render("app/photo-api.service.j2")
+    return of("app", "photo-api.service.j2")
 
 
 @pytest.fixture(scope="module")
 def nginx() -> str:
-    return render("nginx/nginx.conf.j2")
+    return of("nginx", "nginx.conf.j2")
 
 
 @pytest.fixture(scope="module")
 def haproxy() -> str:
-    return render("haproxy/haproxy.cfg.j2")
+    return of("haproxy", "haproxy.cfg.j2")
 
 
 def number(text: str, pattern: str) -> float:
@@ -111,26 +74,146 @@ def fields(model: str) -> dict[str, bool]:
     return found
 
 
-def test_each_waits_longer_than_the_one_behind_it(app: str, unit: str, nginx: str, haproxy: str) -> None:
-    waits = {
-        "app": number(app, r"^PHOTO_API_REQUEST_TIMEOUT=(\d+)$"),
-        "nginx": number(nginx, r"proxy_read_timeout (\d+)s;"),
-        "edge": number(haproxy, r"^\s*timeout server (\d+)s$"),
+def outermost_longest(waits: list[float]) -> bool:
+    return all(outer > inner for outer, inner in itertools.pairwise(waits))
+
+
+def test_each_hop_waits_longer_for_an_answer_than_the_one_behind_it() -> None:
+    answer, inner = TABLE["answer"], TABLE["app"]
+    assert outermost_longest(list(answer.values())), answer
+    # A balancer of AWS in the edge's place.
+    assert answer["nginx"] < IDLE_TIMEOUT_S
+    assert outermost_longest([answer["statement"], inner["connection"], inner["connect"]])
+    assert outermost_longest([TABLE["stop"], TABLE["shutdown"], answer["app"]])
+
+
+def test_the_hop_next_to_the_client_loses_patience_with_it_first() -> None:
+    """It alone can answer 408: for every other hop a silent client is a silent peer."""
+    assert outermost_longest([TABLE["silence"]["nginx"], IDLE_TIMEOUT_S, TABLE["silence"]["edge"]])
+    assert outermost_longest([TABLE["header"]["nginx"], TABLE["header"]["edge"]])
+    # A pause of 17 s, of a phone that changes its network, is not a fault.
+    assert min(TABLE["silence"].values()) > 17
+
+
+def test_every_hop_has_its_waits_from_the_table(app: str, unit: str, nginx: str, haproxy: str) -> None:
+    rendered = {
+        "answer.edge": number(haproxy, r"^\s*timeout server (\d+)s$"),
+        "answer.nginx": number(nginx, r"proxy_read_timeout (\d+)s;"),
+        "answer.app": number(app, r"^PHOTO_API_REQUEST_TIMEOUT=(\d+)$"),
+        "answer.statement": number(app, r"^PHOTO_API_DATABASE_COMMAND_TIMEOUT=(\d+)$"),
+        "app.connection": number(app, r"^PHOTO_API_POOL_ACQUIRE_TIMEOUT=(\d+)$"),
+        "app.connect": number(app, r"^PHOTO_API_DATABASE_CONNECT_TIMEOUT=(\d+)$"),
+        "silence.edge": number(haproxy, r"^\s*timeout client (\d+)s$"),
+        "silence.nginx": number(nginx, r"client_body_timeout (\d+)s;"),
+        "header.edge": number(haproxy, r"^\s*timeout http-request (\d+)s$"),
+        "header.nginx": number(nginx, r"client_header_timeout (\d+)s;"),
+        "shutdown": number(app, r"^PHOTO_API_SHUTDOWN_TIMEOUT=(\d+)$"),
+        "stop": number(unit, r"^TimeoutStopSec=(\d+)$"),
     }
-    assert waits["app"] < waits["nginx"] < waits["edge"]
+    for name, seconds in rendered.items():
+        section, _, hop = name.partition(".")
+        assert seconds == (TABLE[section][hop] if hop else TABLE[section]), name
 
 
-def test_a_process_that_is_replaced_may_finish_what_it_has(app: str, unit: str) -> None:
-    request = number(app, r"^PHOTO_API_REQUEST_TIMEOUT=(\d+)$")
-    shutdown = number(app, r"^PHOTO_API_SHUTDOWN_TIMEOUT=(\d+)$")
-    assert request < shutdown < number(unit, r"^TimeoutStopSec=(\d+)$")
+def test_the_database_has_the_deadlines_of_the_table() -> None:
+    (roles,) = (
+        path
+        for path in ROOT.glob("ansible/roles/postgresql*/tasks/roles.yml")
+        if "statement_timeout" in path.read_text()
+    )
+    (given,) = re.findall(r"statement_timeout: (\d+)s", roles.read_text())
+    assert float(given) == TABLE["answer"]["database_statement"]
+    locks = re.findall(r"lock_timeout: (\d+)s, statement_timeout", roles.read_text())
+    assert [float(one) for one in locks] == [TABLE["answer"]["database_lock"]]
+
+
+def test_a_slow_body_has_a_pace_to_keep() -> None:
+    """One byte each 10 s must end, however long the client goes on."""
+    script = of("haproxy", "slow_body.lua.j2")
+    assert re.findall(r"^local grace, pace = (\d+), (\d+)$", script, re.MULTILINE) == [
+        (str(TABLE["pace"]["grace"]), str(TABLE["pace"]["bytes_per_second"]))
+    ]
+    # HAProxy ends a silent client in the middle of a body with 400: the filter is called at that moment.
+    assert f"local silence = {TABLE['silence']['edge']} - 1" in script
+    assert TABLE["pace"]["grace"] > TABLE["silence"]["edge"]
 
 
 def test_one_limit_for_a_request_all_the_way(nginx: str, haproxy: str) -> None:
-    overhead = number(SETTINGS.read_text(), r"^FORM_OVERHEAD_BYTES = (\d+) \* 1024$") * 1024
-    limit = GIVEN["app_max_upload_mib"] * 1024 * 1024 + overhead
-    assert number(nginx, r"client_max_body_size (\d+)k;") * 1024 == limit
-    assert number(haproxy, r"content-length\) gt (\d+)") == limit
+    overhead = number(SETTINGS.read_text(), r"^FORM_OVERHEAD_BYTES = (\d+) \* 1024$")
+    assert overhead == TABLE["form_overhead_kib"]
+    assert number(nginx, r"client_max_body_size (\d+)k;") == UPLOAD_KIB
+    assert number(haproxy, r"content-length\) gt (\d{4,})") == UPLOAD_KIB * 1024
+
+
+@pytest.mark.parametrize("largest", [1, 10, 100])
+def test_what_uploads_and_answers_may_fill_is_bounded(largest: int) -> None:
+    """Bodies in nginx and again in the app, and answers: at most half of a root disk of 8 GiB."""
+    text = of("nginx", "nginx.conf.j2", nginx_max_upload_mib=largest)
+    uploads, downloads = (number(text, rf"limit_conn {zone} (\d+);") for zone in ("bodies", "photos"))
+    body = number(text, r"client_max_body_size (\d+)k;") / 1024
+    answer = number(text, r"proxy_max_temp_file_size (\d+)m;")
+    assert uploads >= 4
+    assert 2 * uploads * body + downloads * answer <= 4096
+    for zone, most in (("bodies_of_one", uploads), ("photos_of_one", downloads)):
+        assert 2 <= number(text, rf"limit_conn {zone} (\d+);") <= most / 2
+
+
+def test_one_source_cannot_take_the_edge(haproxy: str) -> None:
+    most = number(haproxy, r"^\s*maxconn (\d+)$")
+    for counter in ("sc0_conn_cur(connections_of_source)", "sc1_conn_cur(requests_of_source)"):
+        assert 100 <= number(haproxy, rf"{re.escape(counter)} gt (\d+)") <= most / 4
+    uploads = number(haproxy, r"sc2_conn_cur\(uploads_of_source\) gt (\d+)")
+    web_hosts = sum(host.tier == "web" for host in CONTRACT.hosts)
+    assert uploads == number(of("nginx", "nginx.conf.j2"), r"limit_conn bodies_of_one (\d+);") * web_hosts
+    assert number(haproxy, r"tune\.h2\.fe\.max-concurrent-streams (\d+)") <= 32
+
+
+def test_a_line_of_the_access_log_is_bounded(nginx: str) -> None:
+    assert "$request_uri" not in re.findall(r"log_format (.*?);", nginx, re.DOTALL)[0]
+    assert re.search(r"OnCalendar=minutely", of("nginx", "logrotate.timer.j2"))
+
+
+def problems(text: str) -> list[dict[str, Any]]:
+    return [json.loads(found) for found in re.findall(r"'(\{\"detail\".*?\})'", text)]
+
+
+def test_every_error_of_the_edge_is_a_problem_document(haproxy: str) -> None:
+    """Those that HAProxy's configuration manual lists for http-error and that it can meet here."""
+    statuses = [int(found) for found in re.findall(r"http-error status (\d+)", haproxy)]
+    assert {400, 403, 404, 405, 408, 413, 429, 500, 501, 502, 503, 504} == set(statuses)
+    assert [problem["status"] for problem in problems(haproxy)] == statuses
+    for line in re.findall(r"^\s*http-error .*$", haproxy, re.MULTILINE):
+        assert "content-type application/problem+json" in line
+        assert ("Retry-After" in line) == bool(re.search(r"status (429|502|503|504)", line)), line
+
+
+#: ngx_http_request.h of nginx 1.26: those for which it makes a page of its own.
+PAGES_OF_NGINX = {
+    400, 403, 404, 405, 408, 411, 413, 414, 416, 421, 494, 495, 496, 497, 500, 501, 502, 503, 504, 505,
+}  # fmt: skip
+
+
+def test_every_error_of_nginx_is_a_problem_document(nginx: str) -> None:
+    handled = {
+        int(code): place
+        for codes, place in re.findall(r"error_page ([\d ]+) =\d* ?(\S+);", nginx)
+        for code in codes.split()
+    }
+    # 503: what nginx refuses by its own limits. 405 goes on to the app, which has the Allow of the path.
+    assert set(handled) | {503} == PAGES_OF_NGINX | {431}
+    assert handled.pop(405) == "@app"
+    for place in handled.values():
+        (body,) = re.findall(rf"location = {re.escape(place)} \{{(.*?)\n        \}}", nginx, re.DOTALL)
+        assert "default_type application/problem+json;" in body
+        (problem,) = problems(body)
+        assert f"return {problem['status']} " in body
+        assert ("Retry-After" in body) == (problem["status"] == 503)
+
+
+def test_plain_http_never_takes_a_body(haproxy: str) -> None:
+    front = haproxy[haproxy.index("frontend http\n") : haproxy.index("frontend https\n")]
+    rules = re.findall(r"^\s*http-request (.*)$", front, re.MULTILINE)
+    assert rules == ["deny deny_status 403 unless METH_GET", "redirect scheme https code 308"]
 
 
 def test_the_app_is_given_every_setting_it_needs_and_none_it_does_not_know(app: str) -> None:
@@ -146,29 +229,49 @@ def test_no_secret_is_among_the_settings(app: str) -> None:
     assert not re.search(r"(?i)password|secret_key|access_key", re.sub(r"(?m)^#.*$", "", app))
 
 
+def test_migrations_run_as_an_account_of_their_own() -> None:
+    """The account that faces the web could read or trace them, and they have the owner's password."""
+    variables = yaml.safe_load((ROOT / "ansible/roles/app/vars/main.yml").read_text())
+    (block,) = yaml.safe_load((ROOT / "ansible/roles/app/tasks/migrate.yml").read_text())
+    name = re.fullmatch(r"\{\{ (\w+) \}\}", block["block"][0]["become_user"])
+    assert name is not None
+    assert variables[name[1]] != variables["app_account"]
+    assert f"User={variables['app_account']}\n" in of("app", "photo-api.service.j2")
+
+
+def test_uploads_wait_on_a_disk(unit: str) -> None:
+    """Debian 13 keeps the other folder for temporary files in memory."""
+    assert "Environment=TMPDIR=/var/tmp\n" in unit
+    assert "PrivateTmp=true\n" in unit
+
+
 def test_systemd_hands_over_the_credentials_that_the_app_reads(unit: str) -> None:
     loaded = set(re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE))
     assert loaded == fields("Credentials").keys()
 
 
-def test_nginx_asks_where_systemd_listens(nginx: str) -> None:
-    socket = re.findall(r"^ListenStream=(\S+)$", render("app/photo-api.socket.j2"), re.MULTILINE)
+def test_nginx_sends_to_where_systemd_listens(nginx: str) -> None:
+    socket = re.findall(r"^ListenStream=(\S+)$", of("app", "photo-api.socket.j2"), re.MULTILINE)
     assert re.findall(r"server unix:(\S+)", nginx) == socket
 
 
-def test_nginx_believes_the_edge_and_shows_figures_to_control_hosts_only(nginx: str) -> None:
-    assert re.findall(r"set_real_ip_from (\S+);", nginx) == GIVEN["nginx_edge_addresses"]
+def test_nginx_trusts_the_edge_and_gives_metrics_to_control_hosts_only(nginx: str) -> None:
+    addresses = {
+        tier: [host.address for host in CONTRACT.hosts if host.tier == tier] for tier in ("edge", "control")
+    }
+    assert re.findall(r"set_real_ip_from (\S+);", nginx) == addresses["edge"]
     geo = re.search(r"geo \$realip_remote_addr \$from_control \{(.*?)\}", nginx, re.DOTALL)
     assert geo is not None
-    assert dict(re.findall(r"(\S+) (\d);", geo[1])) == {"default": "0"} | dict.fromkeys(
-        GIVEN["nginx_control_addresses"], "1"
-    )
+    expected = {"default": "0"} | dict.fromkeys(addresses["control"], "1")
+    assert dict(re.findall(r"(\S+) (\d);", geo[1])) == expected
 
 
 def test_the_edge_sends_to_every_web_host_and_verifies_each_by_name(haproxy: str) -> None:
     servers = re.findall(r"^\s*server (\S+) (\S+) .*verifyhost (\S+)", haproxy, re.MULTILINE)
     assert servers == [
-        (h["name"], f"{h['address']}:8443", f"{h['name']}.x.internal") for h in GIVEN["haproxy_web_hosts"]
+        (host.name, f"{host.address}:8443", f"{host.name}.{CONTRACT.domain}")
+        for host in CONTRACT.hosts
+        if host.tier == "web"
     ]
     assert re.search(r"^\s*default-server ssl verify required ca-file \S+ check ", haproxy, re.MULTILINE)
 
