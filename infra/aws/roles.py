@@ -30,7 +30,7 @@ def trust(suffix: str) -> str:
 
 #: Objects of the tier's bucket: what it does with them. No tier may remove a version or change a bucket.
 OBJECTS: dict[Tier, tuple[str, ...]] = {
-    "web": ("s3:GetObject", "s3:PutObject"),
+    "web": ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "database": ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "control": (),
 }

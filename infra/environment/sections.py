@@ -147,10 +147,15 @@ class Control(Model):
 
 
 class App(Model):
-    """The photo API. `pool_size`: PostgreSQL connections a web host; `max_upload_mib`: the largest photo."""
+    """The photo API. `pool_size`: PostgreSQL connections a web host; `max_upload_mib`: the largest photo.
+
+    `exif_location`: whether the place that a camera recorded is removed from answers and stored files
+    (`strip`), or given to whoever reaches the API (`keep`).
+    """
 
     pool_size: int = Field(ge=1, le=200)
     max_upload_mib: int = Field(ge=1, le=100)
+    exif_location: Literal["strip", "keep"] = "strip"
 
 
 class Sections(Model):

@@ -1,4 +1,4 @@
-"""Where the object of a photo lies, on each platform: on the store's volume, or in a bucket of S3."""
+"""Where the object of a photo is, on each platform: on the store's volume, or in a bucket of S3."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.hosts.snapshot import Hosts
 
 
 class Store(Protocol):
-    """Objects of photos, by the photo's bytes: what a test has written it finds and takes away."""
+    """Objects of photos, by the hash of their bytes: finds and removes what a test has written."""
 
-    def objects(self, user: int, data: bytes) -> list[str]: ...
-    def remove(self, user: int, data: bytes) -> None: ...
+    def objects(self, user: int, sha256: str) -> list[str]: ...
+    def remove(self, user: int, sha256: str) -> None: ...
 
 
 def digest(data: bytes) -> str:
@@ -31,37 +31,35 @@ class Gateway:
         self._host, self._hosts = host.name, hosts
         self._folder = next(placed.path for placed in host.placements if placed.purpose == "repository")
 
-    def objects(self, user: int, data: bytes) -> list[str]:
-        found = self._hosts.run(
-            self._host, "find %s -xdev -type f -name %s", self._folder, f"{digest(data)}.jpg"
-        )
+    def objects(self, user: int, sha256: str) -> list[str]:
+        found = self._hosts.run(self._host, "find %s -xdev -type f -name %s", self._folder, f"{sha256}.jpg")
         return found.split()
 
-    def remove(self, user: int, data: bytes) -> None:
-        for path in self.objects(user, data):
+    def remove(self, user: int, sha256: str) -> None:
+        for path in self.objects(user, sha256):
             self._hosts.run(self._host, "rm -- %s", path)
 
 
 class Bucket:
-    """Objects in S3, seen with the operator's credentials: hosts may not remove any.
+    """Objects in S3, read with the operator's credentials: hosts may remove no version.
 
-    All versions go, so that nothing of a verification stays behind.
+    All versions are removed, so that nothing of a verification is left.
     """
 
     def __init__(self, bucket: str, cloud: Cloud) -> None:
         self._bucket, self._cloud = bucket, cloud
 
-    def _versions(self, user: int, data: bytes) -> list[dict[str, str]]:
+    def _versions(self, user: int, sha256: str) -> list[dict[str, str]]:
         found = self._cloud.ask(
-            "s3api", "list-object-versions", Bucket=self._bucket, Prefix=f"{user}/{digest(data)}.jpg"
+            "s3api", "list-object-versions", Bucket=self._bucket, Prefix=f"{user}/{sha256}.jpg"
         )
         return [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
 
-    def objects(self, user: int, data: bytes) -> list[str]:
-        return [version["Key"] for version in self._versions(user, data)]
+    def objects(self, user: int, sha256: str) -> list[str]:
+        return [version["Key"] for version in self._versions(user, sha256)]
 
-    def remove(self, user: int, data: bytes) -> None:
-        for version in self._versions(user, data):
+    def remove(self, user: int, sha256: str) -> None:
+        for version in self._versions(user, sha256):
             fault = self._cloud.refusal(
                 "s3api",
                 "delete-object",

@@ -1,4 +1,4 @@
-"""The photo API as its users meet it: through the edge by HTTPS, down to the row and the bytes on volumes."""
+"""The photo API as users reach it: through the edge by HTTPS, down to the row and the bytes on volumes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -29,10 +30,17 @@ def edge(contract: Contract) -> str:
 
 
 def jpeg(text: str, size: tuple[int, int] = (64, 48)) -> bytes:
-    """A real photo, unlike any other, with what a camera writes into it."""
+    """A real photo, unlike any other, with what a camera writes into it: its name, the time and the place."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "flashtier", text  # Make, Model
     exif.get_ifd(0x8769)[0x9003] = "2024:02:29 12:34:56"  # DateTimeOriginal
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2], gps[3], gps[4] = (
+        "N",
+        (52.0, 30.0, 0.0),
+        "E",
+        (13.0, 22.0, 30.0),
+    )  # GPSLatitude, GPSLongitude
     file = io.BytesIO()
     Image.effect_noise(size, 64).convert("RGB").save(file, "JPEG", exif=exif)
     return file.getvalue()
@@ -45,29 +53,39 @@ def store(contract: Contract, hosts: Hosts, request: pytest.FixtureRequest) -> S
     return Bucket(contract.object_store.bucket, request.getfixturevalue("cloud"))
 
 
+@dataclass
+class Photo:
+    """What a test uploads, and the hash of what the API has kept of it, once it says so."""
+
+    data: bytes
+    kept: str
+
+
 @pytest.fixture
-def photo(contract: Contract, hosts: Hosts, store: Store) -> Iterator[bytes]:
+def photo(contract: Contract, hosts: Hosts, store: Store) -> Iterator[Photo]:
     """A photo that leaves neither row nor object behind."""
     data = jpeg(f"verification {uuid.uuid4()}")
-    yield data
-    mine = f"user_id = {USER} AND sha256 = '\\x{digest(data)}'"
-    query(contract, hosts, f"DELETE FROM photos WHERE {mine}")  # noqa: S608 - a number and a digest of ours
-    store.remove(USER, data)
+    photo = Photo(data, digest(data))
+    yield photo
+    mine = f"user_id = {USER} AND sha256 = '\\x{photo.kept}'"
+    for table in ("photos", "photo_removals"):
+        query(contract, hosts, f"DELETE FROM {table} WHERE {mine}")  # noqa: S608 - a number and a digest of ours
+    store.remove(USER, photo.kept)
 
 
 def query(contract: Contract, hosts: Hosts, sql: str) -> str:
-    """Ask the primary's database `photos`, as its owner on the host itself."""
+    """Run `sql` in the primary's database `photos`, as its superuser on the host itself."""
     command = "timeout 20 runuser -u postgres -- psql -XAtqw -v ON_ERROR_STOP=1 -d photos -c %s"
     return hosts.run(contract.database.first, command, sql).strip()
 
 
 def test_write_and_read(
-    contract: Contract, hosts: Hosts, store: Store, client: requests.Session, edge: str, photo: bytes,
+    contract: Contract, hosts: Hosts, store: Store, client: requests.Session, edge: str, photo: Photo,
     check: Check,
 ) -> None:  # fmt: skip
     tag = f"verify-{uuid.uuid4()}"
-    form = {"user_id": str(USER), "caption": "seen by tests/hosts", "tags": [tag, "flashtier"]}
-    files = {"photo": ("photo.jpg", photo, "image/jpeg")}
+    form = {"user_id": str(USER), "caption": "of tests/hosts", "tags": [tag, "flashtier"]}
+    files = {"photo": ("photo.jpg", photo.data, "image/jpeg")}
     try:
         answer = client.post(f"{edge}/photos", data=form, files=files, timeout=DEADLINE)
     except requests.RequestException as error:
@@ -78,9 +96,8 @@ def test_write_and_read(
     if answer.status_code != 201:
         return
     made = answer.json()
+    photo.kept = made["sha256"]
     for field, value in {
-        "sha256": digest(photo),
-        "size_bytes": len(photo),
         "width": 64,
         "height": 48,
         "taken_at": "2024-02-29T12:34:56",
@@ -90,7 +107,11 @@ def test_write_and_read(
         check.equal(f"uploaded photo: {field}", value, made[field])
     check.true("camera is read from EXIF", "verification" in (made["camera"] or ""), found=made["camera"])
     image = client.get(f"{edge}{made['image']}", timeout=DEADLINE)
-    check.true("the photo is read back byte for byte", image.content == photo, found=image.status_code)
+    kept = (digest(image.content), len(image.content))
+    check.equal("the photo is read back as it was stored", (made["sha256"], made["size_bytes"]), kept)
+    check.fact(
+        "app.exif_location", place(photo.data, image.content, made["location"]), how="a photo with GPS"
+    )
     check.equal(
         "metadata read back", made, client.get(f"{edge}/photos/{made['id']}", timeout=DEADLINE).json()
     )
@@ -102,15 +123,27 @@ def test_write_and_read(
         check.true(f"the photo is on {page}", made["id"] in [entry["id"] for entry in found["photos"]])
     wanted = f"id = {int(made['id'])}"
     row = query(contract, hosts, f"SELECT encode(sha256, 'hex'), views FROM photos WHERE {wanted}")  # noqa: S608
-    check.equal("row in PostgreSQL", f"{digest(photo)}|2", row)
-    check.equal("objects in the store", 1, len(store.objects(USER, photo)))
+    check.equal("row in PostgreSQL", f"{photo.kept}|2", row)
+    check.equal("objects in the store", 1, len(store.objects(USER, photo.kept)))
+    deleted = client.delete(f"{edge}/photos/{made['id']}", timeout=DEADLINE)
+    check.equal("the photo is deleted", 204, deleted.status_code, how=deleted.text[:200])
+    gone = client.get(f"{edge}{made['image']}", timeout=DEADLINE)
+    check.equal("the deleted photo is gone", 404, gone.status_code)
+
+
+def place(sent: bytes, image: bytes, location: Any) -> str:
+    """What was done with the place in `sent`."""
+    if location and image == sent:
+        return "keep"
+    gps = Image.open(io.BytesIO(image)).getexif().get_ifd(0x8825)
+    return "strip" if location is None and not gps else f"answers have {location}, the file has {dict(gps)}"
 
 
 BAD = [
-    ("no JPEG", {"user_id": "1"}, b"GIF89a no photo at all", 400, "JPEG"),
+    ("not a JPEG", {"user_id": "1"}, b"GIF89a no photo at all", 400, "JPEG"),
     ("half a JPEG", {"user_id": "1"}, jpeg("half")[:700], 400, "JPEG"),
     ("no user", {}, jpeg("nobody"), 422, "user_id"),
-    ("a user who is no number", {"user_id": "me"}, jpeg("me"), 422, "user_id"),
+    ("a user who is not a number", {"user_id": "me"}, jpeg("me"), 422, "user_id"),
     ("a tag with a space", {"user_id": "1", "tags": "two words"}, jpeg("tag"), 422, "tags"),
 ]
 
@@ -134,6 +167,7 @@ def test_other_bad_requests(client: requests.Session, edge: str, check: Check) -
         "/search": 422,
         "/search?tag=x&limit=1000": 422,
         "/no/such/path": 404,
+        "/photos/": 404,
     }.items():
         answer = client.get(f"{edge}{path}", timeout=DEADLINE)
         check.equal(f"GET {path}", status, answer.status_code)
@@ -147,10 +181,10 @@ def test_largest_upload(contract: Contract, client: requests.Session, edge: str,
     limit = contract.app.max_upload_mib << 20
     files = {"photo": ("photo.jpg", jpeg("large").ljust(limit + 1, b"\0"), "image/jpeg")}
     answer = client.post(f"{edge}/photos", data={"user_id": str(USER)}, files=files, timeout=DEADLINE)
-    told = (
+    found = (
         answer.json().get("limit_bytes", 0) / (1 << 20) if answer.status_code == 413 else answer.status_code
     )
-    check.fact("app.max_upload_mib", told, how=f"a photo of {limit + 1} bytes: {answer.status_code}")
+    check.fact("app.max_upload_mib", found, how=f"a photo of {limit + 1} bytes: {answer.status_code}")
 
 
 #: How the edge sends http to https: a balancer of AWS knows 301 and 302 only, and names the port.
@@ -162,7 +196,7 @@ def test_the_edge(contract: Contract, client: requests.Session, edge: str, check
     for path in ("/metrics", "/readyz", "/metrics/", "//metrics", "/%6detrics"):
         answer = client.get(f"{edge}{path}", timeout=DEADLINE)
         check.true(
-            f"the edge keeps {path} from the world",
+            f"the edge does not publish {path}",
             answer.status_code in (403, 404),
             found=answer.status_code,
         )
@@ -176,7 +210,7 @@ def test_the_edge(contract: Contract, client: requests.Session, edge: str, check
 
 @pytest.fixture(scope="module")
 def inside(contract: Contract, hosts: Hosts) -> Any:
-    """What the hosts of the control tier see of each web host's own port."""
+    """What each web host's own port answers to the hosts of the control tier."""
     web = [(host.name, flow.port) for host in contract.hosts for flow in contract.flows
            if host.tier == "web" and flow.destination == host.name and flow.port_name == "web"]  # fmt: skip
     observer = next(host.name for host in contract.hosts if host.tier == "control")
@@ -207,12 +241,12 @@ def test_the_running_app_keeps_photos_in_the_declared_store(
     show = "systemctl show --property=MainPID --value photo-api.service"
     pid = hosts.run(declared.name, show).strip()
     lines = hosts.run(declared.name, "tr '\\0' '\\n' </proc/%s/environ", pid).splitlines()
-    told = dict(line.split("=", 1) for line in lines if line.startswith("PHOTO_API_S3_"))
+    given = dict(line.split("=", 1) for line in lines if line.startswith("PHOTO_API_S3_"))
     vouching = {"/etc/flashtier/tls/ca.crt": "project", "/etc/ssl/certs/ca-certificates.crt": "system"}
     how = f"environment of process {pid} of {declared.name}"
     for name in ("endpoint", "region", "bucket", "credentials"):
-        check.fact(f"object_store.{name}", told.get(f"PHOTO_API_S3_{name.upper()}"), how=how)
-    file = told.get("PHOTO_API_S3_CA_FILE", "none")
+        check.fact(f"object_store.{name}", given.get(f"PHOTO_API_S3_{name.upper()}"), how=how)
+    file = given.get("PHOTO_API_S3_CA_FILE", "none")
     check.fact("object_store.ca", vouching.get(file, file), how=how)
 
 
@@ -233,9 +267,9 @@ def test_the_edge_uses_every_web_host(
     declared: ContractHost, contract: Contract, seen: Seen, check: Check
 ) -> None:
     """Asked from HAProxy itself: a weight or a state changed by hand is in no file."""
-    told = seen["balancer"]
-    servers = {row["svname"]: row for row in told if row["svname"] not in ("FRONTEND", "BACKEND")}
-    fronts = {row["pxname"]: row["status"] for row in told if row["svname"] == "FRONTEND"}
+    rows = seen["balancer"]
+    servers = {row["svname"]: row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")}
+    fronts = {row["pxname"]: row["status"] for row in rows if row["svname"] == "FRONTEND"}
     check.equal(f"{declared.name}: frontends", {"http": "OPEN", "https": "OPEN"}, fronts)
     port = next((flow.port for flow in contract.flows if flow.port_name == "web"), None)
     wanted = {host.name: f"{host.address}:{port}" for host in contract.hosts if host.tier == "web"}

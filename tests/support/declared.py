@@ -80,7 +80,11 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
             "size": draw(sizes),
             "volumes": [draw(volumes(st.just(name))) for name in sorted(CONTROL_VOLUMES["local"])],
         },
-        "app": {"pool_size": draw(st.integers(1, 200)), "max_upload_mib": draw(st.integers(1, 100))},
+        "app": {
+            "pool_size": draw(st.integers(1, 200)),
+            "max_upload_mib": draw(st.integers(1, 100)),
+            "exif_location": draw(st.sampled_from(["strip", "keep"])),
+        },
     }
 
 

@@ -87,6 +87,11 @@ class Api(requests.adapters.BaseAdapter):
             return 400, {"detail": "no JPEG"}
         if picture.format != "JPEG":
             return 400, {"detail": "no JPEG"}
+        if self._contract.app.exif_location == "strip":
+            exif, kept = Image.Exif(), io.BytesIO()
+            exif[0x0110] = picture.getexif().get(0x0110)
+            picture.save(kept, "JPEG", exif=exif)
+            data = kept.getvalue()
         number, sha256 = len(self.photos) + 1, hashlib.sha256(data).hexdigest()
         self._objects.append(f"{user}/{sha256}.jpg")
         self._bytes[number] = data
@@ -100,6 +105,7 @@ class Api(requests.adapters.BaseAdapter):
             "camera": picture.getexif().get(0x0110),
             "tags": tags,
             "views": 0,
+            "location": {"latitude": 52.5} if self._contract.app.exif_location == "keep" else None,
             "image": f"/photos/{number}/image",
         }
         return 201, dict(self.photos[number])
@@ -116,6 +122,9 @@ class Api(requests.adapters.BaseAdapter):
             return 422, UNFIT
         if (photo := self.photos.get(int(found[1]))) is None:
             return 404, {"detail": "no such photo"}
+        if method == "DELETE":
+            del self.photos[photo["id"]]
+            return 204, b""
         if found[2] == "/image":
             return 200, self._bytes[photo["id"]]
         if found[2] == "/views":
