@@ -33,7 +33,7 @@ from infra.local.sweep import sweep
 from infra.paths import LONGEST_STACK, stack_fault
 from tests.engine.stacks import BASE
 
-#: Letters, digits, one and two hyphens, as long as may be; and as short.
+#: Letters, digits, one and two hyphens, at the greatest and the smallest length.
 STACKS = ["z9-a-b--c-9z", "e"]
 VOLUMES = ["a", "z9-a-b--c-d-e9z"]
 HOST = "control1"
@@ -56,7 +56,7 @@ def stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     found, faults = sweep(name, check=False)
     assert faults == []
     shutil.rmtree(base)
-    # The stack's own folder holds its keys as well, and goes with them.
+    # The stack's own folder holds its keys as well, and is removed with them.
     if left := [thing for thing in found if thing.name != str(base / name)]:
         pytest.fail(f"deleting left {[(thing.kind, thing.name) for thing in left]}")
 
@@ -82,7 +82,7 @@ def volume(stack: str, name: str, volume_class: VolumeClass) -> VolumeInputs:
 
 
 def test_a_stack_with_volumes_of_any_name(stack: str) -> None:
-    """Made, found whole, and deleted until nothing is left."""
+    """Made, read as intact, and deleted until nothing is left."""
     resource: dict[Any, Any] = {
         kind: kind(threading.Event(), print)
         for kind in (Project, StoragePool, Network, Volume, VolumeAttachment)
@@ -109,7 +109,7 @@ def test_a_stack_with_volumes_of_any_name(stack: str) -> None:
         for name in VOLUMES
         for volume_class in (classes if len(name) == 15 and "-" in name else classes[:1])
     ]
-    # A name is given once a host, so the second class takes its turn after the first is gone.
+    # A name is unique on a host, so a volume of the second class follows the deletion of the first.
     for kind, inputs, _ in declared:
         resource[kind].converge(inputs)
     for each in volumes:
@@ -131,7 +131,7 @@ def test_a_stack_with_volumes_of_any_name(stack: str) -> None:
 
 
 def attached(stack: str, resource: dict[Any, Any]) -> None:
-    """All volumes at once as devices of one host, which stays stopped: nothing boots from an empty one."""
+    """All volumes at once as devices of one host, which stays stopped: it is empty and cannot boot."""
     project = names.project(stack)
     lxc("init", "--empty", HOST, "--project", project, "--storage", names.storage_pool(stack))
     attachments = []
@@ -153,7 +153,7 @@ def attached(stack: str, resource: dict[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", names.HOST_OWN_DEVICES)
-def test_a_volume_does_not_take_the_place_of_a_device_of_lxds(name: str) -> None:
+def test_a_volume_cannot_replace_a_device_of_lxd(name: str) -> None:
     """Its root disk would be replaced by the volume."""
     with pytest.raises(ValueError, match="LXD calls a device of every host so; rename the volume"):
         volume("e", name, "flash")

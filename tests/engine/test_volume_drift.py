@@ -1,4 +1,4 @@
-"""A volume's file, loop device and servers, changed by hand: each refresh says so, the next run repairs it.
+"""A volume's file, loop device and servers, changed by hand: each refresh reports and each run repairs it.
 
 What cannot be changed under a mounted file system is reported instead, with the procedure.
 """
@@ -47,7 +47,7 @@ class Bound:
         return Path(self.inputs.file)
 
     def is_whole(self) -> bool:
-        """What a refresh finds; what it says is in `said`."""
+        """Whether a refresh finds the volume intact; its messages are in `said`."""
         self.said.clear()
         found = self.volume.read(self.inputs)
         assert found is not None
@@ -128,7 +128,7 @@ def test_it_is_reported_and_repaired_under_its_mount(bound: Bound, change: str) 
 
 
 def rebind(bound: Bound, *options: str) -> None:
-    """As by hand, with other options, and in the same place."""
+    """Bind it again by hand with other options, to the same device."""
     backing = loops.backing_path(bound.device)
     command("umount", bound.mount)
     loops.detach(bound.device)
@@ -147,12 +147,12 @@ LIMIT = {"flash": "0", "network": str(1 << 30)}
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_what_no_mount_survives_is_reported_with_the_procedure(
+def test_changes_that_need_an_unmount_are_reported_with_the_procedure(
     bound: Bound, options: list[str], line: str
 ) -> None:
     rebind(bound, *options, "--sizelimit", LIMIT[bound.inputs.name])
     read_only = "--read-only" in options
-    if read_only:  # the others leave a device on which XFS finds nothing of its own
+    if read_only:  # with the others XFS finds no file system on the device
         command("mount", "-o", "ro,norecovery", bound.device, bound.mount)
         assert not bound.is_whole()
         assert any(line in said for said in bound.said)
@@ -169,7 +169,7 @@ def test_what_no_mount_survives_is_reported_with_the_procedure(
     assert bound.is_whole()
 
 
-def test_servers_with_other_limits_are_started_again_but_not_under_a_mount(
+def test_servers_with_other_limits_are_restarted_but_not_under_a_mount(
     bound: Bound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if bound.inputs.volume_class == "flash":
@@ -190,7 +190,7 @@ def test_servers_with_other_limits_are_started_again_but_not_under_a_mount(
 
 @pytest.mark.parametrize("program", ["nbdkit", "nbdfuse"])
 def test_servers_keep_their_priorities(bound: Bound, program: str) -> None:
-    """Killed for memory, or kept waiting for a core, a server takes the file system above it along."""
+    """A server that is killed for memory, or waits for a core, blocks the file system on it."""
     if bound.inputs.volume_class == "flash":
         return
     pid = served(bound, program)
