@@ -18,7 +18,7 @@ from tests.drills.verifier import Verifier
 FILES = ("test_files.py",)
 
 
-def test_every_altered_value_fails_for_itself(verifier: Verifier, figure: Callable[[str], None]) -> None:
+def test_every_altered_value_fails_its_own_check(verifier: Verifier, figure: Callable[[str], None]) -> None:
     timer = Timer()
     undone = verifier.run(traffic=True, without=FILES)
     assert not undone.faults, "\n".join(undone.faults)

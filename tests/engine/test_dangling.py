@@ -48,7 +48,7 @@ def again(file: Path) -> Path:
     return Path(done.stdout.strip())
 
 
-def test_a_second_device_of_a_file_goes_and_the_linked_one_stays(stack: str) -> None:
+def test_a_second_device_of_a_file_is_removed_and_the_linked_one_stays(stack: str) -> None:
     file = volume(stack, "flash")
     rival, linked = again(file), again(file)
     names.volume_link(stack, "db1", "flash").symlink_to(linked)
@@ -66,7 +66,7 @@ def test_of_two_without_a_link_one_stays(stack: str) -> None:
     assert len([device for device in both if loops.backing_path(device)]) == 1
 
 
-def test_a_device_of_a_deleted_file_goes(stack: str) -> None:
+def test_a_device_of_a_deleted_file_is_removed(stack: str) -> None:
     gone, replaced = volume(stack, "flash"), volume(stack, "log")
     devices = {again(gone), again(replaced)}
     gone.unlink()
@@ -90,7 +90,7 @@ def test_what_is_mounted_stays(stack: str, tmp_path: Path) -> None:
         loops.detach(used)
 
 
-def test_servers_of_a_volume_that_is_gone_end(stack: str) -> None:
+def test_servers_of_a_missing_volume_are_ended(stack: str) -> None:
     file = volume(stack, "network")
     directory = names.runtime_directory(stack) / "throttled/db1-network"
     throttled = Throttled(directory, file)
@@ -107,7 +107,7 @@ def test_servers_of_a_volume_that_is_gone_end(stack: str) -> None:
     assert loops.backing_path(device) is None
 
 
-def test_a_link_that_was_being_set_goes(stack: str) -> None:
+def test_an_unfinished_link_is_removed(stack: str) -> None:
     fresh = names.link_directory(stack) / ".db1-flash.new"
     fresh.symlink_to("/dev/loop0")
     assert list(clear(stack)) == [f"the unfinished link {fresh}"]

@@ -159,7 +159,7 @@ def test_a_waiver_lets_one_rule_through_for_one_resource_and_is_listed(program: 
     assert program.preview(found, [waiver()]).returncode != 0
 
 
-def test_a_waiver_without_reason_or_past_its_end_has_no_effect_and_says_so(program: Program) -> None:
+def test_a_waiver_without_reason_or_past_its_end_is_reported_as_without_effect(program: Program) -> None:
     found = right()
     found["https"]["props"]["sslPolicy"] = "ELBSecurityPolicy-2016-08"
     done = program.preview(found, [waiver(reason=""), waiver(until="2026-01-31")])

@@ -73,7 +73,7 @@ def test_a_fact_that_loses_its_check_is_missed(tmp_path: Path) -> None:
     } <= set(outcome["uncovered"])
 
 
-def test_every_altered_value_fails_for_itself(tmp_path: Path) -> None:
+def test_every_altered_value_fails_its_own_check(tmp_path: Path) -> None:
     outcome = verify(tmp_path, each=True, without=DISK)
     assert outcome["fields"] > 50
     assert outcome["unnoticed"] == []
