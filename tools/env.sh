@@ -42,7 +42,7 @@ PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
 ANSIBLE_CONFIG=$FLASHTIER_TREE/ansible/ansible.cfg
 export PULUMI_BACKEND_URL PULUMI_OPTION_POLICY_PACK PULUMI_SKIP_UPDATE_CHECK ANSIBLE_CONFIG
 export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION
-# Container images set it. A `pulumi up` starts four Pythons: half of its CPU time would go into compiling the SDK anew.
+# Container images set it. A `pulumi up` starts four Pythons: half of its CPU time would go into compiling the SDK again.
 unset PYTHONDONTWRITEBYTECODE
 
 _flashtier_path() { # put directory $1 in front of PATH, once
@@ -52,8 +52,8 @@ _flashtier_path() { # put directory $1 in front of PATH, once
     esac
 }
 
-# The Pulumi CLI: an official one (its language host lies beside it) that is at least as new as the SDK the lock
-# pins, and of the same major version; otherwise the one tools/setup builds, with this tree's language host beside it.
+# The Pulumi CLI: an official one (with its language host in the same folder) that is at least as new as the SDK the lock
+# pins, and of the same major version; otherwise the one tools/setup builds, with this tree's language host.
 # The answer is kept in FLASHTIER_PULUMI for the shells below this one.
 _flashtier_official_pulumi() {
     _ft_cli=$(command -v pulumi) || return 1

@@ -58,7 +58,7 @@ class Lock:
         return f"pid {self.pid} of {self.user}@{self.host}, since {self.taken:%F %T} UTC"
 
     def is_held(self) -> bool:
-        """Whether its owner may still be at work: on another machine nobody here can tell, so yes."""
+        """Whether its owner may still be at work: on another machine that is unknown here, so yes."""
         if self.host != socket.gethostname():
             return True
         started = process_start(self.pid)
@@ -175,7 +175,7 @@ def gone(stack: str) -> None:
 def without_own_keys(text: str) -> str:
     """A stack's settings file without what the kit and Pulumi wrote into it; all else stays as it is."""
     lines: list[str] = []
-    blank: list[str] = []  # inside a value or after it: the next line that is not blank tells
+    blank: list[str] = []  # inside a value or after it: the next line that is not blank decides
     dropping: int | None = None
     for line in text.splitlines(keepends=True):
         if not line.strip():

@@ -2,9 +2,9 @@
 
     python -m infra.local.dangling STACK
 
-A run that was killed, or a file that a person replaced, leaves loop devices beside those that the volumes'
-links name, and servers of throttled volumes that are gone. They are known by the stack's own paths. What a
-host has mounted stays, and so does everything that a `pulumi up --refresh` puts right by itself.
+A run that was killed, or a file that was replaced by hand, leaves loop devices that no volume's link names,
+and servers of throttled volumes that are gone. They are found by the stack's own paths. What a host has
+mounted stays, and so does everything that `pulumi up --refresh` repairs by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra.paths import check_stack
 
 
 def clear(stack: str) -> Iterator[str]:
-    """Clear it; a line for each thing."""
+    """Remove them; a line for each."""
     yield from _servers(stack)
     yield from _loops(stack)
     for link in sorted(names.link_directory(stack).glob(".*.new")):  # see `_point` of the provider's volume
@@ -35,7 +35,7 @@ def _servers(stack: str) -> Iterator[str]:
         link = names.link_directory(stack) / directory.name
         if file.exists() or link.is_symlink():
             continue
-        from infra.local.provider.volume import remove  # heavy, and hardly ever needed
+        from infra.local.provider.volume import remove  # slow to import, and rarely needed
 
         host, _, volume = directory.name.partition("-")
         remove(stack, host, volume, file)
@@ -47,7 +47,7 @@ def _loops(stack: str) -> Iterator[str]:
     for device, backing in loops.bound().items():
         if device in links or not backing.is_relative_to(names.volume_directory(stack)):
             continue
-        # One device of a file must stay: where no link leads to it yet, the next run takes that one.
+        # One device of a file must stay: where no link leads to it yet, the next run uses that one.
         rivals = {other for other, path in loops.bound().items() if path == backing and other != device}
         if not _serves(device, backing):
             reason = "carries a file that is no longer at its path"

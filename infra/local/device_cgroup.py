@@ -1,8 +1,8 @@
-"""Hand a device that was added to a running host down to the services that run in it (cgroup v1).
+"""Pass a device that was added to a running host down to the services that run in it (cgroup v1).
 
 LXD allows the device in the host's own cgroup. Under cgroup v1 the cgroups below it, those of its services
-and sessions, got their rules when they were made and never hear of a new one: the host's sshd and its
-mount units would be refused the device until the host starts again. Under cgroup v2 the host's program
+and sessions, got their rules when they were made and no later one: the host's sshd and its mount
+units would be refused the device until the host starts again. Under cgroup v2 the host's program
 rules all below it, and there is nothing to do.
 """
 
@@ -22,7 +22,7 @@ _PAYLOAD = "lxc.payload."
 def hand_down(init: int, number: int) -> None:
     """Allow the block device to what runs in the host whose first process is `init`.
 
-    Raises `FlashtierError` where the host itself is allowed it no more.
+    Raises `FlashtierError` where the host itself is no longer allowed it.
     """
     rule = _rule(number)
     for cgroup in _lacking(init, rule):
@@ -32,7 +32,7 @@ def hand_down(init: int, number: int) -> None:
         except PermissionError as error:
             raise FlashtierError(
                 f"{cgroup}: does not take the device rule `{rule}`, which the cgroup above it does not have; "
-                "somebody took the device from the host meanwhile: run pulumi up --refresh again"
+                "the device was taken from the host meanwhile: run pulumi up --refresh again"
             ) from error
 
 

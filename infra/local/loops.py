@@ -39,7 +39,7 @@ class FileIdentity:
     def of(cls, path: Path, *, seconds: float = 5) -> FileIdentity:
         """Raises `CommandFailed` where the file is missing, or on a dead or hanging FUSE mount.
 
-        In a process of its own, because a look at a hanging mount cannot be given up otherwise.
+        In a process of its own: the check of a hanging mount could not be ended otherwise.
         """
         device, inode = run(["stat", "--format=%d %i", "--", str(path)], seconds=seconds).split()
         return cls(int(device), int(inode))
@@ -69,7 +69,7 @@ class Loop:
 
 
 def inspect(device: Path) -> Loop | None:
-    """What is bound to the device, None where nothing is or where it is no loop device.
+    """What is bound to the device, None where nothing is, or where it is not a loop device.
 
     Asks the backing file's file system: of a FUSE mount make sure first that it answers.
     """
@@ -134,7 +134,7 @@ def answers(path: Path) -> bool:
 
 def of_file(file: Path, identity: FileIdentity) -> list[Loop]:
     """The loop devices bound to a file. More than one would let two hosts write to one file."""
-    # Only files of this name are asked for: a look at somebody else's FUSE mount might never end.
+    # Only files of this name are checked: another program's FUSE mount might never answer.
     loops = (inspect(device) for device, path in bound().items() if path.name == file.name)
     return [loop for loop in loops if loop is not None and loop.backing == identity]
 
@@ -213,8 +213,7 @@ def _set_status(device: Path, change: Callable[[bytearray], None], *, seconds: f
 def detach(device: Path, *, seconds: float = 15) -> None:
     """Detach the device and wait until the kernel has let the file go.
 
-    A device that is still open is only marked to go later: its holder is named, rather than the data
-    pulled away.
+    A device that is still open is only marked to go later: the error names its holder, and the data stays.
     """
     backing = backing_path(device)
     if backing is None:
@@ -234,14 +233,14 @@ def detach(device: Path, *, seconds: float = 15) -> None:
 
 
 def let_go(device: Path) -> None:
-    """Detach the device, now or when its last holder lets go. Alone: for one that answers no more."""
+    """Detach the device, now or when its last holder closes it. Alone only for one that no longer answers."""
     run(["losetup", "--detach", str(device)])
 
 
 def orphan(link: Path) -> Path | None:
     """The device that the volume's link names, if the mount of its file is gone.
 
-    A server that is told to end unmounts itself. The kernel then knows the file, which is named like the
+    A server that receives SIGTERM unmounts itself. The kernel then knows the file, which is named like the
     link, by its name alone.
     """
     try:

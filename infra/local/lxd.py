@@ -23,12 +23,12 @@ from infra.local.names import MARK
 
 #: Seconds for one answer of the API. Waits for operations have deadlines of their own.
 ANSWER = 60.0
-#: Seconds of one slice of a wait, after which `cancelled` is looked at.
+#: Seconds of one slice of a wait, after which `cancelled` is checked.
 SLICE = 2
 
 
 class Cancelled(FlashtierError):
-    """The person or the engine asked to stop."""
+    """The user or the engine asked to stop."""
 
 
 class Lxd:

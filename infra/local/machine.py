@@ -120,7 +120,7 @@ def _disk(lxd: Lxd, topology: Topology) -> list[str]:
         "volumes): "
         f"needs {needed / GIB:.1f} GiB on {_existing(root)} with {hosts} root disks of {ROOT_GIB} GiB and "
         f"{owed / GIB:.1f} GiB that existing volumes may still fill; there are {max(free, 0) / GIB:.1f} "
-        "GiB free beside "
+        "GiB free besides "
         f"the {RESERVE_GIB} GiB left to the machine; make volumes smaller, take fewer hosts, or free disk "
         "space"
     ]

@@ -30,7 +30,7 @@ def command_line(pid: int) -> list[str]:
 def serving(directory: Path) -> dict[int, str]:
     """The kit's processes that work in `directory`: process id -> program.
 
-    The directory is in their arguments, so neither a lost pid file nor a number that was dealt again
+    The directory is in their arguments, so neither a lost pid file nor a reused process id
     misleads.
     """
     inside = f"{directory}/"

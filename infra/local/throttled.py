@@ -52,7 +52,7 @@ class Throttled:
         #: The protections that this machine granted when they were set.
         self._granted = directory / "protection"
         self.mount = directory / "mount"
-        #: Named like the volume, so that a loop device bound to it tells whose it is.
+        #: Named like the volume, so that a loop device bound to it shows which volume it is of.
         self.device_file = self.mount / directory.name
 
     def fault(self) -> str:
@@ -60,7 +60,7 @@ class Throttled:
         if missing := set(processes.PROGRAMS) - set(processes.serving(self.directory).values()):
             return f"{' and '.join(sorted(missing))} not running"
         try:
-            # A server that was told to end still runs, and the mount still answers, but nothing is read.
+            # A server that received SIGTERM still runs, and the mount still answers, but nothing can be read.
             block = ["bs=4096", "count=1", "iflag=direct", "status=none"]
             run(["dd", f"if={self.device_file}", "of=/dev/null", *block], seconds=5)
         except CommandFailed as error:

@@ -1,7 +1,8 @@
 """Close the engine's own ports to other accounts while it runs, by a table of nftables for each run.
 
-The engine and its policy packs listen on the loopback and check no caller: whoever registers a resource there
-has root's provider make it. Their ports are new at each run; the language host learns them all.
+The engine and its policy packs listen on the loopback and check no caller: a resource that any
+account registers there is made by root's provider. Their ports are new at each run; the language host
+learns them all.
 """
 
 from __future__ import annotations

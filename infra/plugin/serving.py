@@ -27,7 +27,7 @@ INFO, WARNING = engine_pb2.INFO, engine_pb2.WARNING
 
 
 class Incomplete(FlashtierError):
-    """The object exists under `identity`, but is not as declared yet: the next run goes on from there."""
+    """The object exists under `identity`, but is not as declared yet: the next run continues from there."""
 
     def __init__(self, identity: str, reason: str) -> None:
         self.identity = identity

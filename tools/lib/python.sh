@@ -40,8 +40,8 @@ link_uv() { # at a path that is on PATH for what runs later: the app's wheels ar
     ln -sfn "$UV" "$FLASHTIER_CACHE/bin/uv"
 }
 
-# A killed uv leaves packages that it believes whole and that lack most of their files (measured). The mark beside the
-# environment is there while it works: whoever finds it has all of them installed anew.
+# A killed uv leaves packages that it takes for complete and that lack most of their files (measured). The mark next to
+# the environment exists while it works: a run that finds it installs all packages again.
 UNFINISHED=.venv.unfinished
 
 # The tree's own, the app's, and the policy pack's, whose SDK takes an older protobuf than the tree's.

@@ -56,7 +56,7 @@ end_run() { # RUN WHY: end all of it; says so if there is anything
     until=$((SECONDS + GRACE_SECONDS))
     while all=$(members "$1") && [ -n "$all" ]; do
         if [ "$SECONDS" -ge $((until + GRACE_SECONDS)) ]; then
-            echo "hold: error: it does not end: ${all//$'\n'/; }; look what holds it" >&2
+            echo "hold: error: it does not end: ${all//$'\n'/; }; find what holds it" >&2
             return 1
         fi
         if [ "$SECONDS" -ge "$until" ]; then

@@ -22,7 +22,7 @@ reachable() {
     echo "is $what ($address) reachable from here ($(printf '%s, ' "${set[@]}" | sed 's/, $//'))?"
 }
 
-open_log() { # DIRECTORY: the log of this run; that of the run before is kept beside it
+open_log() { # DIRECTORY: the log of this run; the log of the run before is kept next to it
     LOG=$1/setup.log
     install -d -m 0700 "$1"
     [ ! -e "$LOG" ] || mv -f "$LOG" "$LOG.1"

@@ -34,7 +34,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         declared = _device(inputs)
         seen = _Seen.by(lxd, inputs, host)
         if host["devices"].get(inputs.name) != declared or seen.is_stale:
-            self._attach_anew(lxd, inputs, seen, declared)
+            self._attach_again(lxd, inputs, seen, declared)
         _hand_down(lxd, inputs)
         return {}
 
@@ -46,7 +46,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         seen = _Seen.by(lxd, inputs, host)
         attached = (
             host["devices"][inputs.name] == _device(inputs)
-            # A link that was changed by hand is set right with the volume: the host must look again.
+            # A link that was changed by hand is repaired with the volume: the host must get the device again.
             and _target(Path(inputs.source)) == inputs.device
             and not seen.is_stale
             and seen.is_handed_down()
@@ -76,7 +76,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         _refuse_mounted(inputs, _Seen.by(lxd, inputs, host))
         self._set(lxd, inputs, None)
 
-    def _attach_anew(
+    def _attach_again(
         self, lxd: Lxd, inputs: VolumeAttachmentInputs, seen: _Seen, declared: dict[str, str]
     ) -> None:
         """Put the device that is declared in the place of whatever the host has there."""
@@ -102,7 +102,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         # PATCH cannot remove a device, so the whole set is written; this method is the only writer.
         with _writing:
             host = _host(lxd, inputs)
-            assert host is not None  # noqa: S101 - looked at just before
+            assert host is not None  # noqa: S101 - checked just before
             devices = {name: value for name, value in host["devices"].items() if name != inputs.name}
             if device is not None:
                 devices[inputs.name] = device
@@ -151,7 +151,7 @@ def _hand_down(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
     """Allow what runs in the host all of its volumes.
 
     All, because taking away a device that was pointed at another volume's takes away the right to that one.
-    Not while another attachment takes one away: what the host is no more allowed, nothing in it can be.
+    Not while another attachment takes one away: nothing in a host can be allowed what the host itself is not.
     """
     with _writing:
         host = _host(lxd, inputs)

@@ -28,7 +28,7 @@ _TIMED_OUT = 124
 FIRST_BOOT = "/usr/local/lib/flashtier/first-boot"
 AUTHORIZED_KEYS = "/etc/flashtier/authorized_keys"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
-#: What `first-boot` writes beside the operator's account in /etc/passwd.
+#: The comment that `first-boot` writes to the operator's account in /etc/passwd.
 _COMMENT = "flashtier operator"
 #: Settings that LXD itself writes into a host.
 _LXDS_OWN = ("volatile.", "image.")
@@ -230,7 +230,7 @@ def _set_up(lxd: Lxd, inputs: InstanceInputs) -> str:
 
 
 def _answers(address: str) -> bool:
-    """Whether an SSH daemon greets whoever connects to `address`."""
+    """Whether an SSH daemon answers at `address`."""
     try:
         with socket.create_connection((address, 22), timeout=2) as connection:
             return connection.recv(4) == b"SSH-"

@@ -31,7 +31,7 @@ class Resource(ABC, Generic[Declared]):
 
     def __init__(self, cancelled: threading.Event, say: Callable[[str], None]) -> None:
         self.cancelled = cancelled
-        #: Shows the person a warning, for what they must not miss and what is no error.
+        #: Shows the user a warning: what they must not miss, but which is not an error.
         self.say = say
         self._daemons: dict[str, Lxd] = {}
 
@@ -39,7 +39,7 @@ class Resource(ABC, Generic[Declared]):
         return self._daemons.setdefault(project, Lxd(project, self.cancelled.is_set))
 
     def check(self, olds: Mapping[str, Any], news: Declared) -> list[Failure]:
-        """What the types cannot tell, from a look at the machine; no side effects."""
+        """What the types cannot check: it depends on the machine. No side effects."""
         return []
 
     @abstractmethod
@@ -67,7 +67,7 @@ class Resource(ABC, Generic[Declared]):
 
 
 def parts(identity: str, form: str) -> list[str]:
-    """The parts of an id that a person gave to `pulumi import`; `form` is what it looks like."""
+    """The parts of an id that was given to `pulumi import`; `form` names them."""
     found = identity.split("/")
     if len(found) != len(form.split("/")) or not all(found):
         raise FlashtierError(f"id {identity!r}: is not of the form {form}")

@@ -87,7 +87,7 @@ class Inputs(BaseModel):
         frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True
     )
 
-    #: Most names are fixed, so a new object cannot exist beside the old one.
+    #: Most names are fixed, so a new object cannot exist together with the old one.
     delete_before_replace: ClassVar[bool] = True
 
     stack: Stack = _property("replace", "The stack whose mark the object carries.")
@@ -185,7 +185,7 @@ class VolumeInputs(Inputs):
         "update", "Size in GiB. It grows in place while in use; it cannot shrink.", ge=1, le=15_359
     )
     uuid: Uuid = _property(
-        "fixed", "UUID of the file system that the volume is for; it tells whose a found file is."
+        "fixed", "UUID of the file system that the volume is for; it identifies a file that is found."
     )
     file: AbsolutePath = _property("fixed", "The sparse file, mode 0600.")
     link: AbsolutePath = _property(
@@ -214,7 +214,7 @@ class VolumeAttachmentInputs(Inputs):
         "replace", "The volume's link; LXD resolves it whenever the host starts."
     )
     device: str = _property(
-        "update", "The loop device behind the link, so that a volume bound anew is attached anew."
+        "update", "The loop device behind the link, so that a volume that is bound again is attached again."
     )
     attached: Literal[True] = _property(
         "update", "False in the state where the host was found without the device."
@@ -298,7 +298,7 @@ def _reason(name: str, fault: ErrorDetails) -> str:
     if fault["type"] == "missing":
         return f"{name}: is missing; add it"
     if fault["type"] == "extra_forbidden":
-        return f"{name}: is no property of this resource; remove it or correct its spelling"
+        return f"{name}: is not a property of this resource; remove it or correct its spelling"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{name} = {fault['input']!r}: {message}"
 

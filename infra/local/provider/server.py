@@ -66,7 +66,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
-        """Waits end with an error at their next step; what exists by then is taken up by the next run."""
+        """Waits end with an error at their next step; the next run continues with what exists by then."""
         self._cancelled.set()
         return empty_pb2.Empty()
 
@@ -131,7 +131,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         def work() -> wire.UpdateResponse:
             news = from_wire(request.news)
             if request.preview:
-                return wire.UpdateResponse(properties=to_wire(_foreseen(request, news)))
+                return wire.UpdateResponse(properties=to_wire(_predicted(request, news)))
             resource = self._resource(request.urn)
             outputs = resource.converge(_inputs(resource, news))
             return wire.UpdateResponse(properties=to_wire({**news, **outputs}))
@@ -185,8 +185,8 @@ def diff(
     )
 
 
-def _foreseen(request: wire.UpdateRequest, news: dict[str, Any]) -> dict[str, Any]:
-    """A preview's outputs of an update: a loop device may be another one after it was bound anew."""
+def _predicted(request: wire.UpdateRequest, news: dict[str, Any]) -> dict[str, Any]:
+    """A preview's outputs of an update: a loop device may be another one after it was bound again."""
     outputs = {key: value for key, value in from_wire(request.olds).items() if key not in news}
     if "device" in outputs and from_wire(request.old_inputs).get("bound") is False:
         outputs["device"] = UNKNOWN
@@ -230,5 +230,5 @@ def _recorded(
 
 
 def serve() -> None:
-    """Serve until the engine goes; lines for the person are warnings."""
+    """Serve until the engine goes; lines for the user are warnings."""
     serving.serve(Provider(serving.speaker(sys.argv[1:], serving.WARNING)))

@@ -75,7 +75,7 @@ class Volume(Resource[VolumeInputs]):
 
     def read(self, inputs: VolumeInputs) -> Found | None:
         file, size = Path(inputs.file), inputs.size_gib * GIB
-        if not file.exists():  # Check, which knows what is declared now, says what that means
+        if not file.exists():  # Check, which knows what is declared now, reports what that means
             return Found({**inputs.wire(), "bound": False}, {})
         has = file.stat().st_size
         if has < size:
@@ -165,7 +165,7 @@ def _recorded_class(stack: str, host: str, name: str, file: Path) -> VolumeClass
         recorded = os.getxattr(file, _CLASS).decode()
     except OSError as error:
         raise FlashtierError(
-            f"{file}: lacks the attribute {_CLASS}, so its class cannot be told; set it to the declared one: "
+            f"{file}: lacks the attribute {_CLASS}, so its class is unknown; set it to the declared one: "
             f"python3 -c \"import os; os.setxattr('{file}', '{_CLASS}', b'flash')\""
         ) from error
     return TypeAdapter(VolumeClass).validate_python(recorded)
@@ -201,7 +201,7 @@ def _drift(inputs: VolumeInputs, file: Path, device: Path | None) -> list[str]:
     return found
 
 
-#: Of a volume's file: whoever reads it reads the database.
+#: Of a volume's file: to read it is to read the database.
 MODE = 0o600
 
 
@@ -237,7 +237,7 @@ def _bind(inputs: VolumeInputs, file: Path, size: int) -> loops.Loop:
         loops.refresh_size(loop.path)
         return loop
     for device, backing in loops.bound().items():
-        if backing == file:  # by hand: it would write to the file beside the server
+        if backing == file:  # bound by hand: it would write to the file together with the server
             loops.detach(device)
     throttled = _throttled(inputs.stack, inputs.host, inputs.name, file)
     if throttled.fault():

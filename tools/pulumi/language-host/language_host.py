@@ -33,7 +33,9 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 from infra.plugin.engine_ports import EnginePorts
 from infra.plugin.peers import OnlyOwn
 
-EXECUTOR = "pulumi-language-python-exec"  # ships with the SDK's Go module; tools/setup puts it beside the CLI
+EXECUTOR = (
+    "pulumi-language-python-exec"  # ships with the SDK's Go module; tools/setup puts it next to the CLI
+)
 BAIL = 32  # its exit code when it has already shown the user what is wrong
 MESSAGE_BYTES = (
     400 * 1024 * 1024
