@@ -6,8 +6,7 @@ import re
 
 from infra.contract import Contract, ContractHost
 from tests.hosts import components
-from tests.hosts.own_files import mount_unit
-from tests.hosts.promises import has_arrays, mount_places, on_aws, units
+from tests.hosts.promises import has_arrays, mount_places, mount_unit, on_aws, units
 
 
 def _words(text: str) -> set[str]:

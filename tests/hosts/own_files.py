@@ -20,6 +20,7 @@ from tests.hosts.file_kinds import (
     template,
 )
 from tests.hosts.image_files import OF_ARRAYS, OF_POSTGRESQL, OF_THE_IMAGE, SNAKEOIL
+from tests.hosts.promises import mount_unit
 
 EVERYWHERE: dict[str, Expected] = {
     # The roles base and certificates
@@ -81,11 +82,6 @@ MAY_BE_MISSING_ON_AWS = {
 CONTROL: dict[str, Expected] = {"/usr/local/bin/versitygw": (*PROGRAM, Built("bin/versitygw"))}
 #: Of the app, where it has keys and not the role of its host.
 S3_KEYS = {f"/etc/photo-api/credentials/s3_{kind}_key" for kind in ("access", "secret")}
-
-
-def mount_unit(place: str) -> str:
-    """systemd's name for the unit that mounts something at `place` (systemd.unit(5))."""
-    return place.strip("/").replace("-", "\\x2d").replace("/", "-") + ".mount"
 
 
 def of_drives(host: ContractHost) -> dict[str, Expected]:

@@ -225,14 +225,18 @@ def drop_ins(contract: Contract, host: ContractHost) -> set[str]:
     return {f"/etc/systemd/system/{unit}.d/flashtier.conf" for unit in changed}
 
 
+def mount_unit(place: str) -> str:
+    """systemd's name for the unit that mounts something at `place` (systemd.unit(5))."""
+    return place.strip("/").replace("-", "\\x2d").replace("/", "-") + ".mount"
+
+
 def own_units(contract: Contract, host: ContractHost) -> set[str]:
     """Units in /etc/systemd/system that the image or a role wrote."""
-    mounts = {place.strip("/").replace("/", "-") for place in mount_places(host)}
     checks = {f"flashtier-volume-{volume.name}.service" for volume in host.volumes}
     return {
         "flashtier-ssh-keys.service",
         *checks,
-        *(f"{mount}.mount" for mount in mounts),
+        *map(mount_unit, mount_places(host)),
         *units(contract, host),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.contract import ContractHost
+from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
 from tests.hosts.promises import units
 from tests.hosts.snapshot import Seen
@@ -23,9 +23,9 @@ OOM_SCORES = {
 }
 
 
-def oom_scores(host: ContractHost) -> dict[str, int]:
+def oom_scores(contract: Contract, host: ContractHost) -> dict[str, int]:
     """`OOM_SCORES` of what `host` runs."""
-    return {unit: OOM_SCORES[unit] for unit in units(host) if unit in OOM_SCORES}
+    return {unit: OOM_SCORES[unit] for unit in units(contract, host) if unit in OOM_SCORES}
 
 
 def test_file_systems_in_memory_are_bounded(declared: ContractHost, seen: Seen, check: Check) -> None:
@@ -52,10 +52,10 @@ def test_file_systems_in_memory_are_bounded(declared: ContractHost, seen: Seen, 
     )
 
 
-def test_who_is_killed_first(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_who_is_killed_first(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
     """What only observes goes first, what holds data last."""
     oom = seen["oom"]
-    for unit, score in oom_scores(declared).items():
+    for unit, score in oom_scores(contract, declared).items():
         shown = oom["units"].get(unit, {"declared": None, "in effect": None})
         check.equal(f"{declared.name}: OOM score of {unit}", score, shown["declared"], how="systemctl show")
         # Without CAP_SYS_RESOURCE systemd leaves the score as it is where it would have to lower it.
