@@ -1,4 +1,4 @@
-"""What the kit promises of the database beside the contract's settings: the same in all environments."""
+"""What the kit promises of the database beyond the contract's settings: the same in all environments."""
 
 from __future__ import annotations
 
@@ -23,21 +23,12 @@ SCHEMA_RIGHTS = {
         "rights": "{pg_database_owner=UC/pg_database_owner,photos_app=U/pg_database_owner}",
     }
 }
-DEFAULT_RIGHTS = {
-    "photos_owner r": "{photos_app=arwd/photos_owner}",
-    "photos_owner S": "{photos_app=rU/photos_owner}",
-}
-#: As the app's migrations made them.
 MIGRATIONS = ROOT / "app" / "src" / "photo_api" / "migrations"
-RELATION_OPTIONS = {"public.photos": "fillfactor=90"}
 #: What a server makes in its data directory beside folders of its own (pg_*).
 DATA_DIRECTORY = {
     "PG_VERSION", "base", "current_logfiles", "global", "postgresql.auto.conf", "postmaster.opts",
     "postmaster.pid",
 }  # fmt: skip
-#: By the kind of relation: what the app may do with it.
-APP_RIGHTS = {"r": ["DELETE", "INSERT", "SELECT", "UPDATE"], "S": ["SELECT", "USAGE"]}
-
 POSTGRESQL_CONFIG = "/etc/flashtier/postgresql/postgresql.conf"
 #: Set from the host and its paths beside the declared settings; each has a check of its own.
 POSTGRESQL_HOST_SETTINGS = {

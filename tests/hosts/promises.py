@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.contract import Contract, ContractHost
+from tests.hosts import components, schema
 
 #: `sshd -T`: keys only, one identity, no forwarding.
 SSHD = {
@@ -271,13 +272,19 @@ DATABASE_PATHS = [
 
 def paths(contract: Contract, host: ContractHost) -> list[str]:
     """Files and folders to check on `host`, beyond those of the contract."""
-    return [*key_files(contract, host), *(DATABASE_PATHS if host.tier == "database" else [])]
+    database = DATABASE_PATHS if host.tier == "database" else []
+    return [*key_files(contract, host), *runtime(host), *database]
+
+
+def runtime(host: ContractHost) -> dict[str, tuple[str, str]]:
+    """Sockets and folders that the units of `host` make when they start, with mode and owner:group."""
+    return {path: own for name in host.components for path, own in components.of(name).runtime.items()}
 
 
 def sql(contract: Contract) -> dict[str, tuple[str, str]]:
-    """Queries for the primary, each with the database that it is asked of; one JSON document each."""
+    """Queries for the leader, each with the database that it is asked of; one JSON document each."""
     folder = Path(__file__).parent / "sql"
     return {
         path.stem: ("postgres" if path.stem == "server" else path.stem, path.read_text())
         for path in sorted(folder.glob("*.sql"))
-    }
+    } | {"schema": ("photos", schema.query())}

@@ -1,8 +1,9 @@
-"""Runs on a host or on the controller: tells for each address and port whether a TCP connection gets through.
+"""Runs on a host or on the controller: whether a TCP connection to each address and port gets through.
 
 Usage: python3 -c "$(cat reach.py)" TARGETS, where TARGETS is JSON, [[address, port], ...], all tried at once.
 Answers, as JSON in the same order: "open"; "refused" (the other side answered that nothing listens: the
-packet passed every firewall); "dropped" (no answer within the deadline).
+packet passed every firewall); "dropped" (no answer within the deadline); otherwise the error's name, such as
+EHOSTUNREACH, where the attempt itself failed.
 """
 
 import errno
@@ -21,7 +22,12 @@ def reach(targets):
         for index, (address, port) in enumerate(targets):
             connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             connection.setblocking(False)
-            connection.connect_ex((address, port))
+            code = connection.connect_ex((address, port))
+            if code not in (0, errno.EINPROGRESS):
+                # No packet has left: a route that refuses or swallows it. That says nothing about a firewall.
+                answers[index] = errno.errorcode[code]
+                connection.close()
+                continue
             selector.register(connection, selectors.EVENT_WRITE, index)
         end = time.monotonic() + DEADLINE
         while selector.get_map() and (left := end - time.monotonic()) > 0:

@@ -22,7 +22,7 @@ from testinfra.host import Host
 from infra.aws.cli import MOST_TUNNELS
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
-from tests.hosts import own_files
+from tests.hosts import own_files, promises
 from tests.hosts.file_kinds import Like, Lines, Template
 from tests.hosts.image_files import OF_THE_IMAGE
 from tests.hosts.promises import mount_places, units
@@ -188,12 +188,15 @@ def own_contents(host: ContractHost, contract: Contract) -> dict[str, list[str]]
 
 
 def tls_ports(contract: Contract, host: ContractHost) -> list[int]:
-    """Ports of `host` that must speak TLS: all but SSH and the redirect to https."""
+    """Ports of `host` that its units serve and that must speak TLS."""
+    named = {port.name: port.tls for component in contract.components for port in component.ports}
     return sorted(
         {
             flow.port
             for flow in contract.flows
-            if flow.destination == host.name and flow.port_name not in ("ssh", "http")
+            if flow.destination == host.name
+            and named[flow.port_name]
+            and flow.port_name in promises.served(contract, host)
         }
     )
 

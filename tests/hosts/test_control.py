@@ -123,7 +123,9 @@ def test_prometheus_sees_every_target(
         addresses = {f"{contract.host(name).address}:{job.port}": name for name in job.hosts}
         key, how = f"scrape_job.{job.job}", "targets of Prometheus"
         hosts_found = [addresses.get(target, target) for target in sorted(found)]
-        check.fact(f"{key}.hosts", [*job.hosts] if {*hosts_found} == {*job.hosts} else hosts_found, how=how)
+        for name in job.hosts:
+            check.fact(f"{key}.host.{name}", name in hosts_found, how=how)
+        check.equal(f"{key}: targets beyond the declared", [], sorted({*hosts_found} - {*job.hosts}))
         paths = {path for _, path in found.values()}
         check.fact(f"{key}.path", job.path if paths == {job.path} else sorted(paths), how=how)
         ports = {target.rpartition(":")[2] for target in found}

@@ -31,6 +31,15 @@ def test_declared_services_run_now_and_at_boot(
         check.equal(f"{declared.name}: {name} at boot", "enabled", unit["UnitFileState"])
 
 
+@pytest.mark.where(lambda host: promises.runtime(host))
+def test_what_units_make_has_its_rights(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """Sockets and folders below /run: whoever may write to a socket talks to the daemon behind it."""
+    for path, (mode, own) in promises.runtime(declared).items():
+        found = seen["paths"][path]
+        rights = (found["mode"], f"{found['owner']}:{found['group']}") if found else None
+        check.equal(f"{declared.name}: mode, owner and group of {path}", (mode, own), rights)
+
+
 @pytest.mark.where(lambda host: host.volumes)
 def test_mounts_come_at_boot(declared: ContractHost, seen: Seen, check: Check) -> None:
     shown = seen["units"]["shown"]

@@ -14,10 +14,14 @@ from tests.hosts.file_kinds import Expected
 
 @dataclass(frozen=True)
 class Own:
-    """Files by path, folders whose rights are not 0755 root:root with mode and owner:group, and accounts."""
+    """Files by path, folders whose rights are not 0755 root:root with mode and owner:group, and accounts.
+
+    `runtime`: sockets and folders below /run that its units make, with mode and owner:group.
+    """
 
     files: dict[str, Expected] = field(default_factory=dict)
     folders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    runtime: dict[str, tuple[str, str]] = field(default_factory=dict)
     accounts: frozenset[str] = frozenset()
 
 

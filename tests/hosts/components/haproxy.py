@@ -6,5 +6,10 @@ OWN = Own(
         "/etc/haproxy/haproxy.cfg": template("haproxy/haproxy.cfg.j2"),
         "/etc/haproxy/slow_body.lua": template("haproxy/slow_body.lua.j2"),
         "/etc/systemd/system/haproxy.service.d/flashtier.conf": template("haproxy/unit.conf.j2"),
-    }
+    },
+    runtime={
+        "/run/haproxy": ("2775", "haproxy:haproxy"),
+        "/run/haproxy/admin.sock": ("0600", "root:haproxy"),
+        "/run/haproxy-master.sock": ("0700", "root:root"),
+    },
 )

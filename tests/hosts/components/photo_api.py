@@ -15,6 +15,10 @@ OWN = Own(
             }.items()
         },
     },
+    runtime={
+        "/run/photo-api": ("0755", "root:root"),
+        "/run/photo-api/photo-api.sock": ("0660", "root:www-data"),
+    },
     folders={"/etc/photo-api/credentials": ("0700", "root:root")},
     accounts=frozenset({"photo-api", "photo-api-migrate"}),
 )

@@ -11,5 +11,6 @@ OWN = Own(
             for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
         },
     },
+    runtime={"/run/postgresql": ("2775", "postgres:postgres")},
     folders={"/etc/flashtier/postgresql": ("0750", "root:postgres")},
 )

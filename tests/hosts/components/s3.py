@@ -12,6 +12,10 @@ OWN = Own(
         "/etc/flashtier/s3/s3cfg": template("s3/s3cfg.j2", PRIVATE),
         "/etc/systemd/system/versitygw.service": template("s3/versitygw.service.j2"),
     },
+    runtime={
+        "/run/versitygw": ("0700", "versitygw:versitygw"),
+        "/run/versitygw/admin.sock": ("0700", "versitygw:versitygw"),
+    },
     folders={
         "/etc/flashtier/s3": ("0750", "root:versitygw"),
         "/etc/flashtier/s3/iam": ("0750", "root:versitygw"),

@@ -4,18 +4,6 @@ SELECT json_build_object(
     'schemas', (
         SELECT json_object_agg(nspname, json_build_object('owner', pg_get_userbyid(nspowner), 'rights', nspacl::text))
         FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)' AND nspname NOT IN ('pg_catalog', 'information_schema')),
-    'relations', (
-        SELECT coalesce(json_object_agg(nspname || '.' || relname, json_build_object(
-            'kind', relkind::text, 'owner', pg_get_userbyid(relowner),
-            'tablespace', coalesce((SELECT spcname FROM pg_tablespace WHERE oid = reltablespace), ''),
-            'options', array_to_string(reloptions, ' '),
-            'public', EXISTS (SELECT FROM aclexplode(relacl) WHERE grantee = 0),
-            'granted', (
-                SELECT coalesce(json_object_agg(name, held), '{}') FROM (
-                    SELECT pg_get_userbyid(grantee) AS name, array_agg(privilege_type ORDER BY privilege_type) AS held
-                    FROM aclexplode(relacl) WHERE grantee NOT IN (0, relowner) GROUP BY grantee) AS rights))), '{}')
-        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-        WHERE nspname !~ '^(pg_|information_schema)' AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f')),
     'functions', (
         SELECT coalesce(json_agg(nspname || '.' || proname), '[]')
         FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
@@ -30,5 +18,4 @@ SELECT json_build_object(
     'languages', (SELECT json_agg(lanname ORDER BY lanname) FROM pg_language),
     'default_rights', (
         SELECT coalesce(json_object_agg(pg_get_userbyid(defaclrole) || ' ' || defaclobjtype::text, defaclacl::text), '{}')
-        FROM pg_default_acl),
-    'indexes_in_doubt', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]') FROM pg_index WHERE NOT indisvalid))
+        FROM pg_default_acl))

@@ -9,7 +9,10 @@ SELECT json_build_object(
         FROM pg_file_settings WHERE error IS NOT NULL OR NOT applied),
     'auto_settings', (
         SELECT coalesce(json_agg(name), '[]')
-        FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'),
+        FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'
+        -- A standby or a restore keeps these there.
+        AND lower(name) NOT IN ('archive_cleanup_command', 'primary_conninfo', 'primary_slot_name', 'recovery_end_command',
+            'recovery_min_apply_delay', 'restore_command') AND lower(name) !~ '^recovery_target(_|$)'),
     'hba', (SELECT json_agg(row_to_json(rule) ORDER BY rule_number, line_number) FROM pg_hba_file_rules AS rule),
     'scoped_settings', (
         SELECT json_object_agg(coalesce(rolname, '*') || '@' || coalesce(datname, '*'), setconfig)
@@ -20,7 +23,7 @@ SELECT json_build_object(
         SELECT json_object_agg(rolname, json_build_object(
             'superuser', rolsuper, 'login', rolcanlogin, 'create_role', rolcreaterole,
             'create_db', rolcreatedb, 'replication', rolreplication, 'bypass_rls', rolbypassrls,
-            'inherit', rolinherit, 'connections', rolconnlimit, 'valid_until', rolvaliduntil,
+            'inherit', rolinherit, 'connections', rolconnlimit, 'valid_until', nullif(rolvaliduntil, 'infinity'),
             'password', split_part(rolpassword, '$', 1), 'verifier', rolpassword))
         FROM pg_authid WHERE rolname !~ '^pg_'),
     'memberships', (

@@ -115,19 +115,17 @@ def answers(contract: Contract, secrets: dict[str, str]) -> dict[str, Any]:
             nothing,
         ),
     }  # fmt: skip
-    table = {"kind": "r", "owner": "photos_owner", "tablespace": "", "options": "fillfactor=90",
-             "public": False, "granted": {"photos_app": database.APP_RIGHTS["r"]}}  # fmt: skip
     photos = {
         "migrations": len(list(database.MIGRATIONS.glob("*.sql"))),
         "extensions": {"plpgsql": "1.0"},
         "schemas": database.SCHEMA_RIGHTS,
-        "relations": {"public.photos": table},
         "languages": ["c", "internal", "plpgsql", "sql"],
-        "default_rights": database.DEFAULT_RIGHTS,
+        "default_rights": {},
         **dict.fromkeys(
-            ("functions", "triggers", "event_triggers", "policies", "foreign_servers", "publications",
-             "indexes_in_doubt"),
+            ("functions", "triggers", "event_triggers", "policies", "foreign_servers", "publications"),
             nothing,
         ),
     }  # fmt: skip
-    return {"server": server, "photos": photos}
+    lines = ["column photos.id bigint", "relation photos kind=r", "right photos_app SELECT on photos"]
+    schema = {"declared": lines, "present": lines}
+    return {"server": server, "photos": photos, "schema": schema}

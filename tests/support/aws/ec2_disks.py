@@ -111,6 +111,8 @@ def paths(contract: Contract, host: ContractHost, asked: list[str]) -> Any:
     volumes = {volume.name: volume for volume in host.volumes}
     for path, (mode, owner, group) in promises.key_files(contract, host).items():
         found[path] = told(path, "259:99", mode, owner, group)
+    for path, (mode, own) in promises.runtime(host).items():
+        found[path] = told(path, "0:23", mode, *own.split(":"))
     for volume in host.volumes:
         placed = sorted(one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name)
         found[volume.mount_point] = told(volume.mount_point, number(volume, host), "0755", entries=placed)
