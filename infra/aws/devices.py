@@ -13,6 +13,9 @@ from infra.contract import ContractVolume, Nvme
 from infra.topology import Host, HostVolume
 from infra.topology.drives import array_uuid, partition_device
 
+#: The root of Debian's images. Source: wiki.debian.org, Cloud/AmazonEC2Image.
+ROOT_DEVICE = "/dev/xvda"
+
 #: A drive orders requests itself. The kernel's own read-ahead of a plain drive: an array's would be larger.
 SCHEDULER: Literal["none"] = "none"
 READ_AHEAD_KIB = 128

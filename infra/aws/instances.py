@@ -17,6 +17,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import catalogue
+from infra.aws.devices import ROOT_DEVICE
 from infra.aws.guards import guards
 from infra.aws.naming import Component, Naming
 from infra.aws.volumes import attach_volumes, make_volumes
@@ -103,8 +104,7 @@ class Hosts(Component):
             monitoring=aws.ec2.LaunchTemplateMonitoringArgs(enabled=ground.settings.deletion_protection),
             block_device_mappings=[
                 aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
-                    # The root of Debian's images. Source: wiki.debian.org, Cloud/AmazonEC2Image.
-                    device_name="/dev/xvda",
+                    device_name=ROOT_DEVICE,
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
                         volume_type="gp3",
                         volume_size=ground.settings.root_gib,

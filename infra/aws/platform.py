@@ -20,14 +20,14 @@ from infra.aws.instances import Ground, Hosts
 from infra.aws.keys import Keys
 from infra.aws.naming import Naming
 from infra.aws.network import Network
-from infra.aws.preflight import account
+from infra.aws.preflight import account, limits
 from infra.aws.roles import Roles
 from infra.aws.ssh_host_key import SshHostKey
 from infra.aws.storage_buckets import Buckets
 from infra.aws.user_data import user_data
 from infra.aws.web import Web
 from infra.contract import Access, Backups, Deployed, DeployedHost, Ec2InstanceConnect, ObjectStore
-from infra.environment import Environment, subnets
+from infra.environment import Environment, rules, subnets
 from infra.environment.aws import Aws
 from infra.paths import private_key, public_key
 from infra.topology import Host, Topology
@@ -37,10 +37,13 @@ class AwsPlatform:
     """Implements `infra.platform.Platform` with pulumi-aws and, for SSH host keys, infra/aws/console."""
 
     def preflight(self, topology: Topology, environment: Environment) -> list[str]:
-        seen = account.look(topology, environment)
-        for line in seen.warnings:
+        unfit = rules.single_copy_fault(environment)
+        if declared := [*limits.faults(environment), *([unfit] if unfit else [])]:
+            return declared
+        found = account.ask(topology, environment)
+        for line in found.warnings:
             pulumi.log.warn(line)
-        return list(seen.faults)
+        return list(found.faults)
 
     def deploy(self, topology: Topology, environment: Environment) -> pulumi.Output[Deployed]:
         naming = Naming(topology.stack, environment)

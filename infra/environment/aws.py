@@ -7,19 +7,12 @@ alone; what the account and the region can do is for the platform's preflight.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
 from infra import catalogue
 from infra.model import KeyedError, Model
-
-if TYPE_CHECKING:
-    pass
-
-#: Copies and failure domains that data on drives which a stop erases must have.
-LEAST_COPIES = 3
-
 
 #: The role that IAM Identity Center makes of the permission set `flashtier-break-glass`. Its path has the
 #: region, or none in us-east-1; nobody else can make a role under `aws-reserved`. Source: IAM Identity Center
@@ -28,7 +21,7 @@ BREAK_GLASS_ROLES = ("aws-reserved/sso.amazonaws.com/*AWSReservedSSO_flashtier-b
 
 
 def _region(value: str) -> str:
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value):
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d", value):
         raise ValueError("is not an AWS region; write one such as eu-central-1")
     return value
 
@@ -103,10 +96,20 @@ class Domain(Model):
         return self
 
 
+class Joined(Model):
+    """How many hosts of each tier there were when a zone was added."""
+
+    web: int = Field(ge=0)
+    database: int = Field(ge=0)
+    control: int = Field(ge=0)
+
+
 class Aws(Model):
     """Where on AWS, whose it is, and what stands around the hosts.
 
     `zones` are names, so that no host moves when AWS offers one more; a load balancer takes at least two.
+    `zones_joined`: for each zone that was added to an environment with hosts, how many hosts of each tier
+    there were; they keep their zones and addresses, and further hosts fill the new zone first.
     `nat_gateways`: one, or one a zone. `root_gib`: the encrypted gp3 root of every host. `images`: by
     architecture, pinned by `flashtier image`; hosts that exist keep theirs. `image_owner`: the account whose
     images are used. `owner`, `cost_center`: tags.
@@ -120,6 +123,7 @@ class Aws(Model):
 
     region: Annotated[str, AfterValidator(_region)]
     zones: tuple[str, ...] = Field(min_length=2, max_length=6)
+    zones_joined: dict[str, Joined] = Field(default_factory=dict)
     nat_gateways: int = Field(ge=1, le=6)
     root_gib: int = Field(ge=8, le=1024)
     images: dict[catalogue.Architecture, Image]
@@ -137,11 +141,15 @@ class Aws(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Aws:
         for zone in self.zones:
-            if not zone.startswith(self.region) or self.zones.count(zone) > 1:
-                raise KeyedError(
-                    "zones",
-                    f"{zone!r} is given twice or not in {self.region}; name each of its zones once",
-                )
+            if not re.fullmatch(f"{self.region}[a-z]", zone) or self.zones.count(zone) > 1:
+                raise KeyedError("zones", _zone_fault(zone, self.region))
+        first = len(self.zones) - len(self.zones_joined)
+        if first < 2 or set(self.zones[first:]) != set(self.zones_joined):
+            raise KeyedError(
+                "zones_joined",
+                f"{', '.join(self.zones_joined)}: must be the last of zones ({', '.join(self.zones)}), after "
+                "at least two that were there from the start; correct one of the two",
+            )
         if self.nat_gateways not in (1, len(self.zones)):
             raise KeyedError(
                 "nat_gateways",
@@ -149,3 +157,18 @@ class Aws(Model):
                 "the loss of a zone leaves the others their own",
             )
         return self
+
+    def joined(self, tier: str) -> dict[str, int]:
+        """Hosts of a tier that each added zone found, by zone."""
+        return {zone: getattr(found, tier) for zone, found in self.zones_joined.items()}
+
+
+def _zone_fault(zone: str, region: str) -> str:
+    """Why a zone's name is refused. Source of the forms: Amazon EC2, "Regions and Zones": us-east-1a, a Local
+    Zone us-west-2-lax-1a, a Wavelength Zone us-east-1-wl1-bos-wlz-1."""
+    if re.fullmatch(f"{region}-[a-z0-9-]+", zone):
+        return (
+            f"{zone!r} is a Local or Wavelength Zone, which has no NAT gateway, no load balancer over "
+            f"several zones and few instance types; name Availability Zones, such as {region}a"
+        )
+    return f"{zone!r} is given twice or not in {region}; name each of its Availability Zones once"

@@ -42,6 +42,10 @@ def platform_fault(environment: Sections) -> KeyedError | None:
         for index, volume in enumerate(volumes):
             if fault := _class_fault(environment.platform, tier, index, volume):
                 return fault
+    if environment.database.accept_single_copy and not on_drives(environment):
+        return KeyedError(
+            "database.accept_single_copy", "is for data on instance store and would have no effect; remove it"
+        )
     return _control_volumes_fault(environment) or (_range_fault(environment) if aws else None)
 
 
@@ -75,11 +79,14 @@ def _range_fault(environment: Sections) -> KeyedError | None:
         )
     counts = {"web.count": environment.web.count, "database.members": environment.database.members}
     for key, count in counts.items():
-        room = subnets.room(cidr, zones, key.partition(".")[0])
-        if count > room:
+        tier = key.partition(".")[0]
+        room = subnets.room(cidr, tier)
+        placed = subnets.spread(zones, count, environment.aws.joined(tier))
+        if max(map(placed.count, placed)) > room:
             return KeyedError(
                 key,
-                f"{count}: network.cidr {cidr} has addresses for {room} in {len(zones)} zones; take a larger",
+                f"{count}: network.cidr {cidr} has addresses for {room} of them a zone; take a larger range "
+                "or more zones",
             )
     return None
 
@@ -103,7 +110,9 @@ def durability_fault(environment: Sections) -> KeyedError | None:
     database, control, durability = environment.database, environment.control, environment.durability
     if environment.aws is None or durability is None:
         return None
-    zones = len(environment.aws.zones)
+    zones = len(
+        set(subnets.spread(environment.aws.zones, database.members, environment.aws.joined("database")))
+    )
     quorum = durability.synchronous_mode == "quorum"
     if durability.synchronous_mode_strict and not quorum:
         return KeyedError(
@@ -115,11 +124,34 @@ def durability_fault(environment: Sections) -> KeyedError | None:
             f"quorum with {database.members} members stops writing when one is lost; take at least "
             f"{LEAST_COPIES} members or asynchronous",
         )
-    if not any(
-        database.volume(volume).volume_class == "instance-store"
-        for purpose, volume in database.placement.items()
-        if purpose in DATA_PURPOSES
-    ):
+    if not on_drives(environment):
         return None
     broken = instance_store_faults(database.members, zones, control.count, durability)
     return KeyedError(*broken[0]) if broken else None
+
+
+def on_drives(environment: Sections) -> tuple[str, ...]:
+    """What of the database's data lies on drives that a stop of the host erases."""
+    database = environment.database
+    return tuple(
+        purpose
+        for purpose, volume in database.placement.items()
+        if purpose in DATA_PURPOSES and database.volume(volume).volume_class == "instance-store"
+    )
+
+
+def single_copy_fault(environment: Sections) -> str | None:
+    """Data on instance store, of which this version of the kit makes no second copy.
+
+    `durability` declares a quorum and an archive; nothing makes a standby or a backup yet. The rule and
+    the key that lifts it go with the version that does.
+    """
+    lost = on_drives(environment)
+    if not lost or environment.database.accept_single_copy:
+        return None
+    return (
+        f"flashtier:environment.database.placement.{lost[0]}: {' and '.join(lost)} would be on instance "
+        "store, which a stop of the host erases, and this version makes no standby and no backup of it: the "
+        "stop of one host loses the database; take class gp3 or io2, or accept the loss with "
+        "database.accept_single_copy: true"
+    )

@@ -84,6 +84,8 @@ class Database(Model):
     """`expected_data_gib` is what tables and indexes will hold; the data volume must carry it at 75% fill.
 
     `instance_type` (aws) or `size` (local). A volume of class `instance-store` is as large as the drives.
+    `accept_single_copy`: the loss of data on instance store is accepted, which has one copy until the kit
+    makes standbys and backups.
     """
 
     members: int = Field(ge=1, le=9)
@@ -93,6 +95,7 @@ class Database(Model):
     volumes: tuple[Volume, ...] = Field(min_length=1, max_length=8)
     placement: Placement
     expected_data_gib: float = Field(gt=0, allow_inf_nan=False)
+    accept_single_copy: bool = False
 
     _size = model_validator(mode="before")(sizes.sized_with_drives)
 

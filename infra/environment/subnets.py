@@ -1,12 +1,13 @@
 """Pure: how the address range of an environment on AWS is cut into subnets, and where a host lies in them.
 
-The range is cut into 32 equal parts. A part keeps its place whatever else is declared: one more zone or host
-moves no other.
+The range is cut into 32 equal parts. A part keeps its place whatever else is declared. One more host moves no
+other, and neither does one more zone that says how many hosts it found (`aws.zones_joined`).
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Literal
 
 from infra.model import Model
@@ -69,22 +70,41 @@ def of_tier(cidr: str, zones: tuple[str, ...], tier: SubnetTier) -> tuple[Subnet
     return tuple(subnet for subnet in subnets(cidr, zones) if subnet.tier == tier)
 
 
-def seat(cidr: str, zones: tuple[str, ...], tier: str, index: int) -> Seat:
-    """Where host number `index` (from 0) of a tier lies: the zones take turns."""
+def spread(zones: tuple[str, ...], count: int, joined: Mapping[str, int] | None = None) -> tuple[int, ...]:
+    """The number of the zone of each of `count` hosts: always the zone with the fewest so far, the first of
+    them where several have as few.
+
+    `joined`: how many hosts there were when a zone was added. Those keep their zone, and so their address.
+    """
+    since = [(joined or {}).get(zone, 0) for zone in zones]
+    taken = [0] * len(zones)
+    found: list[int] = []
+    for index in range(count):
+        there = (number for number in range(len(zones)) if since[number] <= index)
+        chosen = min(there, key=lambda number: (taken[number], number))
+        taken[chosen] += 1
+        found.append(chosen)
+    return tuple(found)
+
+
+def seat(
+    cidr: str, zones: tuple[str, ...], tier: str, index: int, joined: Mapping[str, int] | None = None
+) -> Seat:
+    """Where host number `index` (from 0) of a tier lies, by the number of those before it in its zone."""
     kind, first = HOST_TIERS[tier]
-    turn, zone = divmod(index, len(zones))
+    *before, zone = spread(zones, index + 1, joined)
     network = ipaddress.IPv4Network(of_tier(cidr, zones, kind)[zone].cidr)
-    return Seat(zone=zones[zone], address=str(network[first + turn]), gateway=str(network[1]))
+    return Seat(zone=zones[zone], address=str(network[first + before.count(zone)]), gateway=str(network[1]))
 
 
-def room(cidr: str, zones: tuple[str, ...], tier: str) -> int:
-    """How many hosts of a tier the range has addresses for."""
+def room(cidr: str, tier: str) -> int:
+    """How many hosts of a tier one zone has addresses for."""
     kind, first = HOST_TIERS[tier]
     after = min(
         [start for other, start in HOST_TIERS.values() if other == kind and start > first], default=None
     )
     size = 1 << (32 - _prefix(cidr))
-    return ((after if after is not None else size - KEPT_LAST) - first) * len(zones)
+    return (after if after is not None else size - KEPT_LAST) - first
 
 
 def _prefix(cidr: str) -> int:

@@ -20,7 +20,8 @@ ADDRESS_BLOCKS: dict[Tier, tuple[int, int]] = {
 def seat(environment: Environment, tier: Tier, index: int) -> subnets.Seat:
     """Where host number `index` (from 0) of a tier lies; its zone is empty on platform local."""
     if environment.aws is not None:
-        return subnets.seat(environment.network.cidr, environment.aws.zones, tier, index)
+        aws = environment.aws
+        return subnets.seat(environment.network.cidr, aws.zones, tier, index, aws.joined(tier))
     network = ipaddress.ip_network(environment.network.cidr)
     offset, room = ADDRESS_BLOCKS[tier]
     assert index < room  # noqa: S101 - the models' bounds are the check a user sees

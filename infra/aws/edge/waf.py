@@ -13,8 +13,8 @@ RATE_LIMIT = 3000
 COMMON = "AWSManagedRulesCommonRuleSet"
 MANAGED = (COMMON, "AWSManagedRulesKnownBadInputsRuleSet")
 #: Rules about bodies, which only count. A body is a photo: larger than the 8 KiB that they allow, and full of
-#: bytes in which they see scripts and paths of files now and then. What is no photo, and what is larger than
-#: one may be, the app and nginx refuse.
+#: bytes in which they see scripts and paths of files now and then. What is not a photo, and what is larger
+#: than one may be, the app and nginx refuse.
 #: Source: AWS re:Post, "Why does AWS WAF block my legitimate upload request?".
 ABOUT_BODIES = (
     "SizeRestrictions_BODY",

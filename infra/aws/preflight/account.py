@@ -1,8 +1,7 @@
-"""What an environment on AWS needs of the account and its region, looked up before anything is made.
+"""What an environment on AWS needs of the account and its region, asked before anything is made.
 
-Each fault is one line, and all are said at once: the looks run beside each other. Only what can be read is
-looked at; nothing is made or changed. Credentials, profile and AWS_ENDPOINT_URL are the environment's, as for
-pulumi-aws.
+Each fault is one line, and all are reported at once: the questions run in parallel. They only read; nothing
+is made or changed. Credentials, profile and AWS_ENDPOINT_URL are the environment's, as for pulumi-aws.
 """
 
 from __future__ import annotations
@@ -18,27 +17,34 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import catalogue
-from infra.aws.preflight.quotas import QUOTAS, needed, quota_faults
+from infra.aws.devices import ROOT_DEVICE
+from infra.aws.preflight.account_use import Account
+from infra.aws.preflight.domain import authority_faults, delegation_faults, domain_faults
+from infra.aws.preflight.public_dns import VARIABLE, NoAnswer
+from infra.aws.preflight.quotas import Quota, quota_faults, quotas_of
+from infra.aws.preflight.seats import moved
 from infra.environment import Environment
-from infra.environment.aws import Aws, Domain
+from infra.environment.aws import Aws
 from infra.topology import Topology
 
 #: Deadlines (s) and attempts of every call to AWS that the kit itself makes.
 CONFIG = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+#: Questions that are under way at a time.
+MOST_AT_ONCE = 16
 _KEY = "flashtier:environment.aws"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One line each. `warnings` are what could not be looked up and what an update would tell itself."""
+class Findings:
+    """One line each. `warnings` are what could not be asked and what an update would say itself."""
 
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Look:
-    """`faults` are those of the account in `what`; the account must let us look, or only a warning comes."""
+class Question:
+    """`faults` are those of the account in `what`. Not `required`: no answer is a warning, not a fault."""
 
     what: str
     faults: Callable[[], Iterator[str]]
@@ -48,7 +54,7 @@ class Look:
         return list(self.faults())
 
 
-def look(topology: Topology, environment: Environment) -> Seen:
+def ask(topology: Topology, environment: Environment) -> Findings:
     """What is wrong with the account for this environment; empty where all is there."""
     assert environment.aws is not None  # noqa: S101 - the environment's model wants it for platform aws
     settings = environment.aws
@@ -57,29 +63,34 @@ def look(topology: Topology, environment: Environment) -> Seen:
     try:
         home = home_region(core, settings.region)
         # A session makes clients for one thread at a time; the clients are for several.
-        ec2, route53, quotas, sts = (
-            session.client(name, config=CONFIG) for name in ("ec2", "route53", "service-quotas", "sts")
+        ec2, elb, route53, quotas, sts = (
+            session.client(name, config=CONFIG)
+            for name in ("ec2", "elbv2", "route53", "service-quotas", "sts")
         )
         at_home = session.client("ec2", region_name=home, config=CONFIG)
     except BotoCoreError as error:
-        return Seen((f"{_KEY}.region: {settings.region}: {said(error)}; name a region of AWS",))
-    looks = (
-        Look(f"{_KEY}.zones", lambda: zone_faults(ec2, settings)),
-        Look("the instance types", lambda: type_faults(ec2, topology, settings)),
-        Look(f"{_KEY}.images", lambda: image_faults(ec2, topology, settings)),
-        Look(f"{_KEY}.domain", lambda: domain_faults(route53, settings.domain)),
-        *(_quota_look(quotas, code, vcpus) for code, vcpus in sorted(needed(topology).items())),
+        return Findings((f"{_KEY}.region: {settings.region}: {said(error)}; name a region of AWS",))
+    account, domain = Account(ec2, elb, topology.stack), settings.domain
+    questions = (
+        Question(f"{_KEY}.zones", lambda: zone_faults(ec2, settings)),
+        Question("the hosts of the environment", lambda: moved(account.hosts(), topology, environment)),
+        Question("the instance types", lambda: type_faults(ec2, topology, settings)),
+        Question(f"{_KEY}.images", lambda: image_faults(ec2, topology, settings)),
+        Question(f"{_KEY}.domain", lambda: domain_faults(route53, domain)),
+        Question(f"{_KEY}.domain in public DNS", lambda: delegation_faults(route53, domain), required=False),
+        Question(f"{_KEY}.domain in public DNS", lambda: authority_faults(domain), required=False),
+        *(_quota_question(quotas, quota) for quota in quotas_of(topology, environment, account)),
     )
-    with ThreadPoolExecutor(max_workers=len(looks) + 2) as beside:
-        identity = beside.submit(sts.get_caller_identity)
-        region = beside.submit(Look("the region", lambda: region_faults(at_home, settings.region)).all)
-        found = [(one, beside.submit(one.all)) for one in looks]
-    # The other looks would only repeat in their own words what these two say. Where `home` may not be asked,
-    # the region's own answers show that it is enabled.
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
+        identity = pool.submit(sts.get_caller_identity)
+        region = pool.submit(Question("the region", lambda: region_faults(at_home, settings.region)).all)
+        found = [(one, pool.submit(one.all)) for one in questions]
+    # The other answers would only repeat in their own words what these two say. Where `home` may not be
+    # asked, the region's own answers show that it is enabled.
     if not _refused(region) and (faults := region.result()):
-        return Seen(tuple(faults))
+        return Findings(tuple(faults))
     if unknown := _refused(identity):
-        return Seen(
+        return Findings(
             (
                 f"the AWS account: {said(unknown)}; sign in, so that `aws sts get-caller-identity` answers, "
                 f"and see that the region {settings.region} can be reached",
@@ -88,26 +99,32 @@ def look(topology: Topology, environment: Environment) -> Seen:
     return _summed(found)
 
 
-def _refused(answer: Future[Any]) -> BotoCoreError | ClientError | None:
-    """Why AWS gave no answer; None where there is one, or a fault of ours, which the result raises."""
+def _refused(answer: Future[Any]) -> BotoCoreError | ClientError | NoAnswer | None:
+    """Why there is no answer; None where there is one, or a fault of ours, which the result raises."""
     error = answer.exception()
-    return error if isinstance(error, BotoCoreError | ClientError) else None
+    return error if isinstance(error, BotoCoreError | ClientError | NoAnswer) else None
 
 
-def _quota_look(quotas: Any, code: str, vcpus: int) -> Look:  # noqa: ANN401 - boto3 has no types
-    return Look(f"quota {QUOTAS[code][0]}", lambda: quota_faults(quotas, code, vcpus), required=False)
+def _quota_question(quotas: Any, quota: Quota) -> Question:  # noqa: ANN401 - boto3 has no types
+    return Question(f"quota {quota.name}", lambda: quota_faults(quotas, quota), required=False)
 
 
-def _summed(found: list[tuple[Look, Future[list[str]]]]) -> Seen:
+def _summed(found: list[tuple[Question, Future[list[str]]]]) -> Findings:
     faults: list[str] = []
     warnings: list[str] = []
     for one, answer in found:
         if error := _refused(answer):
-            line = f"{one.what}: cannot be looked up: {said(error)}; give this user the right to read it"
-            (faults if one.required else warnings).append(line)
+            fix = (
+                f"allow it, or name another resolver in {VARIABLE}"
+                if isinstance(error, NoAnswer)
+                else "give this user the right to read it"
+            )
+            (faults if one.required else warnings).append(
+                f"{one.what}: cannot be looked up: {said(error)}; {fix}"
+            )
         else:
             faults.extend(answer.result())
-    return Seen(tuple(faults), tuple(warnings))
+    return Findings(tuple(faults), tuple(warnings))
 
 
 def home_region(core: botocore.session.Session, region: str) -> str:
@@ -129,7 +146,7 @@ def region_faults(ec2: Any, region: str) -> Iterator[str]:  # noqa: ANN401 - bot
         one["RegionName"]: one["OptInStatus"] for one in ec2.describe_regions(AllRegions=True)["Regions"]
     }
     if region not in known:
-        yield f"{_KEY}.region: {region} is none that AWS has; it has {', '.join(sorted(known))}"
+        yield f"{_KEY}.region: {region} is not a region of AWS; it has {', '.join(sorted(known))}"
     elif known[region] == "not-opted-in":
         yield (
             f"{_KEY}.region: {region} is not enabled for this account; run "
@@ -138,16 +155,18 @@ def region_faults(ec2: Any, region: str) -> Iterator[str]:  # noqa: ANN401 - bot
 
 
 def zone_faults(ec2: Any, settings: Aws) -> Iterator[str]:  # noqa: ANN401
-    """Zones that the account does not have."""
-    known = {
-        zone["ZoneName"]
-        for zone in ec2.describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])[
-            "AvailabilityZones"
-        ]
-    }
+    """Zones that the account does not have, and Local and Wavelength Zones, which lack services."""
+    available = ec2.describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])
+    kinds = {zone["ZoneName"]: zone["ZoneType"] for zone in available["AvailabilityZones"]}
+    known = sorted(zone for zone, kind in kinds.items() if kind == "availability-zone")
     for zone in settings.zones:
-        if zone not in known:
-            yield f"{_KEY}.zones: {zone} is not available to this account; it has {', '.join(sorted(known))}"
+        if zone not in kinds:
+            yield f"{_KEY}.zones: {zone} is not available to this account; it has {', '.join(known)}"
+        elif zone not in known:
+            yield (
+                f"{_KEY}.zones: {zone} is a {kinds[zone]}, which has no NAT gateway and no load balancer "
+                f"over several zones; take Availability Zones among {', '.join(known)}"
+            )
 
 
 def type_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]:  # noqa: ANN401
@@ -169,7 +188,7 @@ def type_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]:  
 
 
 def image_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]:  # noqa: ANN401
-    """Pinned images that are missing, gone, somebody else's, or of another architecture."""
+    """Pinned images that are missing, gone, or of another account, architecture or root device."""
     needed = architectures(topology)
     fix = f"run `flashtier image -s {topology.stack}`"
     pinned = {architecture: settings.images.get(architecture) for architecture in needed}
@@ -191,8 +210,10 @@ def image_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]: 
         its = known[image]
         if (kind := its.get("Architecture", "an unknown one")) != architecture:
             yield f"{key} is for {kind}; {fix}"
-        if (owner := its.get("OwnerId", "nobody")) != settings.image_owner:
-            yield f"{key} is of account {owner}, not of image_owner {settings.image_owner}; {fix} or mend it"
+        if (owner := its.get("OwnerId", "unknown")) != settings.image_owner:
+            yield f"{key} is of account {owner}, not of image_owner {settings.image_owner}; {fix}"
+        if (root := its.get("RootDeviceName", ROOT_DEVICE)) != ROOT_DEVICE:
+            yield f"{key} has its root at {root}, and the launch templates map {ROOT_DEVICE}; {fix}"
         if (state := its.get("State", "available")) != "available":
             yield f"{key} is {state} and no host can be made from it; {fix}"
 
@@ -200,44 +221,6 @@ def image_faults(ec2: Any, topology: Topology, settings: Aws) -> Iterator[str]: 
 def architectures(topology: Topology) -> list[catalogue.Architecture]:
     """Those of the hosts' instance types: each needs an image."""
     return sorted({catalogue.find(host.instance_type or "").architecture for host in topology.hosts})
-
-
-def domain_faults(route53: Any, domain: Domain) -> Iterator[str]:  # noqa: ANN401
-    """A hosted zone that is missing, private or one of several, or that leaves the name to other servers.
-
-    Source of the order in which zones and records are listed: ListHostedZonesByName and
-    ListResourceRecordSets in the API reference of Route 53. Of several zones pulumi-aws takes none.
-    """
-    zones = route53.list_hosted_zones_by_name(DNSName=domain.zone)["HostedZones"]
-    named = [zone for zone in zones if zone["Name"] == f"{domain.zone}."]
-    public = [zone["Id"].rpartition("/")[2] for zone in named if not zone["Config"]["PrivateZone"]]
-    if not public:
-        is_what = "is a private hosted zone, which clients do not see" if named else "is no hosted zone"
-        yield (
-            f"{_KEY}.domain.zone: {domain.zone} {is_what} of this account; make a public one and have its "
-            "registrar name its servers, or name another zone"
-        )
-    elif len(public) > 1:
-        yield (
-            f"{_KEY}.domain.zone: {domain.zone} has {len(public)} public hosted zones "
-            f"({', '.join(sorted(public))}); delete those whose servers its registrar does not name"
-        )
-    else:
-        yield from _delegations(route53, public[0], domain)
-
-
-def _delegations(route53: Any, zone: str, domain: Domain) -> Iterator[str]:  # noqa: ANN401
-    name = domain.name
-    while name != domain.zone:
-        records = route53.list_resource_record_sets(
-            HostedZoneId=zone, StartRecordName=name, StartRecordType="NS", MaxItems="1"
-        )["ResourceRecordSets"]
-        if records and (records[0]["Name"], records[0]["Type"]) == (f"{name}.", "NS"):
-            yield (
-                f"{_KEY}.domain.name: {domain.name} is not answered by zone {domain.zone}, where an NS "
-                f"record gives {name} to other servers; name the zone {name}, or remove the record"
-            )
-        name = name.partition(".")[2]
 
 
 def said(error: BaseException) -> str:

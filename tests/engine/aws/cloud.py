@@ -183,7 +183,7 @@ def client(endpoint: str, service: str, region: str = REGION) -> Any:
     )
 
 
-#: What a look at the account lists: service, operation, where the objects are, and their names.
+#: What the list of an account has: service, operation, where the objects are, and their names.
 _LISTS = (
     ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
     ("ec2", "describe_subnets", "Subnets", "SubnetId"),
@@ -213,7 +213,7 @@ _LISTS = (
 
 
 def account(endpoint: str, region: str = REGION) -> set[str]:
-    """All that the account holds, looked for with boto3 and not with the stand-in."""
+    """All that the account holds, listed with boto3 and not with the stand-in."""
     found = set()
     for service, operation, where, name in _LISTS:
         for one in getattr(client(endpoint, service, region), operation)()[where]:

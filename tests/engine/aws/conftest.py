@@ -11,6 +11,7 @@ import yaml
 
 from infra.paths import ROOT
 from tests.engine.aws.cloud import BASE, HERE, Stack, account, client, fresh, install, moto
+from tests.engine.aws.name_server import name_server
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,22 @@ def endpoint(home: Path) -> Iterator[str]:
     """URL of the session's moto server."""
     with moto(BASE / "moto.log") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def resolver(endpoint: str) -> Iterator[str]:
+    """ADDRESS:PORT of public DNS in which every hosted zone of the account is delegated to its servers."""
+
+    def answer(name: str, kind: str) -> list[str] | None:
+        route53 = client(endpoint, "route53")
+        for zone in route53.list_hosted_zones()["HostedZones"]:
+            if kind == "NS" and zone["Name"] == f"{name}.":
+                servers = route53.get_hosted_zone(Id=zone["Id"])["DelegationSet"]["NameServers"]
+                return [f"{server}." for server in servers]
+        return None
+
+    with name_server(answer) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from infra.aws.preflight.public_dns import VARIABLE
 from infra.contract import Contract
 from infra.paths import ROOT
 from tests.engine.aws.cloud import Stack, client
@@ -27,10 +28,11 @@ class Environment(Stack):
     """One stack of the kit's program, judged by the policy pack as a user's is.
 
     The declaration is a copy, in which the images are those of moto: the kit's are pinned by
-    `flashtier image`. All else is as it is committed.
+    `flashtier image`. Data on instance store is accepted, which the preview refuses as it is committed. All
+    else is as it is committed. `resolver` answers in place of public DNS.
     """
 
-    def __init__(self, base: Path, name: str, endpoint: str, home: Path) -> None:
+    def __init__(self, base: Path, name: str, endpoint: str, home: Path, resolver: str) -> None:
         super().__init__(base, _tree(base / "tree"), name, endpoint, home, init=False)
         committed = ROOT / f"Pulumi.{name}.yaml"
         before = committed.read_text()
@@ -40,8 +42,11 @@ class Environment(Stack):
         self.region: str = self.cloud["region"]
         images = client(endpoint, "ec2", self.region).describe_images(Owners=["amazon"])["Images"]
         self.cloud["images"] = {one["Architecture"]: one["ImageId"] for one in images}
+        if "instance-store" in str(self.declared["database"]["volumes"]):
+            self.declared["database"]["accept_single_copy"] = True
         self._hosted_zone()
         self.variables |= {
+            VARIABLE: resolver,
             "FLASHTIER_STATE": str(base / "kept"),
             "FLASHTIER_CONFIG_FILE": str(self.file),
             "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policy"),  # as tools/env.sh has it
@@ -58,7 +63,7 @@ class Environment(Stack):
         assert committed.read_text() == before, "the stack's salt is in the tree's file"
 
     def _hosted_zone(self) -> None:
-        """The zone that an owner has before the environment; one is enough for all that share it."""
+        """The zone that an owner has before the environment."""
         route53 = client(self.endpoint, "route53")
         name = f"{self.cloud['domain']['zone']}."
         if name not in {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}:
@@ -81,7 +86,7 @@ class Environment(Stack):
     def destroy(self) -> None:
         """What is left to do once `deletion_protection` is false and up: docs/tasks/deploy-to-aws.md.
 
-        The locks of hosts whose drives a stop erases are taken off by hand, then those of Pulumi.
+        The locks of hosts whose drives a stop erases are lifted by hand, then those of Pulumi.
         """
         ec2 = client(self.endpoint, "ec2", self.region)
         for host in self.contract().hosts:

@@ -60,8 +60,8 @@ def _monitored(state: str) -> Any:
         found = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
         for instance in found:
             instance.monitoring_state = state
-        told = [{"InstanceId": one.id, "Monitoring": {"State": state}} for one in found]
-        return general.ActionResult({"InstanceMonitorings": told})
+        states = [{"InstanceId": one.id, "Monitoring": {"State": state}} for one in found]
+        return general.ActionResult({"InstanceMonitorings": states})
 
     return answer
 

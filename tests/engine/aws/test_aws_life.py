@@ -41,7 +41,7 @@ def test_what_aws_changes_in_place_is_updated(small: Stack) -> None:
 
 def test_what_aws_cannot_change_is_replaced(small: Stack) -> None:
     small.config["small:variant"] = "grow,root"  # volumes do not shrink
-    assert changed(small.up())["db2"] == "updated"  # its protection is taken away before it is replaced
+    assert changed(small.up())["db2"] == "updated"  # its protection is lifted before it is replaced
     small.config["small:variant"] = "grow,root,renumbered"
     found = changed(small.up())
     assert {name for name, what in found.items() if what == "replaced"} >= {"private2", "db2"}

@@ -100,8 +100,8 @@ def empty(stack: Environment, bucket: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def dev(endpoint: str, home: Path) -> Environment:
-    return Environment(BASE / "procedures-dev", "dev", endpoint, home)
+def dev(endpoint: str, home: Path, resolver: str) -> Environment:
+    return Environment(BASE / "procedures-dev", "dev", endpoint, home, resolver)
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +231,8 @@ def deployers_calls(stack: Environment) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_a_guarded_host_is_replaced_by_both_roles_together(endpoint: str, home: Path) -> None:
-    staging = Environment(BASE / "procedures-staging", "staging", endpoint, home)
+def test_a_guarded_host_is_replaced_by_both_roles_together(endpoint: str, home: Path, resolver: str) -> None:
+    staging = Environment(BASE / "procedures-staging", "staging", endpoint, home, resolver)
     staging.up()
     old = {host.name: host for host in staging.contract().hosts}
     member = old["db2"].instance_id

@@ -14,8 +14,8 @@ from tests.engine.aws.cloud import Stack, account, counts
 
 #: Variant of the small program, and what the preview says of it.
 AT_PREVIEW = {
-    "type": "'r7g.xlrage' is none of the",
-    "enum": "'mandatory' is none of the",
+    "type": "'r7g.xlrage' is not one of the",
+    "enum": "'mandatory' is not one of the",
     "unknown-property": "metadataOptions.http_token",
     "unknown-type": "aws:sqs/queue:Queue is not in the stand-in's table",
     "host-bits": "10.0.0.5/8 has host bits set",
@@ -49,7 +49,7 @@ def test_a_preview_refuses(small: Stack, variant: str) -> None:
 def test_a_provider_without_a_region_is_refused(small: Stack) -> None:
     small.config.update({"small:variant": "", "aws:region": "eu-west-9"})
     try:
-        assert "'eu-west-9' is no region that AWS has" in small.refused("preview")
+        assert "'eu-west-9' is not a region of AWS" in small.refused("preview")
     finally:
         small.config["aws:region"] = "eu-west-1"
 
@@ -64,7 +64,7 @@ def test_laws_refuse_what_moto_would_let_through(small: Stack) -> None:
 def test_an_address_that_aws_keeps_is_refused_and_a_right_program_completes_the_rest(small: Stack) -> None:
     small.config["small:variant"] = "reserved,one-zone"
     said = small.refused("up", "--yes", "--skip-preview", "--continue-on-error")
-    assert "address 10.20.16.3 is none that" in said
+    assert "address 10.20.16.3 is not one that" in said
     small.config["small:variant"] = ""
     small.up()
     small.up("--expect-no-changes")

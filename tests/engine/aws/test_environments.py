@@ -16,8 +16,8 @@ from tests.support.aws_contract import otherwise
 
 
 @pytest.fixture(scope="module")
-def dev(endpoint: str, home: Path) -> Environment:
-    return Environment(BASE / "dev", "dev", endpoint, home)
+def dev(endpoint: str, home: Path, resolver: str) -> Environment:
+    return Environment(BASE / "dev", "dev", endpoint, home, resolver)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def begun(dev: Environment, before: set[str]) -> dict[str, str]:
     """The identities of what an up made that AWS refused one host."""
     refusal = "InsufficientInstanceCapacity: We currently do not have sufficient t4g.small capacity"
     said = dev.refused("up", "--yes", "--skip-preview", FAIL={"flashtier-dev-web1": refusal})
-    assert refusal in said
+    assert refusal in said, said
     return identities(dev)
 
 
@@ -80,7 +80,7 @@ def test_a_change_of_the_declaration_is_one_of_the_resource(dev: Environment) ->
 def test_what_was_changed_by_hand_is_found_and_repaired(dev: Environment) -> None:
     ec2 = client(dev.endpoint, "ec2", dev.region)
     member = dev.outputs("Instance::flashtier-dev-db1")["id"]
-    ec2.create_tags(Resources=[member], Tags=[{"Key": "Owner", "Value": "somebody"}])
+    ec2.create_tags(Resources=[member], Tags=[{"Key": "Owner", "Value": "someone"}])
     rules = [one for one in dev.resources() if one["type"].endswith(":SecurityGroupIngressRule")]
     revoked = next(one for one in rules if "flashtier-dev-database" in one["urn"])
     ec2.revoke_security_group_ingress(
@@ -103,8 +103,13 @@ def test_destroying_dev_wants_its_locks_off_and_leaves_nothing(dev: Environment,
     assert account(dev.endpoint, dev.region) - before == set()
 
 
-def test_prod_lives(endpoint: str, home: Path, before: set[str], capsys: pytest.CaptureFixture[str]) -> None:
-    prod = Environment(BASE / "prod", "prod", endpoint, home)
+def test_prod_lives(
+    endpoint: str, home: Path, resolver: str, before: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prod = Environment(BASE / "prod", "prod", endpoint, home, resolver)
+    accepted = prod.declared["database"].pop("accept_single_copy")
+    assert "this version makes no standby and no backup" in prod.refused("preview")
+    prod.declared["database"]["accept_single_copy"] = accepted
     prod.must("preview")
     made = counts(prod.up())["created"]
     first = prod.seconds["up"]
@@ -118,7 +123,7 @@ def test_prod_lives(endpoint: str, home: Path, before: set[str], capsys: pytest.
         with pytest.raises(ec2.exceptions.ClientError, match="OperationNotPermitted"):
             operation(InstanceIds=list(members.values()))
     assert prod.locked() == members.keys() | {host.name for host in contract.hosts if host.tier == "control"}
-    # What protects prod is taken away by its declaration, all but the locks of drives that a stop erases.
+    # Its declaration lifts what protects prod, all but the locks of drives that a stop erases.
     prod.cloud["deletion_protection"] = False
     assert set(changed(prod.up()).values()) == {"updated"}
     assert prod.locked() == members.keys()
@@ -131,8 +136,8 @@ def test_prod_lives(endpoint: str, home: Path, before: set[str], capsys: pytest.
     assert account(endpoint, prod.region) - before == set()
 
 
-def test_staging_lives(endpoint: str, home: Path, before: set[str]) -> None:
-    staging = Environment(BASE / "staging", "staging", endpoint, home)
+def test_staging_lives(endpoint: str, home: Path, resolver: str, before: set[str]) -> None:
+    staging = Environment(BASE / "staging", "staging", endpoint, home, resolver)
     staging.up()
     staging.up("--expect-no-changes")
     assert otherwise(staging.contract()) == {}

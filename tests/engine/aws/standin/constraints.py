@@ -36,7 +36,7 @@ def broken(shape: Shape, value: Any) -> Iterator[str]:
     allowed = getattr(shape, "enum", None)
     if allowed and value not in allowed:
         near = difflib.get_close_matches(value, allowed, 3) or allowed[:8]
-        yield f"{value!r} is none of the {len(allowed)} values of {shape.name}: {', '.join(near)} ..."
+        yield f"{value!r} is not one of the {len(allowed)} values of {shape.name}: {', '.join(near)} ..."
     pattern = shape.metadata.get("pattern")
     if pattern and shape.name not in _NOT_HELD and not _compiled(pattern).fullmatch(value):
         yield f"{value!r} does not match {pattern}, which {shape.name} must"

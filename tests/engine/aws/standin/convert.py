@@ -84,7 +84,7 @@ def _value(shape: Shape, value: Any, path: str) -> Any:
 
 def _structure(shape: Shape, value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Bad(path, f"{value!r} is no object, and {shape.name} is one")
+        raise Bad(path, f"{value!r} is not an object, and {shape.name} is one")
     made: dict[str, Any] = {}
     for name, item in value.items():
         if item is None or name == "__defaults":
@@ -103,12 +103,12 @@ def _structure(shape: Shape, value: Any, path: str) -> dict[str, Any]:
 def _scalar(shape: Shape, value: Any, path: str) -> Any:
     kind = shape.type_name
     if isinstance(value, dict | list):
-        raise Bad(path, f"{value!r} is no {kind}")
+        raise Bad(path, f"{value!r} is not a {kind}")
     if kind in ("integer", "long", "float", "double"):
         try:
             return float(value) if kind in ("float", "double") else int(value)
         except (TypeError, ValueError):
-            raise Bad(path, f"{value!r} is no number") from None
+            raise Bad(path, f"{value!r} is not a number") from None
     if kind == "boolean":
         return value if isinstance(value, bool) else str(value).lower() == "true"
     if kind == "blob":

@@ -86,7 +86,7 @@ def _same(old: Any, new: Any) -> bool:
 
 
 def _policy(text: str) -> Any:
-    """A policy in JSON: its layout is no difference."""
+    """A policy in JSON: its layout is not a difference."""
     if not text.startswith("{"):
         return None
     try:

@@ -90,7 +90,7 @@ class Row:
     body: Callable[[Values], Values] = _same
     rename: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
-    #: Changes by functions, for what is no single call.
+    #: Changes by functions, for what takes several calls.
     changes: Mapping[str, Callable[[Account, str, Values, Values], None]] = field(default_factory=dict)
     #: What no call carries: settings of the provider.
     own: frozenset[str] = frozenset()
@@ -110,7 +110,7 @@ class Row:
     check: Callable[[Account, Values], None] | None = None
     #: After the creation and its steps.
     after: Callable[[Account, str, Values], None] | None = None
-    #: A last word on the creation's input, for what moto cannot take; it was validated before.
+    #: Changes the validated input of the creation where moto cannot take it.
     for_moto: Callable[[Values], Values] = _same
     delete_before_replace: bool = False
     #: moto has no such resource: the stand-in records it itself. The request is validated all the same.

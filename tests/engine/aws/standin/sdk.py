@@ -17,7 +17,7 @@ from typing import Any
 
 from pulumi import _types
 
-#: Types nested deeper are not looked into: WAF's statements contain each other without end. botocore still
+#: Types nested deeper are not read: WAF's statements contain each other without end. botocore still
 #: does.
 _DEPTH = 4
 

@@ -60,7 +60,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if region is None:
             failures.append(("region", "is missing; set aws:region or the provider's region"))
         elif region != UNKNOWN and region not in convert.SESSION.get_available_regions("ec2"):
-            failures.append(("region", f"{region!r} is no region that AWS has"))
+            failures.append(("region", f"{region!r} is not a region of AWS"))
         failures += [
             (name, "the stand-in does not know this setting") for name in sorted(set(news) - _SETTINGS)
         ]

@@ -96,7 +96,7 @@ BROKEN: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "ec2",
         "run_instances",
         {"InstanceType": "r7g.xlrage"},
-        "'r7g.xlrage' is none of the",
+        "'r7g.xlrage' is not one of the",
     ),
 }
 

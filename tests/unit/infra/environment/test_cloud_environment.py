@@ -164,6 +164,28 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ),
     ("no region", {"aws__region": "virginia"}, "aws.region", "eu-central-1"),
     ("zone elsewhere", {"aws__zones": ["eu-west-1a", "us-east-1b", "us-east-1c"]}, "aws.zones", "us-east-1"),
+    (
+        "a Local Zone",
+        {"aws__zones": ["us-east-1a", "us-east-1b", "us-east-1-bos-1a"]},
+        "aws.zones",
+        "Local or",
+    ),
+    (
+        "a Wavelength Zone",
+        {"aws__zones": ["us-east-1a", "us-east-1b", "us-east-1-wl1-bos-wlz-1"]},
+        "aws.zones",
+        "Wavelength Zone",
+    ),
+    (
+        "one copy accepted where there is nothing to lose",
+        {
+            "database__placement": dict.fromkeys(("data", "wal", "temp", "log"), "log"),
+            "database__volumes__1__size_gib": 4000,
+            "database__accept_single_copy": True,
+        },
+        "database.accept_single_copy",
+        "remove it",
+    ),
     ("zone twice", {"aws__zones": ["us-east-1a", "us-east-1a", "us-east-1c"]}, "aws.zones", "once"),
     ("two NAT gateways", {"aws__nat_gateways": 2}, "aws.nat_gateways", "take 1, or 3"),
     (

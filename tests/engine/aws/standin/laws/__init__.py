@@ -1,8 +1,7 @@
 """What AWS refuses and moto lets through: a function for each operation that it guards, by service.
 
 A law reads what is there through the account and raises `Refused` with AWS's own code. Sources: the API
-references of
-the services and the quotas named beside the numbers.
+references of the services, and the quotas named with the numbers.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def _log(account: Any, request: Values) -> None:
         if not name.startswith("aws-waf-logs-") or name not in {one["logGroupName"] for one in groups}:
             raise Refused(
                 "WAFInvalidParameterException",
-                f"{arn} is no log group whose name begins with aws-waf-logs-",
+                f"{arn} is not a log group whose name begins with aws-waf-logs-",
             )
 
 

@@ -14,7 +14,7 @@ _MANAGED, _INLINE = 6_144, 10_240
 
 
 def document(text: str | None, most: int = 0) -> None:
-    """Raises `Refused` for what is no policy."""
+    """Raises `Refused` for what is not a policy."""
     if text in (None, UNKNOWN):
         return
     try:

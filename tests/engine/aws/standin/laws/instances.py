@@ -66,7 +66,7 @@ def _in_subnet(account: Any, request: Values, interface: Values, place: Values) 
         addresses = list(network)
         # AWS keeps the first four and the last address of a subnet.
         if ipaddress.ip_address(wanted) not in addresses[4:-1]:
-            raise Refused("InvalidParameterValue", f"address {wanted} is none that {network} has to give")
+            raise Refused("InvalidParameterValue", f"address {wanted} is not one that {network} has to give")
         if any(
             wanted == one.get("PrivateIpAddress")
             for one in look.instances(account, subnet_id=[place["SubnetId"]])

@@ -1,4 +1,4 @@
-"""What several laws look at."""
+"""Questions to the account that several laws have."""
 
 from __future__ import annotations
 

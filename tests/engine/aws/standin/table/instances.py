@@ -78,7 +78,7 @@ def body(inputs: Values) -> Values:
 
 
 def _network(inputs: Values) -> Values:
-    """Where the provider puts what is about the network: on an interface of its own making, or beside it.
+    """Where the provider puts the network's properties: on an interface that it makes, or at the instance.
 
     Source: terraform-provider-aws 6, internal/service/ec2/ec2_instance.go, buildInstanceOpts and
     buildNetworkInterfaceOpts: with a subnet, each of associate_public_ip_address (also false), private_ip and
@@ -250,6 +250,12 @@ def _delete(account: Account, identity: str, inputs: Values) -> None:
     account.call("ec2", "terminate_instances", InstanceIds=[identity])
 
 
+def _show_groups(account: Account, identity: str, inputs: Values) -> None:
+    """moto shows no groups of an instance whose groups came with its interface."""
+    if groups := inputs.get("vpcSecurityGroupIds"):
+        _modify(account, identity, Groups=groups)
+
+
 INSTANCE = Row(
     service="ec2",
     create="run_instances",
@@ -261,6 +267,7 @@ INSTANCE = Row(
     body=body,
     for_moto=_for_moto,
     check=_check,
+    after=_show_groups,
     new=names(
         "ami associatePublicIpAddress availabilityZone ebsOptimized ephemeralBlockDevices"
         " ebsBlockDevices enclaveOptions hibernation hostId ipv6AddressCount ipv6Addresses keyName"

@@ -281,7 +281,7 @@ ROWS = {
         delete=("disassociate_route_table", lambda i, n: {"AssociationId": i}),
         new=names(
             "subnetId gatewayId routeTableId"
-        ),  # the identity changes with the table, so the stand-in makes anew
+        ),  # the identity changes with the table, so the stand-in makes another
         check=_no_association,
         delete_before_replace=True,
     ),

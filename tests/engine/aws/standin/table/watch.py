@@ -131,13 +131,13 @@ def _budget(inputs: Values) -> Values:
     for one in inputs.get("notifications") or []:
         addresses = [("EMAIL", a) for a in one.get("subscriberEmailAddresses") or []]
         addresses += [("SNS", a) for a in one.get("subscriberSnsTopicArns") or []]
-        told = {
+        notification = {
             k: v
             for k, v in one.items()
             if k in ("notificationType", "comparisonOperator", "threshold", "thresholdType")
         }
         subscribers = [{"subscriptionType": kind, "address": address} for kind, address in addresses]
-        subscribed.append({"notification": told, "subscribers": subscribers})
+        subscribed.append({"notification": notification, "subscribers": subscribers})
     return {
         "accountId": inputs.get("accountId", _NUMBER),
         "budget": made,
@@ -164,7 +164,7 @@ def _is_other(inputs: Values, found: Values) -> bool:
 
 
 def _change_budget(account: Account, identity: str, news: Values, olds: Values) -> None:
-    """moto has no UpdateBudget: the budget is made anew with the same name, its request validated by the
+    """moto has no UpdateBudget: the budget is made again with the same name, its request validated by the
     model."""
     from standin import convert
 
