@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from infra.environment import sizes
+from infra.environment import accounts, sizes
 from infra.environment.aws import Aws
 from infra.environment.durability import Durability
 from infra.environment.sizes import Size
@@ -61,6 +61,16 @@ class Access(Model):
     """Who may log in: one operator account on every host, by SSH key only."""
 
     user: Name
+
+    @model_validator(mode="after")
+    def _its_own(self) -> Self:
+        if accounts.is_reserved(self.user):
+            raise KeyedError(
+                "user",
+                f"{self.user!r} is, or may become, an account of the system or of a daemon, and the operator "
+                "may become root; take a name of its own, such as operator",
+            )
+        return self
 
 
 class Edge(Model):

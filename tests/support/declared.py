@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from infra import program
 from infra.contract import Contract, Deployed
 from infra.environment import Environment, subnets
+from infra.environment.accounts import is_reserved
 from infra.environment.rules import CONTROL_VOLUMES
 from infra.environment.sections import USABLE_SHARE
 from infra.local.platform import object_store
@@ -64,7 +65,7 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
     return {
         "platform": "local",
         "network": {"cidr": draw(cidrs())},
-        "access": {"user": draw(names)},
+        "access": {"user": draw(names.filter(lambda name: not is_reserved(name)))},
         "edge": {"count": 1, "size": draw(sizes)},
         "web": {"count": draw(st.integers(1, max_web)), "size": draw(sizes)},
         "database": {

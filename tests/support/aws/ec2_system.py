@@ -14,7 +14,7 @@ from typing import Any
 from infra.contract import Contract, ContractHost
 from infra.environment.subnets import subnets
 from tests.hosts import exact, promises
-from tests.hosts.own_files import mount_unit
+from tests.hosts.promises import mount_unit
 from tests.support.nftables import NAMESPACE
 from tests.support.rendered import render
 
