@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a failing server, network or failover looks like: the client may try again. Anything else is our own fault.
+#: What a failing server, network or failover looks like: the client may try again. Anything else is a fault of this program.
 #: `CannotConnectNowError`, `AdminShutdownError` and the like are `OperatorInterventionError` and
 #: `PostgresConnectionError`; a certificate that does not verify is an `OSError`.
 UNAVAILABLE = (
@@ -71,7 +71,7 @@ class Database:
     async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
         """A connection for one statement. Raises `Problem` (503): pool exhausted, or database unavailable.
 
-        Failures of the statement itself that another try may mend become `Problem` too.
+        Failures of the statement itself that another try may get past become `Problem` too.
         """
         connection = await self._acquire()
         try:

@@ -19,7 +19,7 @@ class InstanceProfile:
 
     Nothing is fetched before the first request, and what could not be fetched is asked for again by the next, so
     that a metadata service that is slow at boot neither keeps the API from starting nor leaves it without credentials.
-    They are fetched anew from 15 minutes before they end. A host without a role, or one that answers without a token,
+    They are fetched again from 15 minutes before they end. A host without a role, or one that answers without a token,
     fails the request with `BotoCoreError`.
     """
 

@@ -26,7 +26,7 @@ from photo_api.settings import DatabaseSettings
 
 OWNER = "photos_owner"
 OUTSIDE = "-- outside a transaction"
-#: Any constant will do, as long as nobody else uses it in this database.
+#: Any constant will do, as long as nothing else uses it in this database.
 _ADVISORY_LOCK = 0x70686F746F73
 #: Seconds to wait for another `migrate` to end; then for a table's lock; how often; longest statement.
 TURN_TIMEOUT, LOCK_TIMEOUT, TRIES, STATEMENT_TIMEOUT = 60, 3, 5, 900
@@ -98,7 +98,7 @@ async def plan(settings: DatabaseSettings, password: str) -> tuple[Migration, ..
 async def migrate(
     settings: DatabaseSettings,
     password: str,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     migrations: tuple[Migration, ...] | None = None,
 ) -> int:
     """Apply what is pending; how many that were. Raises `MigrationFailed`."""
@@ -109,7 +109,7 @@ async def migrate(
             await connection.execute(_VERSIONS)
         todo = pending(migrations, await _applied(connection))
         for migration in todo:
-            tell(f"applying version {migration.version} ({migration.name})")
+            report(f"applying version {migration.version} ({migration.name})")
             await _apply(connection, migration)
         return len(todo)
 
@@ -127,7 +127,7 @@ async def _take_turn(connection: asyncpg.Connection) -> None:
         await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK)
     except asyncpg.LockNotAvailableError as error:
         raise MigrationFailed(
-            f"another migration has been running for {TURN_TIMEOUT} s; look for its statement in pg_stat_activity"
+            f"another migration has been running for {TURN_TIMEOUT} s; find its statement in pg_stat_activity"
         ) from error
     await _set_timeout(connection, "lock_timeout", LOCK_TIMEOUT)
 

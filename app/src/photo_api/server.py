@@ -1,4 +1,4 @@
-"""Runs the application on a socket that systemd holds, so that a restart refuses and drops nobody."""
+"""Runs the application on a socket that systemd holds, so that a restart refuses and drops no request."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from photo_api.settings import ConfigurationError, Credentials, Settings
 
 #: The first descriptor that systemd passes (sd_listen_fds(3)).
 LISTEN_FD = 3
-#: Seconds between looks at what is still open while shutting down.
-_LOOK = 0.02
+#: Seconds between checks of what is still open while shutting down.
+_CHECK = 0.02
 
 
 class Server(uvicorn.Server):
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
             server.close()
         until = asyncio.get_running_loop().time() + (self.config.timeout_graceful_shutdown or 0)
         while self.server_state.connections and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_CHECK)
         await super().shutdown(sockets)
 
 
@@ -60,7 +60,7 @@ def serve(settings: Settings, credentials: Credentials) -> None:
             "start photo-api.socket, or try it by hand with: systemd-socket-activate -l 8000 photo-api serve"
         )
     if not stat.S_ISSOCK(os.fstat(LISTEN_FD).st_mode):
-        raise ConfigurationError(f"descriptor {LISTEN_FD} is no socket")
+        raise ConfigurationError(f"descriptor {LISTEN_FD} is not a socket")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, credentials))
 

@@ -87,7 +87,7 @@ def silent(upload: Upload) -> tuple[int, str]:
 
 
 def dripping(upload: Upload) -> tuple[int, str]:
-    """A byte each 4 s, for ever."""
+    """A byte each 4 s, without end."""
     for _ in range(DEADLINE // 4):
         upload.send(b"x")
         try:

@@ -1,4 +1,4 @@
-"""A restart of the process, as systemd does it, refuses and drops nobody."""
+"""A restart of the process, as systemd does it, refuses and drops no request."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def settings(tmp_path):
 
 
 async def test_a_client_starts_without_credentials_and_asks_no_other_source(settings, monkeypatch):
-    """The environment's keys, which botocore's own chain would have taken first, are nobody's here."""
+    """The environment's keys, which botocore's own chain would have taken first, are not used here."""
     made = []
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-environment")
