@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a failing server, network or failover looks like: the client may try again. Anything else is a fault of this program.
+#: What a failing server, network or failover causes: the client may try again. Anything else is this program's fault.
 #: `CannotConnectNowError`, `AdminShutdownError` and the like are `OperatorInterventionError` and
 #: `PostgresConnectionError`; a certificate that does not verify is an `OSError`.
 UNAVAILABLE = (
