@@ -38,6 +38,7 @@ def calling(contract: Contract) -> Iterator[Calls]:
 
     def call() -> None:
         with requests.Session() as session:
+            session.trust_env = False  # a bundle that the environment names would come first
             session.verify = str(ca_certificate(contract.stack))
             while not ended.is_set():
                 try:

@@ -106,3 +106,26 @@ def test_the_network_of_a_killed_host_is_removed_before_its_restart(engine: Engi
         subprocess.run(["ip", "link", "delete", link], check=False, capture_output=True, timeout=10)
     assert engine.ssh("web1", "hostname") == "web1"
     engine.up("--refresh", "--expect-no-changes")
+
+
+def test_a_device_that_others_may_open_is_closed_again(engine: Engine) -> None:
+    """In the host, while it is mounted: whoever opens the device reads the data past its file system."""
+    engine.ssh("db1", "sudo chmod 0666 /dev/flashtier/flash && sudo chown operator /dev/flashtier/flash")
+    text = engine.run("preview", "--refresh", "--expect-no-changes")
+    assert text.returncode != 0
+    assert proposed(text.stdout) == {"db1-flash": "update"}, text.stdout
+    assert changed(engine.up("--refresh")) == {"db1-flash": "updated"}
+    assert engine.ssh("db1", "stat --format=%a:%U:%G /dev/flashtier/flash") == "660:root:root"
+    assert engine.ssh("db1", "findmnt --noheadings --output=TARGET /vol/flash") == "/vol/flash"
+
+
+def test_direct_io_is_on_again_under_its_mount(engine: Engine) -> None:
+    device = names.volume_link(engine.stack, "db1", "flash").readlink()
+    subprocess.run(["losetup", "--direct-io=off", device], check=True, timeout=10)
+    text = engine.run("preview", "--refresh", "--expect-no-changes")
+    assert text.returncode != 0
+    assert f"host db1, volume flash: {device}: direct I/O = off, must be on" in text.stdout
+    assert changed(engine.up("--refresh")) == {"db1-flash": "updated"}
+    shown = ["losetup", "--list", "--noheadings", "--output=DIO", device]
+    assert subprocess.run(shown, capture_output=True, text=True, timeout=10, check=True).stdout.strip() == "1"
+    engine.up("--refresh", "--expect-no-changes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from infra.local.provider import instance
 from infra.local.provider.resource import Found, Resource, parts
 from infra.local.provider.schema import VolumeAttachmentInputs
 
+#: Of the device in the host: whoever opens it reads and writes the volume past its file system.
+MODE = 0o660
 #: The engine runs attachments of one host in parallel, but a host's devices are written as a whole, and what
 #: they allow is handed down from the host to its services.
 _writing = threading.RLock()
@@ -36,6 +39,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         if host["devices"].get(inputs.name) != declared or seen.is_stale:
             self._attach_again(lxd, inputs, seen, declared)
         _hand_down(lxd, inputs)
+        _protect(lxd, inputs)
         return {}
 
     def read(self, inputs: VolumeAttachmentInputs) -> Found | None:
@@ -50,6 +54,7 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
             and _target(Path(inputs.source)) == inputs.device
             and not seen.is_stale
             and seen.is_handed_down()
+            and seen.is_private(inputs)
         )
         return Found({**inputs.wire(), "attached": attached}, {})
 
@@ -131,13 +136,20 @@ class _Seen:
         init = int(state.get("pid", 0))
         if not init:
             return cls(0, None, False, ())
-        number = _number(Path(f"/proc/{init}/root{names.HOST_DEVICES / inputs.name}"))
+        number = _number(_node(init, inputs))
         wanted = _number(Path(inputs.source))
         return cls(init, number, number is None or number != wanted, _mounted_at(init, number))
 
     def is_handed_down(self) -> bool:
         """Whether all that runs in the host may use the device."""
         return self.number is None or device_cgroup.is_handed_down(self.init, self.number)
+
+    def is_private(self, inputs: VolumeAttachmentInputs) -> bool:
+        """Whether only root may open the device in the host: LXD sets that only when it makes the node."""
+        if self.number is None:
+            return True
+        status = _node(self.init, inputs).stat()
+        return (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (MODE, 0, 0)
 
     def is_dead(self) -> bool:
         """Whether the device that the host sees answers no more."""
@@ -164,6 +176,21 @@ def _hand_down(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
             number = _number(inside) if path.parent == names.HOST_DEVICES else None
             if number is not None:
                 device_cgroup.hand_down(seen.init, number)
+
+
+def _node(init: int, inputs: VolumeAttachmentInputs) -> Path:
+    """The device as the host sees it."""
+    return Path(f"/proc/{init}/root{names.HOST_DEVICES / inputs.name}")
+
+
+def _protect(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
+    """By commands inside the host: from outside, a link that its root made there could lead to any file."""
+    if not _Seen.by(lxd, inputs, _host(lxd, inputs)).is_private(inputs):
+        path = str(names.HOST_DEVICES / inputs.name)
+        for command in (["chown", "root:root", path], ["chmod", f"{MODE:o}", path]):
+            code, _, complaint = lxd.execute(inputs.instance, command, seconds=30)
+            if code:
+                raise FlashtierError(f"host {inputs.instance}: `{' '.join(command)}` failed: {complaint}")
 
 
 def _runs(host: dict[str, Any] | None) -> bool:
@@ -214,5 +241,5 @@ def _device(inputs: VolumeAttachmentInputs) -> dict[str, str]:
         "source": inputs.source,
         "path": str(names.HOST_DEVICES / inputs.name),
         "required": "true",
-        "mode": "0660",
+        "mode": f"{MODE:04o}",
     }
