@@ -22,7 +22,6 @@ LONGER = {
     "tests/engine/aws/standin/table/watch.py": "data: rows of the stand-in's table of types",
     "tests/support/data/sizing-vectors.yaml": "data: the test vectors of all sizing formulas",
     "tests/unit/ansible/plugins/test_host_files.py": "as long as the module that it tests stays one file",
-    "tests/unit/infra/aws/preflight/test_account.py": "is being split by what is asked",
 }
 
 
