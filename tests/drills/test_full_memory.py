@@ -86,8 +86,9 @@ def test_a_full_file_system_in_memory_stops_no_service(
             said = inside.run(host, f"head -c {2 * memory}M /dev/zero >{place}/fill", check=False)
             assert "No space left on device" in said, said
             # Empty files take the kernel's memory, which is the host's as well.
-            touch = f"cd {place}/many; seq {memory * 300} | xargs touch 2>&1 | tail -n 1"
-            many = inside.run(host, f"rm -f {place}/fill; mkdir {place}/many; {touch}", check=False, seconds=300)
+            folder = f"rm -f {place}/fill; mkdir {place}/many; cd {place}/many"
+            touch = f"seq {memory * 300} | xargs touch 2>&1 | tail -n 1"
+            many = inside.run(host, f"{folder}; {touch}", check=False, seconds=300)
             assert "No space left on device" in many, many
         finally:
             inside.run(host, f"rm -rf {place}/fill {place}/many", seconds=300)
