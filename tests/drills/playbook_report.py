@@ -62,3 +62,18 @@ def files(diff: Any) -> list[str]:
     parts = diff if isinstance(diff, list) else [diff]
     names = {str(one.get("before_header", "")) for one in parts if isinstance(one, dict)}
     return sorted(name for name in names if name.startswith("/"))
+
+
+def unreported(planned: set[Changed], faults: list[str]) -> list[Changed]:
+    """Changes of a run that no fault of the verification names: files by path and host, others by host."""
+    return sorted(
+        change
+        for change in planned
+        if not any(change[0] in fault and (path_of(change[2]) in fault) for fault in faults)
+    )
+
+
+def path_of(item: str) -> str:
+    """The path that an item is about, or ends with; "" where it is about none."""
+    last = item.rpartition(" ")[2]
+    return last if last.startswith("/") else ""

@@ -15,6 +15,7 @@ from tests.drills.broken import Broken
 from tests.drills.changes import Change, changes
 from tests.drills.hosts import Inside
 from tests.drills.living import Timer, playbook
+from tests.drills.playbook_report import changed, unreported
 from tests.drills.verifier import Verifier
 
 CHANGES = changes()
@@ -28,6 +29,19 @@ def broken(verifier: Verifier) -> Broken:
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_it_is_reported_by_name(change: Change, broken: Broken) -> None:
     broken.make(change)
+
+
+def test_what_a_playbook_run_would_change_is_reported(
+    broken: Broken, stack: str, figure: Callable[[str], None]
+) -> None:
+    """Both lists of the same moment: what the verification reports, and what --check would change."""
+    broken.verifier.hosts.forget(*(host.name for host in broken.verifier.contract.hosts))
+    faults = broken.verifier.run(traffic=True).faults
+    planned = changed(stack, "--check", "--diff")
+    assert planned, "check mode would change nothing, with changes left that a playbook run repairs"
+    silent = unreported(planned, faults)
+    figure(f"changes that --check predicts: {len(planned)}; not reported by the verification: {len(silent)}")
+    assert not silent, "\n".join(" | ".join(change) for change in silent)
 
 
 def test_the_next_playbook_run_repairs_the_rest(

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pwd
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,13 +30,25 @@ def me() -> dict[str, str]:
     return {"owner": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
 
 
+#: What the modules share, in the order in which one imports the other; Ansible finds them by ansible.cfg.
+SHARED = ("host_paths", "host_entries")
+
+
 @functools.cache
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, MODULES / f"{name}.py")
+    for shared in SHARED:
+        full = f"ansible.module_utils.{shared}"
+        if full not in sys.modules:
+            # It stays there: dataclasses ask for their module.
+            sys.modules[full] = _executed(full, MODULES.parent / "module_utils" / f"{shared}.py")
+    return _executed(name, MODULES / f"{name}.py")
+
+
+def _executed(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Its dataclasses ask for it.
     with mock.patch.dict("sys.modules", {name: module}):
         spec.loader.exec_module(module)
     return module

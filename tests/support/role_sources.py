@@ -112,6 +112,11 @@ def read_by(role: str) -> dict[str, set[str]]:
     """Variables that the role reads: name -> where."""
     found: dict[str, set[str]] = {}
     for path, text in sources(role):
-        for name in find_undeclared_variables(parsed(text)):
+        tree = parsed(text)
+        # Jinja takes a name that `set` gives a value in one branch only for one that comes from outside.
+        set_here = {
+            one.target.name for one in tree.find_all(nodes.Assign) if isinstance(one.target, nodes.Name)
+        }
+        for name in find_undeclared_variables(tree) - set_here:
             found.setdefault(name, set()).add(where(path))
     return found

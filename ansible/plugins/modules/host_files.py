@@ -121,178 +121,21 @@ notify:
   type: list
 """
 
-import glob
-import grp
 import os
-import pwd
 import shlex
 import shutil
-import stat
 import tempfile
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.host_entries import Entry, compare, describe_change, ids, parse, put, remove_remains
+from ansible.module_utils.host_paths import Refused
 
 #: Seconds for one check of a file.
 VALIDATION = 60
 #: A unit changes its state when it starts and when it reloads; it becomes active only when it starts.
 TAKEN = {"reload": "StateChangeTimestampMonotonic", "restart": "ActiveEnterTimestampMonotonic"}
-#: Ends the names of files on their way; readers of folders such as sudo, logrotate and apt skip them.
-ON_ITS_WAY = ".flashtier~"
-
-
-class Refused(Exception):
-    """An entry cannot be made as declared; the text says why and what to do."""
-
-
-@dataclass
-class Entry:
-    """One entry of the set, what is there now, and what has to change."""
-
-    path: str
-    kind: str
-    content: bytes
-    target: str
-    owner: str
-    group: str
-    mode: int
-    validate: str
-    notify: list[str]
-    unit: str
-    taken_by: str
-    changes: list[str] = field(default_factory=list)
-    before: str = ""
-
-    @property
-    def after(self) -> str:
-        """What a person is shown of the entry as it shall be."""
-        return self.content.decode(errors="replace") if self.kind == "file" else describe(self)
-
-
-def difference(entry: Entry) -> dict[str, str]:
-    """The change as Ansible shows it with --diff."""
-    if entry.before == entry.after:
-        return {"prepared": f"{entry.path}: {', '.join(entry.changes)}\n"}
-    return {
-        "before_header": entry.path,
-        "after_header": f"{entry.path} ({', '.join(entry.changes)})",
-        "before": entry.before,
-        "after": entry.after,
-    }
-
-
-def describe(entry: Entry) -> str:
-    """An entry without content, in a line for people."""
-    if entry.kind == "link":
-        return f"link to {entry.target}\n"
-    return "" if entry.kind == "absent" else f"{entry.kind}\n"
-
-
-def parse(given: dict[str, Any], task: dict[str, Any]) -> Entry:
-    """The entry that its arguments and those of the task describe."""
-    ways = [key for key in ("content", "target", "state") if given[key] is not None]
-    if len(ways) != 1:
-        given_ways = " and ".join(ways) or "none"
-        raise Refused(f"{given['path']}: give one of template, content, target and state, not {given_ways}")
-    kind = {"content": "file", "target": "link"}.get(ways[0], given["state"])
-    mode = given["mode"] or ("0755" if kind == "directory" else "0644")
-    try:
-        octal = int(mode, 8)
-    except ValueError:
-        raise Refused(
-            f"{given['path']}: mode {mode} is not octal; write it in quotes, such as '0644'"
-        ) from None
-    if given["validate"] and "%s" not in given["validate"]:
-        raise Refused(
-            f"{given['path']}: validate needs %s where the file's path belongs: {given['validate']}"
-        )
-    return Entry(
-        path=given["path"],
-        kind=kind,
-        content=(given["content"] or "").encode(),
-        target=given["target"] or "",
-        owner=given["owner"],
-        group=given["group"],
-        mode=octal,
-        validate=given["validate"] or "",
-        notify=task["notify"] if given["notify"] is None else given["notify"],
-        unit=(task["unit"] if given["unit"] is None else given["unit"]) or "",
-        taken_by=given["taken_by"] or task["taken_by"],
-    )
-
-
-def compare(entry: Entry) -> None:
-    """Note what of the entry differs from what is there."""
-    if entry.kind == "watched":
-        return
-    try:
-        found = os.lstat(entry.path)
-    except (FileNotFoundError, NotADirectoryError):
-        if entry.kind != "absent":
-            entry.changes = [f"{entry.kind} is made"]
-        return
-    if entry.kind == "absent":
-        if stat.S_ISDIR(found.st_mode) and os.listdir(entry.path):
-            raise Refused(
-                f"{entry.path} should be absent but is a folder with files in it; look at them and remove it"
-            )
-        entry.before, entry.changes = "present\n", ["is removed"]
-        return
-    if stat.S_ISDIR(found.st_mode) != (entry.kind == "directory"):
-        raise Refused(
-            f"{entry.path} should be a {entry.kind}, and what is there is not; look at it and remove it"
-        )
-    if entry.kind == "link":
-        if not stat.S_ISLNK(found.st_mode):
-            entry.before, entry.changes = "a file\n", ["link is made"]
-        elif os.readlink(entry.path) != entry.target:
-            entry.before, entry.changes = f"link to {os.readlink(entry.path)}\n", ["target"]
-        return
-    if entry.kind == "file":
-        if not stat.S_ISREG(found.st_mode):
-            entry.before, entry.changes = "not a regular file\n", ["file is made"]
-            return
-        with open(entry.path, "rb") as file:
-            now = file.read()
-        entry.before = now.decode(errors="replace")
-        if now != entry.content:
-            entry.changes.append("content")
-    if entry.kind == "directory":
-        entry.before = "directory\n"
-    if owner_of(found) != (entry.owner, entry.group):
-        entry.changes.append(f"owner {':'.join(owner_of(found))} to {entry.owner}:{entry.group}")
-    if stat.S_IMODE(found.st_mode) != entry.mode:
-        entry.changes.append(f"mode {stat.S_IMODE(found.st_mode):04o} to {entry.mode:04o}")
-
-
-def owner_of(found: os.stat_result) -> tuple[str, str]:
-    """Names of owner and group; numbers where they have none."""
-    try:
-        owner = pwd.getpwuid(found.st_uid).pw_name
-    except KeyError:
-        owner = str(found.st_uid)
-    try:
-        return owner, grp.getgrgid(found.st_gid).gr_name
-    except KeyError:
-        return owner, str(found.st_gid)
-
-
-def ids(entry: Entry) -> tuple[int, int]:
-    """Numbers of owner and group."""
-    try:
-        owner = pwd.getpwnam(entry.owner).pw_uid
-    except KeyError:
-        raise Refused(
-            f"{entry.path}: the host has no account {entry.owner}; its package or role comes first"
-        ) from None
-    try:
-        return owner, grp.getgrnam(entry.group).gr_gid
-    except KeyError:
-        raise Refused(
-            f"{entry.path}: the host has no group {entry.group}; its package or role comes first"
-        ) from None
 
 
 def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) -> None:
@@ -333,42 +176,6 @@ def judge(module: AnsibleModule, command: list[str], path: str) -> str:
         return ""
     reason = " ".join((error.strip() or output.strip() or "it says nothing").split())
     return f"(exit code {code}): {reason}"
-
-
-def put(entry: Entry, owner: int, group: int) -> None:
-    """Make the entry as declared; a file and a link appear whole, by a rename."""
-    if entry.kind == "absent":
-        (os.rmdir if os.path.isdir(entry.path) and not os.path.islink(entry.path) else os.unlink)(entry.path)
-        return
-    if entry.kind == "directory":
-        os.makedirs(entry.path, exist_ok=True)
-        os.chown(entry.path, owner, group)
-        os.chmod(entry.path, entry.mode)
-        return
-    folder, name = os.path.split(entry.path)
-    staged = os.path.join(folder, f".{name}.{os.getpid()}{ON_ITS_WAY}")
-    try:
-        if entry.kind == "link":
-            os.symlink(entry.target, staged)
-        else:
-            with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(entry.content)
-                os.fchown(file.fileno(), owner, group)
-                os.fchmod(file.fileno(), entry.mode)
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(staged, entry.path)
-    except BaseException:
-        if os.path.lexists(staged):
-            os.unlink(staged)
-        raise
-
-
-def remove_remains(entries: list[Entry]) -> None:
-    """Files on their way when an earlier run was killed."""
-    for folder in {os.path.dirname(entry.path) for entry in entries}:
-        for remains in glob.glob(f"{glob.escape(folder)}/.*{ON_ITS_WAY}"):
-            os.unlink(remains)
 
 
 def outdated(module: AnsibleModule, entries: list[Entry]) -> list[Entry]:
@@ -438,7 +245,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
         "notify": sorted({name for entry in changing + late for name in entry.notify}),
     }
     if module._diff:
-        answer["diff"] = [difference(entry) for entry in changing] + [
+        answer["diff"] = [describe_change(entry) for entry in changing] + [
             {"prepared": f"{entry.path} is newer than what {entry.unit} has taken\n"} for entry in late
         ]
     return answer

@@ -103,6 +103,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.host_paths import Refused, read_bytes
 
 #: Bytes. What is read goes into a variable of the play.
 MOST_CONTENT = 64 * 1024
@@ -188,11 +189,10 @@ def account(name: str) -> dict[str, Any] | None:
 def read(module: AnsibleModule, path: str) -> str | None:
     """A small text file; None where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MOST_CONTENT + 1)
-    except FileNotFoundError:
+        text = read_bytes(path, MOST_CONTENT + 1).decode()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, Refused) as error:
         module.fail_json(msg=f"{path} cannot be read: {error}")
     if len(text) > MOST_CONTENT:
         module.fail_json(
