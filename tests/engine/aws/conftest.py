@@ -72,5 +72,5 @@ def program(home: Path) -> Path:
 @pytest.fixture(scope="module")
 def small(request: pytest.FixtureRequest, program: Path, endpoint: str, home: Path) -> Stack:
     """A stack of the small program, not up yet; the module's last test destroys it."""
-    name = request.module.__name__.removeprefix("test_aws_")
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_aws_")
     return Stack(BASE / name, program, name, endpoint, home)
