@@ -1,6 +1,6 @@
-"""Alarms in CloudWatch: what Prometheus cannot see from inside, by mail to who is called.
+"""Alarms in CloudWatch: what Prometheus cannot measure from inside, e-mailed to the on-call address.
 
-Hosts, volumes, load balancer and NAT gateways are seen from AWS's side; Prometheus sees what happens in them.
+They monitor hosts, volumes, load balancer and NAT gateways from AWS's side; Prometheus what happens in them.
 """
 
 from __future__ import annotations
@@ -33,14 +33,13 @@ class Rule:
     threshold: float
     minutes: int
     why: str
-    #: What silence means: a metric that counts events is silent where there are none.
+    #: What missing data means: a metric that counts events has none where there are no events.
     missing: Missing = "notBreaching"
 
 
 #: Each instance. Source: EC2 user guide, "CloudWatch metrics that are available for your instances".
 HOST = (
     Rule("system", "AWS/EC2", "StatusCheckFailed_System", "Maximum", 1, 2, "its machine at AWS is at fault"),
-    # A host that is stopped or gone tells nothing any more.
     Rule(
         "instance",
         "AWS/EC2",
@@ -48,8 +47,9 @@ HOST = (
         "Maximum",
         1,
         3,
-        "it answers no ARP, or is stopped",
-        missing="breaching",
+        "it answers no ARP",
+        # A new host has no data yet. A stopped one has none either: the event rule `stopped` reports that.
+        missing="missing",
     ),
     Rule(
         "attached-ebs",
@@ -98,7 +98,7 @@ VOLUME = (
 )
 #: The load balancer. Source: Application Load Balancers, "CloudWatch metrics".
 BALANCER = (
-    Rule("5xx", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", 10, 2, "it found nobody to answer"),
+    Rule("5xx", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", 10, 2, "no web host could answer"),
     Rule("target-5xx", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", 50, 2, "web hosts fail"),
     Rule("slow", "AWS/ApplicationELB", "TargetResponseTime", "p99", 2, 5, "one in a hundred waits over 2 s"),
 )
@@ -113,7 +113,8 @@ NAT = (
 
 
 class Alarms(Component):
-    """`topic_arn`: where everything is told. The address must confirm its subscription once, by mail."""
+    """`topic_arn`: where all alarms go. The address must confirm its subscription once, by a link in a
+    mail."""
 
     def __init__(
         self,
@@ -144,7 +145,9 @@ class Alarms(Component):
         for zone, gateway in network.nat_gateways.items():
             for rule in NAT:
                 self._alarm(rule, ("nat", zone), {"NatGatewayId": gateway.id})
-        self._events([instances[name].id for name in members])
+        self._events(
+            members=[instances[name].id for name in members], hosts=[one.id for one in instances.values()]
+        )
         self.register_outputs({"topicArn": self.topic_arn})
 
     def _topic(self, settings: Aws, key_arn: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -193,15 +196,15 @@ class Alarms(Component):
             threshold=rule.threshold,
             treat_missing_data=rule.missing,
             alarm_actions=[self.topic_arn],
-            ok_actions=[self.topic_arn],
+            # No ok_actions: CloudWatch runs them when a new alarm gets its first data, a mail for each.
             tags=self.naming.tags(Name=self.naming.label(*of, rule.name)),
             opts=self.of(),
         )
 
-    def _events(self, members: list[pulumi.Output[str]]) -> None:
-        """What AWS announces of database hosts, and that one is stopped: its drives are then erased."""
-        every = pulumi.Output.all(*members)
-        health = every.apply(
+    def _events(self, members: list[pulumi.Output[str]], hosts: list[pulumi.Output[str]]) -> None:
+        """What AWS announces of database hosts, and that any host stops: a member's drives are then
+        erased."""
+        health = pulumi.Output.all(*members).apply(
             lambda ids: json.dumps(
                 {
                     "source": ["aws.health"],
@@ -214,7 +217,7 @@ class Alarms(Component):
                 }
             )
         )
-        stopped = every.apply(
+        stopped = pulumi.Output.all(*hosts).apply(
             lambda ids: json.dumps(
                 {
                     "source": ["aws.ec2"],

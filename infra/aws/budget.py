@@ -1,4 +1,4 @@
-"""What an environment may cost a month; it warns and stops nothing."""
+"""The monthly budget of an environment: it warns and stops nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ WARN_SPENT, WARN_EXPECTED = 80, 100
 
 
 class Budget(Component):
-    """Counts what bears the tag Environment, once the account has made that a cost allocation tag."""
+    """Counts the account, or what bears the tag Environment.
+
+    A filter by a tag matches nothing until the management account has activated the tag for cost allocation,
+    which is possible a day after its first use: such a budget reads $0. Only that account may activate it, so
+    the program does not. Source: AWS Billing user guide, "Activating user-defined cost allocation tags".
+    """
 
     def __init__(self, naming: Naming, settings: Aws, options: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(naming, "Budget", options)
@@ -28,7 +33,9 @@ class Budget(Component):
                 aws.budgets.BudgetCostFilterArgs(
                     name="TagKeyValue", values=[f"user:Environment${naming.stack}"]
                 )
-            ],
+            ]
+            if settings.budget_scope == "environment"
+            else None,
             notifications=[
                 aws.budgets.BudgetNotificationArgs(
                     comparison_operator="GREATER_THAN",

@@ -20,7 +20,9 @@ from infra.topology import Topology
 #: How long refused packets can be looked up, in days.
 FLOW_LOG_RETENTION_DAYS = 30
 
-#: Packets of one connection are one record in this many seconds; the other choice, 60, writes more of them.
+#: Packets of one connection are one record in this many seconds, at the interfaces of load balancer, NAT
+#: gateways and endpoint. At those of hosts it is 60 s or less whatever is set: all types of the catalogue are
+#: Nitro's. Source: Amazon VPC user guide, "Flow log records", "Aggregation interval".
 FLOW_LOG_INTERVAL_S = 600
 
 

@@ -21,6 +21,7 @@ from infra.aws.keys import Keys
 from infra.aws.naming import Naming
 from infra.aws.network import Network
 from infra.aws.preflight import account, limits
+from infra.aws.preflight.notices import notices
 from infra.aws.roles import Roles
 from infra.aws.ssh_host_key import SshHostKey
 from infra.aws.storage_buckets import Buckets
@@ -41,7 +42,9 @@ class AwsPlatform:
         if declared := [*limits.faults(environment), *([unfit] if unfit else [])]:
             return declared
         found = account.ask(topology, environment)
-        for line in found.warnings:
+        assert environment.aws is not None  # noqa: S101 - the environment's model wants it for platform aws
+        topic = Naming(topology.stack, environment).resource("alarms")
+        for line in (*found.warnings, *notices(topic, environment.aws)):
             pulumi.log.warn(line)
         return list(found.faults)
 

@@ -7,7 +7,7 @@ alone; what the account and the region can do is for the platform's preflight.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -117,6 +117,8 @@ class Aws(Model):
     before the load balancer. `deletion_protection`: of the load balancer and of every host.
     `permissions_boundary`: the name of the account's policy that limits every role of the environment, for
     whoever may make roles only with it (docs/tasks/deploy-to-aws.md).
+    `budget_scope`: what the budget counts, all of the account or what bears the tag Environment, which must
+    be an active cost allocation tag. `waf_rate`: what happens to an address that sends more than the rate.
     `break_glass_roles`: whose sessions may assume the break-glass role; by default those of the permission
     set `flashtier-break-glass` of IAM Identity Center.
     """
@@ -133,7 +135,9 @@ class Aws(Model):
     cost_center: Tag
     alarm_email: Annotated[str, AfterValidator(_email)]
     budget_usd: int = Field(ge=1, le=10_000_000)
+    budget_scope: Literal["account", "environment"] = "account"
     waf: bool
+    waf_rate: Literal["count", "block"] = "count"
     deletion_protection: bool
     permissions_boundary: Annotated[str, AfterValidator(_policy_name)] | None = None
     break_glass_roles: tuple[Role, ...] = Field(default=BREAK_GLASS_ROLES, min_length=1, max_length=10)

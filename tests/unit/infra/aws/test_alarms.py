@@ -53,7 +53,11 @@ def test_every_alarm_reaches_the_address_and_says_what_is_wrong(made):
     assert (mail.inputs["topic"], mail.inputs["protocol"]) == (topic, "email")
     assert mail.inputs["endpoint"] == "oncall@example.com"
     for alarm in recorded.of("MetricAlarm"):
-        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [topic]
+        assert alarm.inputs["alarmActions"] == [topic]
+        # A new alarm goes from no data to OK: with okActions that is a mail for each.
+        assert not alarm.inputs.get("okActions")
+        # A new host has no data: as breaching, it is an alarm.
+        assert alarm.inputs["treatMissingData"] != "breaching"
         assert alarm.inputs["alarmDescription"].startswith("prod-")
         assert ("statistic" in alarm.inputs) != ("extendedStatistic" in alarm.inputs)
 
@@ -89,21 +93,26 @@ def test_alarms_are_encrypted_with_a_key_that_the_loss_of_data_leaves_and_that_p
     assert all(one["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"] for one in services)
 
 
-def test_a_member_that_stops_or_is_to_be_stopped_is_told(made):
+def test_a_host_that_stops_and_a_member_that_is_to_be_stopped_are_reported(made):
     hosts, recorded = made
     members = {f"flashtier-prod-{host.name}-id" for host in hosts.tier("database")}
     rules = {one.name: json.loads(one.inputs["eventPattern"]) for one in recorded.of("EventRule")}
     scheduled = rules["flashtier-prod-scheduled"]["detail"]
     stopped = rules["flashtier-prod-stopped"]["detail"]
-    assert set(scheduled["affectedEntities"]["entityValue"]) == set(stopped["instance-id"]) == members
+    assert set(scheduled["affectedEntities"]["entityValue"]) == members
+    # Metrics of a stopped host are missing, which is no alarm: the event reports every host.
+    assert set(stopped["instance-id"]) == {f"flashtier-prod-{host.name}-id" for host in hosts.hosts}
     topic = recorded.one("aws:sns/topic:Topic").arn
     assert [one.inputs["arn"] for one in recorded.of("EventTarget")] == [topic, topic]
 
 
-def test_the_budget_is_the_environments_and_warns_before_it_is_spent(made):
+def test_the_budget_counts_from_the_first_day_and_warns_before_it_is_spent(made):
     _, recorded = made
     budget = recorded.one("aws:budgets/budget:Budget").inputs
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("30000", "USD", "MONTHLY")
-    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:Environment$prod"]}]
+    # A filter by a tag that is not active matches nothing, and the budget would read $0.
+    assert "costFilters" not in budget
+    of_tag = whole("prod", aws__budget_scope="environment").recorded.one("aws:budgets/budget:Budget").inputs
+    assert of_tag["costFilters"] == [{"name": "TagKeyValue", "values": ["user:Environment$prod"]}]
     told = {(one["notificationType"], one["threshold"]) for one in budget["notifications"]}
     assert told == {("ACTUAL", 80), ("FORECASTED", 100)}
