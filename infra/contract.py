@@ -98,6 +98,8 @@ class ObjectStore(Model):
     endpoint: str
     region: str
     bucket: str
+    #: Where clients read the bucket's objects, by key; None where the API sends them itself.
+    cdn_url: str | None
     credentials: Literal["keys", "instance-profile"]
     ca: Literal["project", "system"]
 

@@ -8,9 +8,11 @@ from datetime import date
 from typing import Any
 
 from infra import catalogue
+from infra.capacity import metered
 from infra.capacity.bill import NOT_COUNTED, bill, cited
 from infra.capacity.check import check_capacity
 from infra.capacity.formulas import hosts as sizing_hosts
+from infra.capacity.formulas import services
 from infra.capacity.formulas.copies import loss_risk, rebuild
 from infra.capacity.formulas.space import cache_gb, days_until_full, share_in_cache
 from infra.capacity.limits import Limit, hosts_counted, limits, zone_loss_counts
@@ -48,6 +50,7 @@ def make(stack: str, environment: Environment, today: date) -> Plan:
     tiers = tuple(option.tier for option in comparison.options if option.tier)
     notes = [
         *_region_notes(environment),
+        *_cdn_notes(environment, asked),
         *_type_notes(environment),
         *catalogue.ageing(cited(environment, tiers), today),
     ]
@@ -225,6 +228,19 @@ def _region_notes(environment: Environment) -> list[str]:
     if region == prices:
         return []
     return [f"prices are those of {prices}; the environment is in {region}, where they differ"]
+
+
+def _cdn_notes(environment: Environment, asked: Needs) -> list[str]:
+    """What the web hosts send in place of a CDN, and what that costs to the internet."""
+    if metered.has_cdn(environment):
+        return []
+    fetched, gb = metered.photos_fetched(asked.traffic)
+    first, more = (catalogue.price(name).usd for name in ("egress_first_gb", "egress_next_gb"))
+    return [
+        f"aws.cdn is none: the web hosts send {fetched / 1e6:,.1f} million photos a month, {gb:,.0f} GB or "
+        f"${services.egress_usd_month(gb, first, more):,.0f} to the internet, by image_call_share = "
+        f"{asked.traffic.assumptions.image_call_share:g}; with cdn: cloudfront the CDN sends them"
+    ]
 
 
 def _type_notes(environment: Environment) -> list[str]:

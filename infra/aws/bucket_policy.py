@@ -8,7 +8,7 @@ from typing import Any
 from infra.aws.policy_document import policy_document
 
 
-def bucket_policy(arn: str, writer: str | None) -> str:
+def bucket_policy(arn: str, writer: str | None, distribution: str | None = None) -> str:
     """TLS only, the bucket's own encryption only, and `writer` alone writes; without one, nothing is
     overwritten."""
     objects = f"{arn}/*"
@@ -41,6 +41,19 @@ def bucket_policy(arn: str, writer: str | None) -> str:
                 [objects],
                 {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
             )
+        )
+    if distribution:
+        # Source: Amazon CloudFront developer guide, "Restrict access to an Amazon S3 origin". A fixed
+        # source: S3 takes the policy for a public one otherwise, and refuses it.
+        statements.append(
+            {
+                "Sid": "TheCdnReads",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudfront.amazonaws.com"},
+                "Action": "s3:GetObject",
+                "Resource": objects,
+                "Condition": {"StringEquals": {"aws:SourceArn": distribution}},
+            }
         )
     return json.dumps(policy_document(*statements))
 

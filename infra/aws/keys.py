@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -16,7 +17,8 @@ CALL_BACK_DAYS = 30
 
 
 class Keys(Component):
-    """The policy of the keys of data is KMS's default: the account decides by IAM who may use them.
+    """The policy of the keys of data is KMS's default (the account decides by IAM who may use them), and the
+    CDN's.
 
     Backups have one of their own: whoever may read volumes and photos reads no backup, and the loss of one
     key does not lose the data and its copies. Alarms have one, too: they must report the loss of another.
@@ -25,11 +27,16 @@ class Keys(Component):
     def __init__(self, naming: Naming, options: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(naming, "Keys", options)
         #: The resources, for what must be deleted before its key.
-        self.data = self._key("data", "Volumes and photos")
+        account = pulumi.Output.all(naming.partition(self).partition, naming.account_id(self))
+        cdn = naming.settings.cdn == "cloudfront"
+        self.data = self._key(
+            "data",
+            "Volumes and photos",
+            policy=account.apply(lambda known: data_policy(*known, cdn=cdn)),
+        )
         self.backups = self._key("backups", "Backups")
         self.data_key_arn: pulumi.Output[str] = self.data.arn
         self.backups_key_arn: pulumi.Output[str] = self.backups.arn
-        account = pulumi.Output.all(naming.partition(self).partition, naming.account_id(self))
         self.alarms_key_arn: pulumi.Output[str] = self._key(
             "alarms",
             "Alarms on their way",
@@ -68,6 +75,34 @@ class Keys(Component):
         return key
 
 
+def _account(partition: str, account: str) -> dict[str, Any]:
+    """The account by IAM, as in KMS's default policy."""
+    return {
+        "Sid": "Account",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+
+
+def data_policy(partition: str, account: str, *, cdn: bool) -> str:
+    """The account by IAM and, with a CDN, CloudFront for the account's distributions, which reads photos.
+
+    Not for the one distribution by its ARN: it needs the bucket, and the bucket is deleted before the key.
+    Source: Amazon CloudFront developer guide, "Restrict access to an Amazon S3 origin", SSE-KMS.
+    """
+    reader = {
+        "Sid": "TheCdnReads",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudfront::{account}:distribution/*"}},
+    }
+    return json.dumps(policy_document(_account(partition, account), *((reader,) if cdn else ())))
+
+
 def alarms_policy(partition: str, account: str) -> str:
     """The account by IAM, as KMS has it by default, and the services that publish to the topic.
 
@@ -76,13 +111,7 @@ def alarms_policy(partition: str, account: str) -> str:
     use = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
     return json.dumps(
         policy_document(
-            {
-                "Sid": "Account",
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
-                "Action": "kms:*",
-                "Resource": "*",
-            },
+            _account(partition, account),
             {
                 **use,
                 "Sid": "CloudWatch",

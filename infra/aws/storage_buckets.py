@@ -14,6 +14,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.bucket_policy import bucket_policy
+from infra.aws.edge.cdn import Cdn
 from infra.aws.edge.log import BACKUPS_PREFIX, Log
 from infra.aws.keys import Keys
 from infra.aws.naming import Component, Naming
@@ -34,6 +35,7 @@ class Buckets(Component):
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(naming, "Buckets", options)
+        self._cdn: Cdn | None = None
         # By name, because the role's own policy names the bucket.
         members = pulumi.Output.format(
             "arn:{0}:iam::{1}:role/{2}",
@@ -52,6 +54,8 @@ class Buckets(Component):
             members,
         )
         self.photos, self.photos_arn = photos.bucket, photos.arn
+        #: Where the photos are read, without a login; None where the web hosts send them.
+        self.cdn_url = self._cdn.url if self._cdn else None
         self.backups, self.backups_arn = backups.bucket, backups.arn
         self.register_outputs({"photos": self.photos, "backups": self.backups})
 
@@ -111,6 +115,10 @@ class Buckets(Component):
             ],
             opts=self._setting(),
         )
+        reader = None
+        if what == "photos" and self.naming.settings.cdn == "cloudfront":
+            self._cdn = Cdn(self.naming, bucket)
+            reader = self._cdn.distribution_arn
         versioning = aws.s3.BucketVersioning(
             name,
             bucket=bucket.id,
@@ -120,7 +128,7 @@ class Buckets(Component):
         aws.s3.BucketPolicy(
             name,
             bucket=bucket.id,
-            policy=pulumi.Output.all(bucket.arn, writer).apply(lambda known: bucket_policy(*known)),
+            policy=pulumi.Output.all(bucket.arn, writer, reader).apply(lambda known: bucket_policy(*known)),
             opts=self._setting(),
         )
         self._lifecycle(name, bucket, versions_days, versioning)

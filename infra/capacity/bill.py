@@ -15,7 +15,7 @@ from infra.environment.volumes import Volume
 
 #: What is in no figure, because it has no source or depends on use.
 NOT_COUNTED = (
-    "a CDN for photos and what it fetches",
+    "CloudFront's higher prices outside North America and Europe",
     "requests to KMS",
     "queries and pages that cross zones, other than replication",
     "flow logs, access logs and the log of what WAF blocks",
@@ -101,7 +101,7 @@ def _described(volume: Volume) -> str:
 
 
 def _network(environment: Environment, asked: Needs) -> Iterator[Item]:
-    traffic, d = asked.traffic, asked.demand
+    traffic, d = metered.at_the_edge(environment, asked.traffic), asked.demand
     assert environment.aws is not None  # noqa: S101 - the model's rule for platform aws
     units = services.load_balancer(traffic, d)
     average = units.lcu_peak / traffic.peak_to_average

@@ -13,6 +13,7 @@ from infra import catalogue
 from infra.capacity.formulas import hosts as sizing_hosts
 from infra.capacity.formulas import services
 from infra.capacity.formulas.copies import replication
+from infra.capacity.metered import at_the_edge
 from infra.capacity.tier import DatabaseTier, Needs, TierVolume, needs, tier_of
 from infra.catalogue.units import MB_PER_MIB
 from infra.environment import Environment
@@ -62,7 +63,8 @@ def hosts_counted(environment: Environment, hosts: int) -> int:
 
 def web_limits(environment: Environment, asked: Needs) -> Iterator[Limit]:
     """Processors, network and connections of the web tier, with one zone gone where that counts."""
-    a, d, traffic = asked.traffic.assumptions, asked.demand, asked.traffic
+    a, d = asked.traffic.assumptions, asked.demand
+    traffic = at_the_edge(environment, asked.traffic)
     assert environment.web.instance_type is not None  # noqa: S101 - the model's rule for platform aws
     instance = catalogue.find(environment.web.instance_type)
     left = hosts_counted(environment, environment.web.count)

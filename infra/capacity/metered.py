@@ -1,4 +1,4 @@
-"""What AWS meters around the hosts: public addresses, requests to WAF and S3, metrics, alarms, keys, credits.
+"""What AWS meters around the hosts: addresses, CDN, requests to WAF and S3, metrics, alarms, keys, credits.
 
 Counts of what infra/aws makes (alarms, rules, keys) are repeated here, because this package must not import a
 platform; tests/unit/infra/aws/test_bill_counts.py compares them with the program.
@@ -6,6 +6,7 @@ platform; tests/unit/infra/aws/test_bill_counts.py compares them with the progra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from infra import catalogue
@@ -13,6 +14,7 @@ from infra.capacity.item import Item, usd
 from infra.capacity.tier import Needs
 from infra.catalogue.units import DAY_S, DAYS_MONTH, GB, HOURS_MONTH
 from infra.environment import Environment
+from infra.environment.traffic import Traffic
 
 #: Prices that the rows of this module use.
 PRICES = (
@@ -42,6 +44,7 @@ WAL_SEGMENT_BYTES = 16 * 2**20
 def metered(environment: Environment, asked: Needs) -> Iterator[Item]:
     """The rows in the order of the bill. Only what the environment has makes a row."""
     yield _addresses(environment)
+    yield from _cdn(environment, asked)
     yield from _waf(environment, asked)
     yield _s3_requests(environment, asked)
     yield _monitoring(environment)
@@ -72,6 +75,49 @@ def _waf(environment: Environment, asked: Needs) -> Iterator[Item]:
     )
 
 
+#: Steps of CloudFront's price: up to so many GB a month, and the price's name.
+CDN_STEPS = (
+    (10_240, "cdn_gb_to_10240"),
+    (51_200, "cdn_gb_to_51200"),
+    (153_600, "cdn_gb_to_153600"),
+    (512_000, "cdn_gb_to_512000"),
+    (math.inf, "cdn_gb_more"),
+)
+
+
+def has_cdn(environment: Environment) -> bool:
+    return environment.aws is not None and environment.aws.cdn == "cloudfront"
+
+
+def at_the_edge(environment: Environment, traffic: Traffic) -> Traffic:
+    """What the load balancer and the web hosts carry of `traffic`: no photo where the CDN sends them."""
+    if not has_cdn(environment):
+        return traffic
+    assumptions = traffic.assumptions.model_copy(update={"image_call_share": 0.0})
+    return traffic.model_copy(update={"assumptions": assumptions})
+
+
+def photos_fetched(traffic: Traffic) -> tuple[float, float]:
+    """Photos that clients fetch in a month, and their decimal gigabytes."""
+    fetched = traffic.calls_per_day * traffic.assumptions.image_call_share * DAYS_MONTH
+    return fetched, fetched * traffic.photo_kib * 1024 / GB
+
+
+def _cdn(environment: Environment, asked: Needs) -> Iterator[Item]:
+    if not has_cdn(environment):
+        return
+    fetched, gb = photos_fetched(asked.traffic)
+    below, transfer = 0.0, 0.0
+    for most, name in CDN_STEPS:
+        transfer += max(0.0, min(gb, most) - below) * usd(name)
+        below = most
+    yield Item(
+        "CDN of photos",
+        transfer + fetched / 10_000 * usd("cdn_request_ten_thousand"),
+        f"{gb:,.0f} GB in {fetched / 1e6:,.0f} million requests, North America and Europe",
+    )
+
+
 def _s3_requests(environment: Environment, asked: Needs) -> Item:
     """Uploads, WAL segments and reads of photos. Backups and lists are few compared with them."""
     traffic, a = asked.traffic, asked.traffic.assumptions
@@ -81,7 +127,7 @@ def _s3_requests(environment: Environment, asked: Needs) -> Item:
     if archive:
         full = asked.demand.wal_gb_day * GB / WAL_SEGMENT_BYTES
         segments = max(full, DAY_S / archive.timeout_s) * DAYS_MONTH
-    reads = traffic.calls_per_day * a.image_call_share * DAYS_MONTH
+    reads = photos_fetched(traffic)[0] * (1 - a.cdn_hit_share if has_cdn(environment) else 1)
     return Item(
         "S3 requests",
         (uploads + segments) / 1000 * usd("s3_put_thousand") + reads / 1000 * usd("s3_get_thousand"),
@@ -156,4 +202,6 @@ def _credits(environment: Environment, asked: Needs) -> Iterator[Item]:
 
 def price_names(environment: Environment) -> tuple[str, ...]:
     """Prices that the rows of `environment` use."""
-    return (*PRICES, "credit_vcpu_hour") if burstable_tiers(environment) else PRICES
+    cdn = (*(name for _, name in CDN_STEPS), "cdn_request_ten_thousand") if has_cdn(environment) else ()
+    surplus = ("credit_vcpu_hour",) if burstable_tiers(environment) else ()
+    return (*PRICES, *cdn, *surplus)

@@ -117,6 +117,7 @@ class Aws(Model):
     before the load balancer. `deletion_protection`: of the load balancer and of every host.
     `permissions_boundary`: the name of the account's policy that limits every role of the environment, for
     whoever may make roles only with it (docs/tasks/deploy-to-aws.md).
+    `cdn`: who sends photos to clients, the web hosts or CloudFront, at `cdn.` before the domain's name.
     `budget_scope`: what the budget counts, all of the account or what bears the tag Environment, which must
     be an active cost allocation tag. `waf_rate`: what happens to an address that sends more than the rate.
     `break_glass_roles`: whose sessions may assume the break-glass role; by default those of the permission
@@ -136,6 +137,7 @@ class Aws(Model):
     alarm_email: Annotated[str, AfterValidator(_email)]
     budget_usd: int = Field(ge=1, le=10_000_000)
     budget_scope: Literal["account", "environment"] = "account"
+    cdn: Literal["none", "cloudfront"] = "none"
     waf: bool
     waf_rate: Literal["count", "block"] = "count"
     deletion_protection: bool
@@ -153,6 +155,13 @@ class Aws(Model):
                 "zones_joined",
                 f"{', '.join(self.zones_joined)}: must be the last of zones ({', '.join(self.zones)}), after "
                 "at least two that were there from the start; correct one of the two",
+            )
+        # Source: ACM API, RequestCertificate: a certificate's first name has 64 characters at most.
+        if self.cdn == "cloudfront" and len(self.domain.name) > 60:
+            raise KeyedError(
+                "domain.name",
+                f"{self.domain.name}: has {len(self.domain.name)} characters, and with cdn: cloudfront at "
+                "most 60 are allowed, since ACM takes 64 for cdn.<name>; choose a shorter one",
             )
         if self.nat_gateways not in (1, len(self.zones)):
             raise KeyedError(

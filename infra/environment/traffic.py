@@ -106,7 +106,11 @@ class Assumptions(Model):
         default=0.4, description="share of writing calls that add a photo, others a like: 1/(1+1.5)"
     )
     image_call_share: Share = Field(
-        default=0.0, description="share of calls answered with a photo's bytes, where no CDN does"
+        default=0.3,
+        description="photos fetched for each call: of the CDN, or as this share of the calls; judgement",
+    )
+    cdn_hit_share: Share = Field(
+        default=0.8, description="share of photos that the CDN has and does not fetch from S3; judgement"
     )
     wal_archive_compression: Share = Field(
         default=0.5, description="share that compression leaves of archived WAL; judgement"

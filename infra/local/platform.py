@@ -67,6 +67,7 @@ def object_store(topology: Topology) -> ObjectStore:
         endpoint=f"https://{flow.destination}.{topology.domain}:{flow.port}",
         region=S3_REGION,
         bucket=S3_BUCKET,
+        cdn_url=None,
         credentials="keys",
         ca="project",
     )

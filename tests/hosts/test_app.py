@@ -241,11 +241,13 @@ def test_the_running_app_keeps_photos_in_the_declared_store(
     show = "systemctl show --property=MainPID --value photo-api.service"
     pid = hosts.run(declared.name, show).strip()
     lines = hosts.run(declared.name, "tr '\\0' '\\n' </proc/%s/environ", pid).splitlines()
-    given = dict(line.split("=", 1) for line in lines if line.startswith("PHOTO_API_S3_"))
+    given = dict(line.split("=", 1) for line in lines if line.startswith(("PHOTO_API_S3_", "PHOTO_API_CDN_")))
     vouching = {"/etc/flashtier/tls/ca.crt": "project", "/etc/ssl/certs/ca-certificates.crt": "system"}
     how = f"environment of process {pid} of {declared.name}"
     for name in ("endpoint", "region", "bucket", "credentials"):
         check.fact(f"object_store.{name}", given.get(f"PHOTO_API_S3_{name.upper()}"), how=how)
+    if contract.object_store.cdn_url is not None or "PHOTO_API_CDN_URL" in given:
+        check.fact("object_store.cdn_url", given.get("PHOTO_API_CDN_URL"), how=how)
     file = given.get("PHOTO_API_S3_CA_FILE", "none")
     check.fact("object_store.ca", vouching.get(file, file), how=how)
 

@@ -43,6 +43,8 @@ def aws_contract(stack: str = "dev") -> Contract:
         "kms_key_arn": f"arn:aws:kms:{region}:123456789012:key/unit",
     }
     tree["object_store"] |= {"endpoint": f"https://s3.{region}.amazonaws.com", "region": region}
+    if environment.aws.cdn == "cloudfront":
+        tree["object_store"]["cdn_url"] = f"https://cdn.{environment.aws.domain.name}"
     tree["database"]["settings"] = [one.model_dump(mode="json") for one in settings(environment)]
     tree["unsupported"] = []
     hosts = build(stack, environment).hosts

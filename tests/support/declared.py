@@ -94,6 +94,7 @@ S3 = {
     "endpoint": "https://s3.us-east-1.amazonaws.com",
     "region": "us-east-1",
     "bucket": "unit-photos",
+    "cdn_url": None,
     "credentials": "instance-profile",
     "ca": "system",
 }

@@ -14,6 +14,7 @@ from fastapi import FastAPI, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from photo_api import conditional
+from photo_api.cdn import to_cdn
 from photo_api.decoding import Decoder
 from photo_api.head import is_head
 from photo_api.metrics import Metrics
@@ -48,7 +49,13 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(
-    app: FastAPI, photos: Photos, storage: Storage, decoder: Decoder, metrics: Metrics, max_upload_bytes: int
+    app: FastAPI,
+    photos: Photos,
+    storage: Storage,
+    decoder: Decoder,
+    metrics: Metrics,
+    max_upload_bytes: int,
+    cdn_url: str | None = None,
 ) -> None:
     """Add the routes to `app`."""
 
@@ -97,6 +104,7 @@ def install(
         responses={
             200: {"content": {"image/jpeg": {}}},
             206: {"content": {"image/jpeg": {}}, "description": "The range that was asked for."},
+            307: {"description": "The CDN has it, where there is one."},
             **_NO_BODY,
             **_problems(404, 412, 416),
         },
@@ -104,6 +112,8 @@ def install(
     async def image(photo_id: PhotoId, request: Request) -> Response:
         """The photo itself. Answers conditional requests, and requests for one range of bytes."""
         found = await photos.get(photo_id)
+        if cdn_url is not None:
+            return to_cdn(cdn_url, object_key(found.user_id, found.sha256))
         held = conditional.Representation(f'"{found.sha256.hex()}"', found.uploaded_at, found.size_bytes)
         method = "HEAD" if is_head(request.scope) else "GET"
         return await _image(found, held, conditional.evaluate(method, request.headers, held), method)

@@ -52,7 +52,7 @@ async def application(settings: Settings, credentials: Credentials) -> AsyncIter
         photos = Photos(database)
         decoder = Decoder(settings, metrics)
         problems.install(app)
-        api.install(app, photos, storage, decoder, metrics, settings.max_upload_bytes)
+        api.install(app, photos, storage, decoder, metrics, settings.max_upload_bytes, settings.cdn_url)
         health.install(app, photos, storage, metrics, len(migrate.load()), settings.ready_timeout)
         description.install(app)
         bounded = BodyLimit(Head(app), settings.max_body_bytes)

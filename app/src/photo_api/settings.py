@@ -60,6 +60,8 @@ class Settings(DatabaseSettings):
     #: Whether the bucket is in the path or in the host name. A gateway's certificate holds no buckets' names; AWS wants
     #: them there.
     s3_addressing: Literal["path", "virtual"] = "path"
+    #: Where clients read the bucket's objects, by key; none where this API sends them.
+    cdn_url: str | None = Field(default=None, pattern=r"^https://[^/]+$")
     s3_connect_timeout: float = Field(default=1.5, gt=0)
     s3_read_timeout: float = Field(default=5.0, gt=0)
 

@@ -11,20 +11,26 @@ from infra.aws.edge.component import EdgeComponent
 _VALIDATION_TTL_S = 300
 
 
-def certificate(edge: EdgeComponent, domain: str, zone: str) -> pulumi.Output[str]:
-    """ARN of the certificate of `domain`, known once ACM has seen the record that proves it ours."""
+def certificate(
+    edge: EdgeComponent, domain: str, zone: str, name: str = "edge", region: str | None = None
+) -> pulumi.Output[str]:
+    """ARN of the certificate of `domain`, known once ACM has found the record that proves ownership.
+
+    `region`: another one than the environment's.
+    """
     wanted = aws.acm.Certificate(
-        edge.naming.resource("edge"),
+        edge.naming.resource(name),
+        region=region,
         domain_name=domain,
         validation_method="DNS",
         key_algorithm="EC_prime256v1",
-        tags=edge.tags("edge"),
+        tags=edge.tags(name),
         opts=edge.of(),
     )
     proof = wanted.domain_validation_options.apply(lambda options: options[0])
     record = aws.route53.Record(
-        edge.naming.resource("certificate"),
-        zone_id=_zone(edge, zone),
+        edge.naming.resource(*(() if name == "edge" else (name,)), "certificate"),
+        zone_id=zone_id(edge, zone),
         name=proof.resource_record_name,
         type=proof.resource_record_type,
         records=[proof.resource_record_value],
@@ -32,7 +38,8 @@ def certificate(edge: EdgeComponent, domain: str, zone: str) -> pulumi.Output[st
         opts=edge.of(),
     )
     valid = aws.acm.CertificateValidation(
-        edge.naming.resource("edge"),
+        edge.naming.resource(name),
+        region=region,
         certificate_arn=wanted.arn,
         validation_record_fqdns=[record.fqdn],
         opts=edge.of(custom_timeouts=pulumi.CustomTimeouts(create="30m")),
@@ -44,7 +51,7 @@ def point_to(edge: EdgeComponent, domain: str, zone: str, balancer: aws.lb.LoadB
     """Let `domain` be the load balancer."""
     aws.route53.Record(
         edge.naming.resource("edge"),
-        zone_id=_zone(edge, zone),
+        zone_id=zone_id(edge, zone),
         name=domain,
         type="A",
         aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": True}],
@@ -52,6 +59,7 @@ def point_to(edge: EdgeComponent, domain: str, zone: str, balancer: aws.lb.LoadB
     )
 
 
-def _zone(edge: EdgeComponent, zone: str) -> pulumi.Output[str]:
+def zone_id(edge: EdgeComponent, zone: str) -> pulumi.Output[str]:
+    """Identity of the public hosted zone `zone`."""
     found = aws.route53.get_zone_output(name=zone, private_zone=False, opts=pulumi.InvokeOptions(parent=edge))
     return found.zone_id

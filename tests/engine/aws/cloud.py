@@ -232,6 +232,8 @@ def account(endpoint: str, region: str = REGION) -> set[str]:
             found.add(f"Keys {key['KeyId']}")
     policies = client(endpoint, "iam", region).list_policies(Scope="Local")["Policies"]
     found |= {f"Policies {one['Arn']}" for one in policies}
+    cdn = client(endpoint, "cloudfront").list_distributions()["DistributionList"]
+    found |= {f"Distributions {one['Id']}" for one in cdn.get("Items", [])}
     wafs = client(endpoint, "wafv2", region).list_web_acls(Scope="REGIONAL")["WebACLs"]
     return found | {f"WebACLs {one['Name']}" for one in wafs}
 

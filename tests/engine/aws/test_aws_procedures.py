@@ -233,7 +233,7 @@ def deployers_calls(stack: Environment) -> list[tuple[str, dict[str, Any]]]:
 
 def test_a_guarded_host_is_replaced_by_both_roles_together(endpoint: str, home: Path, resolver: str) -> None:
     staging = Environment(BASE / "procedures-staging", "staging", endpoint, home, resolver)
-    staging.up()
+    staging.must("up", "--yes", "--skip-preview", seconds=900)
     old = {host.name: host for host in staging.contract().hosts}
     member = old["db2"].instance_id
     ec2 = client(endpoint, "ec2", staging.region)
@@ -249,7 +249,7 @@ def test_a_guarded_host_is_replaced_by_both_roles_together(endpoint: str, home: 
     glass.call("terminate_instances", member, InstanceIds=[member])
     # As the deployer, with keep-data attached to it.
     deployers_calls(staging)
-    did = changed(staging.up("--refresh"))
+    did = changed(staging.must("up", "--yes", "--skip-preview", "--refresh", seconds=900))
     assert did["flashtier-staging-db2"] in ("created", "replaced")
     assert [one for one in deployers_calls(staging) if one[0] in FATAL_EC2] == []
     new = {host.name: host for host in staging.contract().hosts}

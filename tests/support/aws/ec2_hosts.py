@@ -108,7 +108,8 @@ class Ec2Hosts:
         store = self._contract.object_store
         told = {name: getattr(store, name) for name in ("endpoint", "region", "bucket", "credentials")}
         told["ca_file"] = "/etc/ssl/certs/ca-certificates.crt"
-        return "".join(f"PHOTO_API_S3_{name.upper()}={value}\n" for name, value in told.items())
+        lines = "".join(f"PHOTO_API_S3_{name.upper()}={value}\n" for name, value in told.items())
+        return lines + (f"PHOTO_API_CDN_URL={store.cdn_url}\n" if store.cdn_url else "")
 
     def _sql(self, sql: str) -> str:
         if sql.startswith("DELETE"):

@@ -38,6 +38,10 @@ OUTPUTS = {
     "aws:ec2transitgateway/instanceConnectEndpoint:InstanceConnectEndpoint": lambda name, inputs: {
         "dnsName": f"{name}.ec2-instance-connect-endpoint.amazonaws.com"
     },
+    "aws:cloudfront/distribution:Distribution": lambda name, inputs: {
+        "domainName": "d111111abcdef8.cloudfront.net",
+        "hostedZoneId": "Z2FDTNDATAQYW2",
+    },
     "aws:lb/targetGroup:TargetGroup": lambda name, inputs: {"arnSuffix": "targetgroup/web/1"},
     "aws:s3/bucket:Bucket": lambda name, inputs: {
         "bucket": f"{name}-1",

@@ -97,6 +97,13 @@ def test_old_undated_and_unread_figures_are_in_the_notes() -> None:
     assert len(later) > len(notes)
 
 
+def test_a_plan_without_a_cdn_says_what_the_web_hosts_send_instead() -> None:
+    assert not any("cdn is none" in note for note in plan.make("prod", parsed(), TODAY).report["notes"])
+    notes = plan.make("prod", parsed(aws__cdn="none"), TODAY).report["notes"]
+    [line] = [note for note in notes if "cdn is none" in note]
+    assert "912.5 million photos a month, 186,880 GB or $15,936 to the internet" in line
+
+
 def test_what_is_not_known_of_a_choice_is_in_the_notes() -> None:
     def notes(**values: Any) -> str:
         return "\n".join(plan.make("prod", parsed(**values), TODAY).report["notes"])

@@ -90,6 +90,13 @@ def change(account: Account, row: Row, identity: str, olds: dict[str, str], news
         tagging = {"TagSet": _pairs(news)}
         account.call("s3", "put_bucket_tagging", Bucket=identity, Tagging=tagging)
         return
+    if row.service == "cloudfront":
+        arn = account.arn("cloudfront", f"distribution/{identity}", region=False)
+        if gone:
+            account.call("cloudfront", "untag_resource", Resource=arn, TagKeys={"Items": sorted(gone)})
+        if more:
+            account.call("cloudfront", "tag_resource", Resource=arn, Tags={"Items": _pairs(more)})
+        return
     how = _how(row)
     whose = _whose(account, row, how, identity)
     if gone:
@@ -105,6 +112,10 @@ def read(account: Account, row: Row, identity: str, found: Values) -> dict[str, 
     """The tags that are there, without AWS's own; None where nothing shows them."""
     if row.service == "s3":
         shown: Any = (account.look("s3", "get_bucket_tagging", Bucket=identity) or {}).get("TagSet", [])
+    elif row.service == "cloudfront":
+        arn = account.arn("cloudfront", f"distribution/{identity}", region=False)
+        shown = (account.look("cloudfront", "list_tags_for_resource", Resource=arn) or {}).get("Tags", {})
+        shown = shown.get("Items", [])
     elif row.service == "budgets" or row.recorded:
         return None
     else:

@@ -109,7 +109,7 @@ def test_a_host_that_stops_and_a_member_that_is_to_be_stopped_are_reported(made)
 def test_the_budget_counts_from_the_first_day_and_warns_before_it_is_spent(made):
     _, recorded = made
     budget = recorded.one("aws:budgets/budget:Budget").inputs
-    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("30000", "USD", "MONTHLY")
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("40000", "USD", "MONTHLY")
     # A filter by a tag that is not active matches nothing, and the budget would read $0.
     assert "costFilters" not in budget
     of_tag = whole("prod", aws__budget_scope="environment").recorded.one("aws:budgets/budget:Budget").inputs

@@ -7,6 +7,7 @@ import pytest
 from infra import catalogue
 from infra.capacity.bill import bill, tier_usd_month
 from infra.capacity.item import Item
+from infra.capacity.limits import limits
 from infra.capacity.tier import DatabaseTier, TierVolume, needs
 from tests.support.aws_environments import parsed
 from tests.support.limits import ALL
@@ -36,10 +37,27 @@ def test_the_bill_of_prod() -> None:
     calls = 100e6 * 30.4167
     assert items["WAF"] == pytest.approx(5 + 3 * 1 + calls * 0.6e-6)
     segments = 171.1e9 / 2**24 * 30.4167
-    assert items["S3 requests"] == pytest.approx((calls * 0.1 * 0.4 + segments) * 5e-6, rel=1e-3)
+    missed = calls * 0.3 * 0.2 * 0.4e-6
+    assert items["S3 requests"] == pytest.approx((calls * 0.1 * 0.4 + segments) * 5e-6 + missed, rel=1e-3)
+    photos = calls * 0.3 * 204_800 / 1e9
+    steps = 10_240 * 0.085 + 40_960 * 0.08 + 102_400 * 0.06 + (photos - 153_600) * 0.04
+    assert items["CDN of photos"] == pytest.approx(steps + calls * 0.3 * 1e-6)
     assert items["alarms and metrics"] == pytest.approx(88 * 0.1 + 15 * 7 * 0.3)
     assert items["KMS keys"] == 3
-    assert len(items) == 18
+    assert len(items) == 19
+
+
+def test_without_a_cdn_the_web_hosts_send_the_photos_and_the_bill_says_so() -> None:
+    environment = parsed(aws__cdn="none")
+    assert environment.traffic
+    items = {item.what: item.usd_month for item in bill(environment, needs(environment.traffic))}
+    sent = 100e6 * 30.4167 * (6000 + 0.3 * 204_800) / 1e9
+    assert items["to the internet"] == pytest.approx(10_240 * 0.09 + (sent - 10_240) * 0.085)
+    assert items["to the internet"] > 16_000
+    assert "CDN of photos" not in items
+    [network] = [one for one in limits(environment) if one.what.startswith("web network")]
+    [with_cdn] = [one for one in limits(parsed()) if one.what.startswith("web network")]
+    assert network.need > 4 * with_cdn.need
 
 
 def test_the_bill_names_no_firewall_and_no_credits_where_there_are_none() -> None:

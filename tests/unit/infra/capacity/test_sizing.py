@@ -217,9 +217,9 @@ def test_photos_weigh_on_calls_storage_and_growth() -> None:
     assert s.photo_gb == pytest.approx(45e6 * 50 * 204_800 / 1e9)
     assert s.growth_gb_day == pytest.approx((4e6 * 575.6 + 6e6 * 176.6) / 1e9)
     assert services.request_bytes(asked) == pytest.approx(1200 + 0.04 * 204_800)
-    assert services.response_bytes(asked) == 6000
-    shown = asked.assumptions.model_copy(update={"image_call_share": 0.5})
-    assert services.response_bytes(asked.model_copy(update={"assumptions": shown})) == 6000 + 102_400
+    for share, photo in ((0.0, 0), (0.5, 102_400)):
+        shown = asked.assumptions.model_copy(update={"image_call_share": share})
+        assert services.response_bytes(asked.model_copy(update={"assumptions": shown})) == 6000 + photo
 
 
 def test_egress_is_charged_in_steps() -> None:

@@ -2,6 +2,7 @@
 
 from standin.row import Row
 from standin.table import (
+    cdn,
     certificates,
     iam,
     instances,
@@ -28,5 +29,6 @@ TABLE: dict[str, Row] = {
     **load_balancers.ROWS,
     **certificates.ROWS,
     **waf.ROWS,
+    **cdn.ROWS,
     **watch.ROWS,
 }

@@ -69,7 +69,8 @@ def test_only_load_balancers_of_the_account_write_the_log_and_only_over_tls() ->
     recorded = everything(environment())
     policy = recorded.one("BucketPolicy")
     bucket = f"arn:{PARTITION}:s3:::flashtier-unit-edge-log-1"
-    allowed, s3, denied = json.loads(policy.inputs["policy"])["Statement"]
+    allowed, s3, customer, denied = json.loads(policy.inputs["policy"])["Statement"]
+    assert customer["Effect"] == "Deny"
     assert s3["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     assert (s3["Action"], s3["Resource"]) == ("s3:PutObject", f"{bucket}/s3/backups/*")
     assert s3["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}

@@ -1,0 +1,49 @@
+"""The CDN of an environment on the stand-in: declared, taken back, and gone without a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cloud import account, changed, client
+from conftest import BASE
+from environments import Environment
+
+from infra.aws.edge.cdn import cdn_name
+
+
+@pytest.fixture(scope="module")
+def dev(endpoint: str, home: Path, resolver: str) -> Environment:
+    return Environment(BASE / "cdn", "dev", endpoint, home, resolver)
+
+
+@pytest.fixture(scope="module")
+def before(dev: Environment) -> set[str]:
+    """What the region holds before the environment."""
+    return account(dev.endpoint, dev.region)
+
+
+def test_with_a_cdn_the_contract_says_where_the_photos_are(dev: Environment, before: set[str]) -> None:
+    dev.cloud["cdn"] = "cloudfront"
+    dev.must("up", "--yes", "--skip-preview", seconds=900)
+    assert dev.contract().object_store.cdn_url == f"https://{cdn_name(dev.cloud['domain']['name'])}"
+    [shown] = client(dev.endpoint, "cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert (shown["Aliases"]["Items"], shown["Enabled"]) == ([cdn_name(dev.cloud["domain"]["name"])], True)
+    again = changed(dev.must("up", "--yes", "--skip-preview", "--refresh", seconds=900))
+    assert not [name for name in again if name.startswith("flashtier-dev-photos")]
+
+
+def test_without_one_the_bucket_is_closed_again(dev: Environment) -> None:
+    dev.cloud["cdn"] = "none"
+    did = changed(dev.must("up", "--yes", "--skip-preview", seconds=900))
+    assert did["flashtier-dev-photos-a"] == did["flashtier-dev-photos-aaaa"] == "deleted"
+    assert dev.contract().object_store.cdn_url is None
+    assert "Items" not in client(dev.endpoint, "cloudfront").list_distributions()["DistributionList"]
+    bucket = dev.outputs("Bucket::flashtier-dev-photos")["id"]
+    policy = client(dev.endpoint, "s3", dev.region).get_bucket_policy(Bucket=bucket)["Policy"]
+    assert "cloudfront" not in policy
+
+
+def test_destroying_it_leaves_nothing(dev: Environment, before: set[str]) -> None:
+    dev.destroy()
+    assert account(dev.endpoint, dev.region) - before == set()
