@@ -31,8 +31,9 @@ _DIFFERS = re.compile(
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, with the checks of this module."""
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - a YAML value
-        plain, text = node.style is None, str(node.value)
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:  # noqa: ANN401 - a YAML value
+        text = str(node.value)
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
         if plain and not _SAME.fullmatch(text) and _DIFFERS.fullmatch(text.replace("_", "")):
             raise yaml.constructor.ConstructorError(
                 None,
@@ -46,7 +47,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key} is given twice; remove one", key_node.start_mark

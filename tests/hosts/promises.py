@@ -288,3 +288,8 @@ def sql(contract: Contract) -> dict[str, tuple[str, str]]:
         path.stem: ("postgres" if path.stem == "server" else path.stem, path.read_text())
         for path in sorted(folder.glob("*.sql"))
     } | {"schema": ("photos", schema.query())}
+
+
+def is_the_authoritys(pem: str, contract: Contract) -> bool:
+    """Whether the file holds the authority's certificate and no other: programs trust all of them."""
+    return pem.split() == contract.ca_certificate.split()

@@ -118,7 +118,7 @@ async def test_a_server_whose_name_is_not_in_its_certificate_is_refused(migrated
 async def test_s3_down_or_refusing_is_a_503_and_makes_no_row(migrated, gateway, endpoint, secrets):
     settings = make_settings(migrated, endpoint or gateway.endpoint)
     async with client_of(settings, credentials(**secrets)) as client:
-        from tests.integration.test_api import problem, upload
+        from tests.integration.helpers import problem, upload
 
         problem(await upload(client, user=404), 503, "storage-unavailable")
         ready = await client.get("/readyz")

@@ -14,7 +14,7 @@ from photo_api.problems import Problem
 from photo_api.storage import Storage, open_storage
 from tests import pictures
 from tests.integration.conftest import credentials
-from tests.integration.test_api import problem, upload
+from tests.integration.helpers import problem, upload
 
 pytestmark = pytest.mark.anyio
 DATA = pictures.jpeg(seed=500)

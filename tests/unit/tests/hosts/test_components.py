@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from infra.environment import Environment
 from tests.hosts import promises
-from tests.hosts.test_tls import same
 from tests.support.declared import contract_of, local_environment
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
@@ -24,6 +23,6 @@ def test_sockets_of_the_kits_units_are_checked() -> None:
 
 def test_a_second_certificate_is_another_file() -> None:
     pem = CONTRACT.ca_certificate
-    assert same(pem, CONTRACT)
-    assert same(pem + "\n", CONTRACT)
-    assert not same(pem + pem, CONTRACT)
+    assert promises.is_the_authoritys(pem, CONTRACT)
+    assert promises.is_the_authoritys(pem + "\n", CONTRACT)
+    assert not promises.is_the_authoritys(pem + pem, CONTRACT)
