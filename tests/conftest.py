@@ -5,5 +5,8 @@ each time."""
 
 from hypothesis import settings
 
+from tests.support.guards import pytest_sessionfinish as pytest_sessionfinish
+from tests.support.guards import pytest_terminal_summary as pytest_terminal_summary
+
 settings.register_profile("kit", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("kit")

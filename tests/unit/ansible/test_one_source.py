@@ -76,15 +76,20 @@ def root_of(node: Any) -> str:
     return node.name if node is not None else ""
 
 
-@pytest.mark.parametrize("role", MAPPED)
-def test_group_vars_only_pass_the_contract_on(role: str) -> None:
-    for name, value in mapping(role).items():
-        if name in NOT_OF_THE_CONTRACT:
-            continue
-        tree = parsed(str(value))
-        assert find_undeclared_variables(tree) - GIVEN == set(), name
-        assert find_undeclared_variables(tree) & GIVEN, f"{name} = {value!r} is a value of its own"
-        assert [one.name for one in tree.find_all(nodes.Filter) if one.name in ("default", "d")] == [], name
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=name)
+        for role in MAPPED
+        for name, value in mapping(role).items()
+        if name not in NOT_OF_THE_CONTRACT
+    ],
+)
+def test_group_vars_only_pass_the_contract_on(name: str, value: Any) -> None:
+    tree = parsed(str(value))
+    assert find_undeclared_variables(tree) - GIVEN == set()
+    assert find_undeclared_variables(tree) & GIVEN, f"{name} = {value!r} is a value of its own"
+    assert [one.name for one in tree.find_all(nodes.Filter) if one.name in ("default", "d")] == []
 
 
 def test_the_exceptions_exist() -> None:

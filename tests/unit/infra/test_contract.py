@@ -69,16 +69,22 @@ def test_an_unknown_key_is_refused_at_every_level(path: Path_) -> None:
 LEAVES = first_of_each_kind([path for path, _ in leaves(TREE)])
 
 
-@pytest.mark.parametrize("path", LEAVES, ids=dotted)
-def test_no_value_is_converted_from_another_type(path: Path_) -> None:
-    value = dict(leaves(TREE))[path]
-    if value is None:  # what platform local lacks, and AWS has
-        return
-    for wrong in wrong_types(value):
-        if wrong == value:  # `true` for version 1: equal in Python, and no program writes it
-            continue
-        line = refusal(spoiled(TREE, path, wrong))
-        assert line.startswith(f"contract.{dotted(path)}: "), line
+VALUES = dict(leaves(TREE))
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        pytest.param(path, wrong, id=f"{dotted(path)}={wrong!r}")
+        for path in LEAVES
+        if VALUES[path] is not None  # what platform local lacks, and AWS has
+        for wrong in wrong_types(VALUES[path])
+        if wrong != VALUES[path]  # `true` for version 1: equal in Python, and no program writes it
+    ],
+)
+def test_no_value_is_converted_from_another_type(path: Path_, wrong: object) -> None:
+    line = refusal(spoiled(TREE, path, wrong))
+    assert line.startswith(f"contract.{dotted(path)}: "), line
 
 
 #: Types of tables written by hand, in which a usual value is left out; `ports` has names for keys.

@@ -95,15 +95,13 @@ def test_the_lock_goes_with_a_killed_holder_whatever_it_left_running(
 
 
 def test_one_that_waits_gets_it_at_the_end_of_the_other(name: str, holder: subprocess.Popen[str]) -> None:
-    waiting = subprocess.Popen([HOLD, "--wait", "30", name, "true"], stdout=subprocess.PIPE, text=True)
+    waiting = subprocess.Popen([HOLD, "--wait", "600", name, "true"], stdout=subprocess.PIPE, text=True)
     assert waiting.stdout is not None
     assert f"pid {holder.pid}" in waiting.stdout.readline()
-    since = time.monotonic()
     assert holder.stdin is not None
     holder.stdin.write("\n")
     holder.stdin.close()
-    assert waiting.wait(30) == 0
-    assert time.monotonic() - since < 20
+    assert waiting.wait(60) == 0  # a tenth of what it would wait for
 
 
 def test_waiting_has_an_end(name: str, holder: subprocess.Popen[str]) -> None:

@@ -135,11 +135,11 @@ def test_a_build_has_a_deadline(
     build: ModuleType, cache: Path, mmdebstrap: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "DEADLINE", 1)
-    mmdebstrap.write_text("#!/bin/sh\necho 'I: downloading'\nsleep 60\n")
+    mmdebstrap.write_text("#!/bin/sh\necho 'I: downloading'\nsleep 600\n")
     began = time.monotonic()
     with pytest.raises(FlashtierError, match="did not end within 1 s"):
         build.build(force=False)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 300  # half of what the build would take
 
 
 def test_a_build_waits_for_another_and_not_for_ever(

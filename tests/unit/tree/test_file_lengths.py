@@ -14,6 +14,7 @@ SUFFIXES = (".py", ".yml", ".yaml", ".j2", ".sh")
 LONGER = {
     "ansible/plugins/filter/storage_drives.py": "one decision: what is made of the drives of a volume",
     "ansible/plugins/modules/host_files.py": "Ansible sends a module to a host as one file",
+    "app/tests/integration/test_api.py": "the whole API over one server and one database",
     "infra/local/provider/schema.py": "data: the types of the plugin and what each change does",
     "tests/engine/aws/programs/small.py": "data: one resource of each type that the stand-in knows",
     "tests/engine/aws/standin/table/instances.py": "data: rows of the stand-in's table of types",

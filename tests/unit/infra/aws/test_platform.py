@@ -22,7 +22,7 @@ def made():
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_host_is_in_the_contract_with_what_only_the_cloud_knows(made, stack):
-    hosts, _, deployed, _ = made[stack]
+    hosts, _, deployed = made[stack]
     assert [host.name for host in deployed.hosts] == [host.name for host in hosts.hosts]
     for declared, host in zip(hosts.hosts, deployed.hosts, strict=True):
         assert host.instance_id == f"flashtier-{stack}-{host.name}-id"
@@ -33,7 +33,7 @@ def test_every_host_is_in_the_contract_with_what_only_the_cloud_knows(made, stac
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_host_has_an_instance_and_its_ssh_key_is_read_from_it(made, stack):
-    hosts, recorded, _, _ = made[stack]
+    hosts, recorded, _ = made[stack]
     names = {f"flashtier-{stack}-{host.name}" for host in hosts.hosts}
     assert {one.name for one in recorded.of("aws:ec2/instance:Instance")} == names
     keys = recorded.of("ec2console:index:SshHostKey")
@@ -42,7 +42,7 @@ def test_every_host_has_an_instance_and_its_ssh_key_is_read_from_it(made, stack)
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_operators_come_through_the_endpoint_and_clients_through_the_load_balancer(made, stack):
-    _, recorded, deployed, _ = made[stack]
+    _, recorded, deployed = made[stack]
     access = [
         one for one in recorded.of("aws:ec2/subnet:Subnet") if one.inputs["cidrBlock"] == deployed.controller
     ]
@@ -56,7 +56,7 @@ def test_operators_come_through_the_endpoint_and_clients_through_the_load_balanc
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_photos_and_backups_lie_in_buckets_of_the_partition(made, stack):
-    _, _, deployed, _ = made[stack]
+    _, _, deployed = made[stack]
     assert deployed.object_store.bucket == f"flashtier-{stack}-photos-1"
     assert (deployed.object_store.credentials, deployed.object_store.ca) == ("instance-profile", "system")
     assert deployed.object_store.endpoint.endswith(".amazonaws.com")
@@ -64,16 +64,19 @@ def test_photos_and_backups_lie_in_buckets_of_the_partition(made, stack):
 
 
 def test_everything_goes_through_the_provider_with_the_environments_region(made):
-    _, recorded, _, _ = made["prod"]
+    _, recorded, _ = made["prod"]
     for one in recorded.resources:
         if one.type.startswith("aws:"):
             assert one.options.provider, one.name
 
 
-def test_prod_is_declared_in_seconds(made):
-    """The program's share of a preview, in seconds of processor time, once the SDK is imported."""
-    assert made["prod"][3] < 5
-    assert len(made["prod"][1].resources) > 150
+def test_more_hosts_ask_aws_no_more(made):
+    """What a preview waits for are calls to AWS: their number does not grow with the number of hosts."""
+    calls = {stack: len(made[stack].recorded.invokes) for stack in STACKS}
+    hosts = {stack: len(made[stack].hosts.hosts) for stack in STACKS}
+    assert hosts["prod"] > 2 * hosts["dev"]
+    assert set(calls.values()) == {calls["dev"]}
+    assert len(made["prod"].recorded.resources) > 150
 
 
 def test_the_program_makes_this_platform_and_neither_pays_for_the_other():

@@ -175,12 +175,11 @@ def mended(declared: Any, line: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("what", "declared", "start", "says"), LACKS[:6], ids=[case[0] for case in LACKS[:6]]
+    "declared",
+    [pytest.param(case[1], id=case[0]) for case in LACKS[:6] if "instance_type" not in case[2]],
 )
-def test_the_fix_asks_for_no_more_than_it_takes(what: str, declared: Any, start: str, says: str) -> None:
+def test_the_fix_asks_for_no_more_than_it_takes(declared: Any) -> None:
     (line,) = lines(declared)
-    if "instance_type" in start:
-        return
     key = line.removeprefix(PREFIX).split(" = ")[0].replace(".", "__")
     found = re.search(r"at least ([\d,]+)", line.rsplit("; ", 1)[1])
     assert found

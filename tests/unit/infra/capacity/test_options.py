@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from infra import catalogue
@@ -14,6 +14,7 @@ from infra.capacity.limits import database_limits
 from infra.capacity.options import compare, least_host, sized
 from infra.capacity.tier import needs, scaled, tier_of
 from tests.support.aws_environments import parsed
+from tests.support.guards import sometimes
 
 
 def test_instance_store_is_taken_for_the_storys_traffic_and_why() -> None:
@@ -75,8 +76,8 @@ def test_a_sized_tier_carries_its_load_and_no_cheaper_type_of_it_does(storage: A
     assert environment.traffic
     asked, like = needs(scaled(environment.traffic, multiple)), tier_of(environment)
     tier = sized(storage, like, asked)
-    if tier is None:
-        return
+    assume(tier is not None)
+    assert tier
     assert all(found.carries for found in database_limits(tier, asked))
     assert tier.main_class == storage
     vcpus, memory_gib = least_host(asked)
@@ -89,10 +90,12 @@ def test_a_sized_tier_carries_its_load_and_no_cheaper_type_of_it_does(storage: A
         large = other.vcpus >= vcpus and other.memory_gib >= memory_gib
         known = not other.drives or (other.measured_write_iops and other.family in ("i4i", "i7i", "i8g"))
         bought = other.usd_per_hour is not None and not other.burstable
-        if alike and large and known and bought and other.hourly_usd() < tier.instance.hourly_usd():
+        cheaper = bought and other.hourly_usd() < tier.instance.hourly_usd()
+        if sometimes(alike and large and known and cheaper):
             assert not all(found.carries for found in database_limits(tier.on(other), asked)), other.type
     for volume in tier.volumes:
-        if volume.ebs:
+        if sometimes(volume.ebs):
+            assert volume.ebs
             assert volume.iops <= volume.ebs.limits.iops[1]
             assert volume.iops <= max(
                 volume.ebs.limits.iops[0], volume.size_gib * volume.ebs.limits.iops_per_gib

@@ -23,6 +23,7 @@ from tests.support.declared import (
     spoiled,
     wrong_types,
 )
+from tests.support.guards import sometimes
 
 PREFIX = "flashtier:environment"
 LOCAL = local_environment()
@@ -145,18 +146,26 @@ def test_control_hosts_have_exactly_their_volumes(change: str, says: str) -> Non
     assert line == f"{PREFIX}.control.volumes: {says}; declare exactly etcd, metrics, repository"
 
 
-@given(st.integers(1, 65_536), st.floats(0.01, 60_000))
-def test_the_size_that_the_line_asks_for_is_the_smallest_that_holds_the_data(size: int, data: float) -> None:
+def with_data(size: int, data: float) -> Any:
+    """The shipped environment with `data` GiB expected on a volume of `size` GiB."""
     declared = spoiled(LOCAL, ("database", "volumes", 0, "size_gib"), size)
-    declared = spoiled(declared, ("database", "expected_data_gib"), data)
-    if data <= size * USABLE_SHARE:
-        Environment.parse(declared)
-        return
+    return spoiled(declared, ("database", "expected_data_gib"), data)
+
+
+@given(st.integers(1, 65_536), st.floats(0.01, 1))
+def test_data_up_to_the_usable_share_fits(size: int, share: float) -> None:
+    Environment.parse(with_data(size, size * USABLE_SHARE * share))
+
+
+@given(st.integers(1, 65_536), st.floats(1.001, 100))
+def test_the_size_that_the_line_asks_for_is_the_smallest_that_holds_the_data(size: int, share: float) -> None:
+    data = size * USABLE_SHARE * share
+    declared = with_data(size, data)
     line = only_fault(declared)
     assert line.startswith(f"{PREFIX}.database.expected_data_gib: {data:g} GiB do not fit")
     assert "'flash'" in line
     need = int(line.split("make it at least ")[1].split(" GiB")[0])
-    if need <= 65_536:
+    if sometimes(need <= 65_536):
         Environment.parse(spoiled(declared, ("database", "volumes", 0, "size_gib"), need))
     assert (need - 1) * USABLE_SHARE < data
 
