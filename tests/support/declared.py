@@ -36,7 +36,7 @@ def local_environment() -> Tree:
     return stack["config"]["flashtier:environment"]
 
 
-names = st.from_regex(r"[a-z][a-z0-9-]{0,14}", fullmatch=True)
+names = st.from_regex(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?", fullmatch=True)
 sizes = st.fixed_dictionaries({"vcpus": st.integers(1, 192), "memory_mib": st.integers(256, 1_048_576)})
 
 
