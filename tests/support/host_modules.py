@@ -81,3 +81,28 @@ def program(folder: Path, name: str, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
+
+
+def entry(path: Path, **more: Any) -> dict[str, Any]:
+    return {"path": str(path), **me(), **more}
+
+
+def keep(
+    folder: Path, *files: dict[str, Any], check: bool = False, diff: bool = False, **task: Any
+) -> dict[str, Any]:
+    return run("host_files", {"files": list(files), **task}, folder, check=check, diff=diff)
+
+
+def mode(path: Path) -> str:
+    return f"{path.lstat().st_mode & 0o7777:04o}"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every path below `folder` with what it is, to see that nothing changed."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        kind = (
+            f"-> {path.readlink()}" if path.is_symlink() else "folder" if path.is_dir() else path.read_text()
+        )
+        found[str(path.relative_to(folder))] = f"{mode(path)} {kind}"
+    return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cloud import account, changed, client
-from conftest import BASE
-from environments import Environment
 
 from infra.aws.edge.cdn import cdn_name
+from tests.engine.aws.cloud import BASE, account, changed, client
+from tests.engine.aws.environments import Environment
 
 
 @pytest.fixture(scope="module")

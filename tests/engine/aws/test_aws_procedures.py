@@ -18,12 +18,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud import account, changed, client
-from environments import Environment
 
 from infra.aws.keep_data import FATAL_EC2
 from infra.paths import ROOT
-from tests.engine.aws.cloud import BASE
+from tests.engine.aws.cloud import BASE, account, changed, client
+from tests.engine.aws.environments import Environment
 from tests.support.iam import Request, decide, tagged
 
 OBJECTS = {"photos": "1/ab.jpg", "backups": "archive/main/17-1/000000010000000000000001.gz"}

@@ -13,8 +13,6 @@ SUFFIXES = (".py", ".yml", ".yaml", ".j2", ".sh")
 #: Longer than that: path -> why it is one file.
 LONGER = {
     "ansible/plugins/filter/storage_drives.py": "one decision: what is made of the drives of a volume",
-    "ansible/plugins/modules/host_files.py": "Ansible sends a module to a host as one file",
-    "app/tests/integration/test_api.py": "the whole API over one server and one database",
     "infra/local/provider/schema.py": "data: the types of the plugin and what each change does",
     "tests/engine/aws/programs/small.py": "data: one resource of each type that the stand-in knows",
     "tests/engine/aws/standin/table/instances.py": "data: rows of the stand-in's table of types",
@@ -22,7 +20,6 @@ LONGER = {
     "tests/engine/aws/standin/table/network.py": "data: rows of the stand-in's table of types",
     "tests/engine/aws/standin/table/watch.py": "data: rows of the stand-in's table of types",
     "tests/support/data/sizing-vectors.yaml": "data: the test vectors of all sizing formulas",
-    "tests/unit/ansible/plugins/test_host_files.py": "as long as the module that it tests stays one file",
 }
 
 
