@@ -79,7 +79,7 @@ def problems(
 ) -> list[str]:
     """Why nothing may be changed, a line each.
 
-    In check mode volumes may be unmounted: the role `storage` mounts them first when it is no check.
+    In check mode volumes may be unmounted: the role `storage` mounts them first when it is not a check.
     """
     found = [
         f"{host}: volume {volume['name']} is not mounted at {volume['mount_point']}; the role storage mounts"

@@ -48,7 +48,7 @@ _value:
 
 UNITS = "/etc/systemd/system"
 UDEV_RULES = "/etc/udev/rules.d/70-flashtier-storage.rules"
-#: NAME makes it a tree: without it lsblk lists what lies on a disk beside the disk.
+#: NAME makes it a tree: without it lsblk lists what is on a disk next to the disk.
 DRIVE_COLUMNS = "NAME,PATH,TYPE,MODEL,SERIAL,SIZE,MAJ:MIN,SCHED,RA,PARTUUID"
 #: Blocks. XFS cannot use less than this more (community.general.filesystem thinks so, too).
 LEAST_GROWTH = 64

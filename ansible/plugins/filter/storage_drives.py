@@ -109,7 +109,7 @@ def number(look: Look, path: str) -> str:
 
 
 def under(volume: Volume, look: Look) -> list[dict[str, Any]]:
-    """The disks that the volume's device lies on; none where there is no such device."""
+    """The disks that the volume's device lies on; none where the device does not exist."""
     there = number(look, volume["device"])
     return [disk for device, disk in devices(look) if there and text(device["maj:min"]) == there]
 

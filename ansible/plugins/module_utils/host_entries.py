@@ -30,7 +30,7 @@ class Entry:
     validate: str
     notify: list[str]
     unit: str
-    taken_by: str
+    applied_by: str
     changes: list[str] = field(default_factory=list)
     before: str = ""
 
@@ -88,7 +88,7 @@ def parse(given: dict[str, Any], task: dict[str, Any]) -> Entry:
         validate=given["validate"] or "",
         notify=task["notify"] if given["notify"] is None else given["notify"],
         unit=(task["unit"] if given["unit"] is None else given["unit"]) or "",
-        taken_by=given["taken_by"] or task["taken_by"],
+        applied_by=given["applied_by"] or task["applied_by"],
     )
 
 

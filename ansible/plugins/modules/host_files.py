@@ -73,7 +73,7 @@ options:
       unit:
         description: The unit that reads this entry, instead of that of the task; "" for none.
         type: str
-      taken_by:
+      applied_by:
         description: How it takes a change of this entry, instead of how the task says.
         type: str
         choices: [reload, restart]
@@ -85,7 +85,7 @@ options:
   unit:
     description: The systemd unit that reads the files.
     type: str
-  taken_by:
+  applied_by:
     description: How the unit takes a change of its files.
     type: str
     choices: [reload, restart]
@@ -96,7 +96,7 @@ EXAMPLES = r"""
 - name: Write the configuration
   host_files:
     unit: nginx.service
-    taken_by: reload
+    applied_by: reload
     notify: [Reload nginx]
     files:
       - {path: /etc/nginx/sites-enabled/default, state: absent}
@@ -157,7 +157,7 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
                     file.write(entry.content)
         for entry, command in validated:
             refusal = judge(module, command, stage + entry.path).replace(stage, "")
-            # What another role would mend first, such as a certificate, spoils the present content as well.
+            # What another role would repair first, such as a certificate, spoils the present content as well.
             if refusal and module.check_mode and judge(module, command, entry.path):
                 module.warn(
                     f"{entry.path} cannot be judged in check mode, as what is there is refused: {refusal}"
@@ -174,7 +174,7 @@ def judge(module: AnsibleModule, command: list[str], path: str) -> str:
     code, output, error = module.run_command(["timeout", str(VALIDATION), *words], expand_user_and_vars=False)
     if code == 0:
         return ""
-    reason = " ".join((error.strip() or output.strip() or "it says nothing").split())
+    reason = " ".join((error.strip() or output.strip() or "no output").split())
     return f"(exit code {code}): {reason}"
 
 
@@ -209,7 +209,7 @@ def outdated(module: AnsibleModule, entries: list[Entry]) -> list[Entry]:
         for entry in entries
         if entry.unit
         and states[entry.unit].get("ActiveState") == "active"
-        and written(entry.path) > boot + int(states[entry.unit][TAKEN[entry.taken_by]]) / 1e6
+        and written(entry.path) > boot + int(states[entry.unit][TAKEN[entry.applied_by]]) / 1e6
     ]
 
 
@@ -265,14 +265,14 @@ def main() -> None:
         "validate": text,
         "notify": {"type": "list", "elements": "str"},
         "unit": text,
-        "taken_by": {"type": "str", "choices": list(TAKEN)},
+        "applied_by": {"type": "str", "choices": list(TAKEN)},
     }
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "required": True, "options": entry},
             "notify": {"type": "list", "elements": "str", "default": []},
             "unit": text,
-            "taken_by": {"type": "str", "choices": list(TAKEN), "default": "restart"},
+            "applied_by": {"type": "str", "choices": list(TAKEN), "default": "restart"},
         },
         # Whole files have no place in the host's journal.
         no_log=True,

@@ -12,7 +12,7 @@ description:
 author: flashtier
 options:
   paths:
-    description: Paths to look at, without following links. Name to path.
+    description: Paths to read, without following links. Name to path.
     type: dict
     default: {}
   contents:
@@ -30,7 +30,7 @@ options:
     elements: str
     default: []
   accounts:
-    description: Accounts to look at.
+    description: Accounts to read.
     type: list
     elements: str
     default: []
@@ -43,7 +43,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at what the host already has
+- name: Read what the host already has
   host_look:
     paths: {nginx: /usr/sbin/nginx}
     packages: [nginx]

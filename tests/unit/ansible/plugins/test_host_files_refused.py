@@ -46,7 +46,7 @@ def test_a_wrong_entry_is_refused_by_name(
     [
         ({"files": [{"content": "x"}]}, "path"),
         ({"files": [{"path": "/x", "state": "file"}]}, "state"),
-        ({"files": [{"path": "/x", "content": "", "taken_by": "magic"}]}, "taken_by"),
+        ({"files": [{"path": "/x", "content": "", "applied_by": "magic"}]}, "applied_by"),
         ({"files": [], "modes": "0644"}, "modes"),
         ({}, "files"),
     ],

@@ -31,7 +31,7 @@ def written(path: Path, ago: float, text: str = "x") -> Path:
 
 
 @pytest.mark.parametrize(
-    ("taken_by", "state", "ago", "late"),
+    ("applied_by", "state", "ago", "late"),
     [
         # Started 100 s ago, reloaded 50 s ago.
         ("restart", "active", 75, True),
@@ -44,13 +44,13 @@ def written(path: Path, ago: float, text: str = "x") -> Path:
 )
 @pytest.mark.parametrize("check", [False, True])
 def test_a_file_that_its_unit_has_not_taken_notifies_again(
-    tmp_path: Path, host: Path, taken_by: str, state: str, ago: float, late: bool, check: bool
+    tmp_path: Path, host: Path, applied_by: str, state: str, ago: float, late: bool, check: bool
 ) -> None:
     file = written(host / "file", ago)
     systemctl(tmp_path, (state, 100, 50))
     answer = keep(
         tmp_path,
-        entry(file, content="x", unit="it.service", taken_by=taken_by),
+        entry(file, content="x", unit="it.service", applied_by=applied_by),
         notify=["Restart it"],
         check=check,
         diff=True,
@@ -73,7 +73,7 @@ def test_a_watched_file_is_compared_and_never_written(tmp_path: Path, host: Path
         entry(key, state="watched", mode="0600"),
         entry(missing, state="watched"),
         unit="it.service",
-        taken_by="reload",
+        applied_by="reload",
         notify=["Reload it"],
     )
     assert (answer["changes"], answer["outdated"], answer["notify"]) == ({}, [str(key)], ["Reload it"])
