@@ -37,7 +37,7 @@ def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hos
 def test_the_gateways_buckets_and_policies(
     declared: ContractHost, contract: Contract, seen: Seen, check: Check
 ) -> None:
-    """One bucket; the app's account may read, write and list, and nobody else anything."""
+    """One bucket; the app's account may read, write, delete and list, and no one else anything."""
     key = read_secrets(contract.stack)["s3_app_access_key"]
     buckets = seen["gateway"]
     check.equal(f"{declared.name}: buckets", ["s3://photos"], sorted(buckets))
@@ -54,6 +54,7 @@ def test_the_gateways_buckets_and_policies(
     check.equal(
         f"{declared.name}: policy of bucket photos",
         [
+            ("Allow", "s3:DeleteObject", "arn:aws:s3:::photos/*"),
             ("Allow", "s3:GetObject", "arn:aws:s3:::photos/*"),
             ("Allow", "s3:ListBucket", "arn:aws:s3:::photos"),
             ("Allow", "s3:PutObject", "arn:aws:s3:::photos/*"),

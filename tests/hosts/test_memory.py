@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
-from tests.hosts.promises import units
+from tests.hosts.memory import TMPFS_LEAST_MIB, oom_scores, tmpfs_mib
 from tests.hosts.snapshot import Seen
-
-#: Percent of a host's memory that each file system in memory may take, and MiB that it gets in any case.
-TMPFS_SHARES = {"/tmp": 10, "/dev/shm": 20, "/run": 5}  # noqa: S108 - mount points
-TMPFS_LEAST_MIB = {"/run": 32}
-
-#: OOM scores by unit. Backends of PostgreSQL have 200: the kernel chooses one of them before the postmaster.
-OOM_SCORES = {
-    "prometheus-node-exporter.service": 600,
-    "prometheus.service": 300,
-    "photo-api.service": 200,
-    "nginx.service": -500,
-    "haproxy.service": -500,
-    "versitygw.service": -500,
-    "flashtier-postgresql.service": -900,
-}
-
-
-def oom_scores(contract: Contract, host: ContractHost) -> dict[str, int]:
-    """`OOM_SCORES` of what `host` runs."""
-    return {unit: OOM_SCORES[unit] for unit in units(contract, host) if unit in OOM_SCORES}
 
 
 def test_file_systems_in_memory_are_bounded(declared: ContractHost, seen: Seen, check: Check) -> None:
     """By the host's memory: systemd and the kernel take the machine's where the host is a container."""
     memory = declared.size.memory_mib << 20
     found = seen["memory_file_systems"]
-    for path, share in TMPFS_SHARES.items():
-        wanted = max(declared.size.memory_mib * share // 100, TMPFS_LEAST_MIB.get(path, 0))
+    for path, wanted in tmpfs_mib(declared).items():
         there = found.get(path, {"bytes": 0, "inodes": 0})
         check.equal(f"{declared.name}: size of {path} in MiB", wanted, there["bytes"] >> 20, how="statvfs")
         check.equal(f"{declared.name}: inodes of {path}", wanted * 256, there["inodes"], how="statvfs")

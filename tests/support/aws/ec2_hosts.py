@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from infra.contract import Contract, ContractHost
-from tests.hosts import promises
+from tests.hosts import memory, promises
 from tests.hosts.content import Contents
 from tests.hosts.snapshot import HERE, probe_program, reach_program, tls_ports
 from tests.support.aws import ec2_database
@@ -217,6 +217,17 @@ class Ec2Hosts:
             "left_behind": [],
             "gateway": None,
             "entries": system.entries(contract, host),
+            "memory_file_systems": {
+                path: {"bytes": mib << 20, "inodes": mib * 256}
+                for path, mib in memory.tmpfs_mib(host).items()
+            },
+            "oom": {
+                "lowers": True,
+                "units": {
+                    unit: {"declared": score, "in effect": score}
+                    for unit, score in memory.oom_scores(contract, host).items()
+                },
+            },
         }
 
     def _snapshot(self, host: ContractHost, question: Any) -> dict[str, Any]:

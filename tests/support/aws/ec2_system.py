@@ -158,7 +158,10 @@ def units(contract: Contract, host: ContractHost) -> Any:
     shown = {name: unit(name) for name in (*exact.running(contract, host), *RUNS, *STARTS)}
     for name in STARTS:
         shown[name] |= {"SubState": "exited"}
-    shown["nftables.service"] = unit("nftables.service", SubState="exited")
+    for name in exact.ENDS:
+        path = promises.own_units(contract, host) & {name}
+        folder = "/etc/systemd/system" if path else "/usr/lib/systemd/system"
+        shown[name] = unit(name, SubState="exited", FragmentPath=f"{folder}/{name}")
     for place in promises.mount_places(host):
         shown[mount_unit(place)] = unit(
             mount_unit(place), Where=place, SubState="mounted",

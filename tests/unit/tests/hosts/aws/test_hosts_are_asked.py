@@ -185,7 +185,7 @@ def test_hosts_are_reached_through_the_endpoint_and_not_too_many_at_once(tmp_pat
         assert count <= MOST_TUNNELS // 2, "half of them may still be ending"
         (proxy,) = [word for word in words if word.startswith("ProxyCommand=")]
         assert proxy.startswith("ProxyCommand=aws ec2-instance-connect open-tunnel ")
-        assert f"--instance-id {host.instance_id} " in proxy
+        assert f"--private-ip-address {host.address} " in proxy
         assert f"--instance-connect-endpoint-id {contract.access.proxy.endpoint_id} " in proxy
         assert host.address in words
 
