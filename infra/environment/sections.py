@@ -126,8 +126,10 @@ class Database(Model):
         data = self.volume(self.placement.data)
         usable = data.size_gib * USABLE_SHARE
         if self.expected_data_gib > usable:
-            need = -(-self.expected_data_gib // USABLE_SHARE)
-            fix = f"make it at least {need:.0f} GiB"
+            # The smallest size that the comparison above accepts: a division would round the other way.
+            need = int(self.expected_data_gib / USABLE_SHARE)
+            need += need * USABLE_SHARE < self.expected_data_gib
+            fix = f"make it at least {need} GiB"
             if data.volume_class == "instance-store":
                 fix = f"take an instance_type whose drives hold {sizes.drives_gb(need):,.0f} GB"
             raise KeyedError(

@@ -14,7 +14,7 @@ from infra.paths import state_dir
 from tests.hosts.facts import Ledger
 
 #: What a host's facts are about; those that are about itself come under `host`.
-PARTS_OF_HOST = ("kernel", "placement", "service", "volume")
+PARTS_OF_HOST = ("component", "kernel", "placement", "volume")
 
 
 def kind(key: str) -> str:

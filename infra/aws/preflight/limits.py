@@ -40,6 +40,12 @@ NAMES = (
     NameLimit("aws:iam/rolePolicy:RolePolicy", "name", 128, "botocore, iam policyNameType"),
     NameLimit("aws:cloudwatch/eventTarget:EventTarget", "targetId", 64, "botocore, events TargetId"),
     NameLimit("aws:cloudwatch/eventRule:EventRule", "name", 64, "botocore, events RuleName"),
+    NameLimit(
+        "aws:cloudfront/originAccessControl:OriginAccessControl",
+        "name",
+        64,
+        "CloudFront API, OriginAccessControlConfig, Name",
+    ),
     NameLimit("aws:budgets/budget:Budget", "name", 100, "botocore, budgets BudgetName"),
     NameLimit("aws:ec2/launchTemplate:LaunchTemplate", "name", 128, "botocore, ec2 LaunchTemplateName"),
     NameLimit("aws:wafv2/webAcl:WebAcl", "name", 128, "botocore, wafv2 EntityName"),

@@ -46,6 +46,7 @@ OUTPUTS = {
     "aws:s3/bucket:Bucket": lambda name, inputs: {
         "bucket": f"{name}-1",
         "arn": f"arn:{PARTITION}:s3:::{name}-1",
+        "bucketRegionalDomainName": f"{name}-1.s3.{REGION}.amazonaws.com",
     },
 }
 

@@ -68,7 +68,17 @@ def test_an_unknown_key_is_refused_at_every_level(path: Path_) -> None:
     assert line == f"{where} = 'red': is not a key of the environment; remove it or correct its spelling"
 
 
-@pytest.mark.parametrize("path", [path for path, _ in leaves(LOCAL)], ids=dotted)
+#: Environments of an older kit do not have it.
+NEW_KEY = ("app", "exif_location")
+
+
+def test_an_environment_of_an_older_kit_needs_no_new_key() -> None:
+    declared = spoiled(LOCAL, NEW_KEY, None)
+    del declared["app"]["exif_location"]
+    assert Environment.parse(declared).app.exif_location == "strip"
+
+
+@pytest.mark.parametrize("path", [path for path, _ in leaves(LOCAL) if path != NEW_KEY], ids=dotted)
 def test_a_missing_key_is_named(path: Path_) -> None:
     declared = spoiled(LOCAL, path, None)
     del at(declared, path[:-1])[path[-1]]

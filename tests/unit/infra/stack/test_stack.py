@@ -119,7 +119,7 @@ def test_a_chosen_backend_and_passphrase_are_kept(
     [
         ({}, "stack unit: has no outputs, where 'contract' is needed; run `pulumi up -s unit`"),
         ({"secrets": SECRETS}, "has only secrets, where 'contract' is needed"),
-        ({"contract": {"version": 1}}, "contract.stack"),
+        ({"contract": {"version": 1}}, "contract.controller"),
         ({"contract": OUTPUTS["contract"] | {"hosts": []}}, "a contract without hosts declares nothing"),
     ],
     ids=["nothing", "no contract", "half a contract", "no hosts"],
@@ -132,7 +132,7 @@ def test_a_stack_that_declares_nothing_is_refused(cli: Cli, outputs: Any, says: 
 def test_secrets_that_are_no_texts_are_refused_without_showing_them(cli: Cli) -> None:
     cli(json.dumps({"secrets": {"app_database_password": {"hidden": "value"}}}))
     line = refusal(stack.read_secrets)
-    assert "no mapping of texts" in line
+    assert "not a mapping of strings" in line
     assert "value" not in line
 
 

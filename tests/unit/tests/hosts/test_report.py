@@ -22,7 +22,7 @@ CONTRACT = contract_of("unit", Environment.parse(local_environment()))
         ("host.db1.size.vcpus", "host"),
         ("host.db1.volume.flash.uuid", "volume"),
         ("host.db1.placement.wal.volume", "placement"),
-        ("host.web1.service.web", "service"),
+        ("host.web1.component.nginx", "component"),
         ("host.db1.kernel.vm.swappiness.value", "kernel"),
         ("flow.web1.db1.postgresql.port", "flow"),
         ("database.setting.work_mem.value", "setting"),

@@ -162,6 +162,7 @@ def test_the_platform_shows_warnings_and_ends_with_faults(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", said.append)
     monkeypatch.setattr(account, "ask", lambda *_: account.Findings(("a fault",), ("a warning",)))
+    monkeypatch.setattr("infra.aws.platform.notices", lambda *_: ["a notice"])
     environment = parsed("dev")
     assert AwsPlatform().preflight(topology.build("dev", environment), environment) == ["a fault"]
-    assert said == ["a warning"]
+    assert said == ["a warning", "a notice"]

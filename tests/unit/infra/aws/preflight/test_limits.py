@@ -83,7 +83,7 @@ def test_every_type_that_gets_a_name_has_a_limit() -> None:
         for one in whole("prod").recorded.resources
         if one.type in TABLE and (TABLE[one.type].auto or "name" in one.inputs)
     }
-    # A record's name is the domain's; the others' names are their identities, which AWS gives.
+    # A record's name is the domain's; the others' names are their identities, which AWS assigns.
     assert named - {limit.resource for limit in limits.NAMES} == {"aws:route53/record:Record"}
 
 
