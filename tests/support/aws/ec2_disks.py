@@ -176,7 +176,7 @@ def image_files(host: ContractHost) -> Any:
 
 def files(contract: Contract, host: ContractHost, contents: Contents, secrets: dict[str, str]) -> Any:
     """The whole disk; its files' contents are rendered as tests/hosts renders them."""
-    found = image_files(host) | links(host)
+    found = image_files(host) | links(contract, host)
     for path, (mode, owner, content) in own_files.expected(host, contract).items():
         text = "something of the host's own"
         if isinstance(content, Template):
