@@ -32,17 +32,6 @@ def test_with_a_cdn_the_contract_says_where_the_photos_are(dev: Environment, bef
     assert not [name for name in again if name.startswith("flashtier-dev-photos")]
 
 
-def test_without_one_the_bucket_is_closed_again(dev: Environment) -> None:
-    dev.cloud["cdn"] = "none"
-    did = changed(dev.must("up", "--yes", "--skip-preview", seconds=900))
-    assert did["flashtier-dev-photos-a"] == did["flashtier-dev-photos-aaaa"] == "deleted"
-    assert dev.contract().object_store.cdn_url is None
-    assert "Items" not in client(dev.endpoint, "cloudfront").list_distributions()["DistributionList"]
-    bucket = dev.outputs("Bucket::flashtier-dev-photos")["id"]
-    policy = client(dev.endpoint, "s3", dev.region).get_bucket_policy(Bucket=bucket)["Policy"]
-    assert "cloudfront" not in policy
-
-
 def test_destroying_it_leaves_nothing(dev: Environment, before: set[str]) -> None:
     dev.destroy()
     assert account(dev.endpoint, dev.region) - before == set()

@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from infra.aws.keep_data import FATAL_EC2
 from infra.paths import ROOT
-from tests.engine.aws.cloud import BASE, account, changed, client
+from tests.engine.aws.cloud import BASE, account, client
 from tests.engine.aws.environments import Environment
-from tests.support.iam import Request, decide, tagged
 
 OBJECTS = {"photos": "1/ab.jpg", "backups": "archive/main/17-1/000000010000000000000001.gz"}
 
@@ -168,104 +165,3 @@ def test_deleting_the_data_as_well_leaves_nothing(
         empty(dev, name)
     dev.must("destroy", "--yes", "--skip-preview")
     assert account(dev.endpoint, dev.region) - before == set()
-
-
-class BreakGlass:
-    """A client of EC2 that makes only the calls that the stack's break-glass role allows."""
-
-    def __init__(self, stack: Environment) -> None:
-        self._ec2 = client(stack.endpoint, "ec2", stack.region)
-        iam = client(stack.endpoint, "iam")
-        name = f"flashtier-{stack.name}-break-glass"
-        self._policy = iam.get_role_policy(RoleName=name, PolicyName=self._only_policy(iam, name))[
-            "PolicyDocument"
-        ]
-        self._prefix = (
-            f"arn:aws:ec2:{stack.region}:{client(stack.endpoint, 'sts').get_caller_identity()['Account']}"
-        )
-
-    @staticmethod
-    def _only_policy(iam: Any, role: str) -> str:
-        [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        return str(name)
-
-    def call(self, operation: str, instance: str, **request: Any) -> Any:
-        """`operation` as boto3 names it, on one instance."""
-        action = "ec2:" + "".join(word.title() for word in operation.split("_"))
-        asked = Request(action, f"{self._prefix}:instance/{instance}", tagged(self._tags(instance)))
-        assert decide([self._policy], asked) == "allow", action
-        return getattr(self._ec2, operation)(**request)
-
-    def _tags(self, instance: str) -> dict[str, str]:
-        [reservation] = self._ec2.describe_instances(InstanceIds=[instance])["Reservations"]
-        return {tag["Key"]: tag["Value"] for tag in reservation["Instances"][0]["Tags"]}
-
-
-def deployers_calls(stack: Environment) -> list[tuple[str, dict[str, Any]]]:
-    """The changes that the provider asked EC2 for since the last time: action and request.
-
-    Without one that only the stand-in makes: moto forgets guards that RunInstances sets, so they are set
-    again.
-    """
-    file = stack.base / "records" / "calls.jsonl"
-    made = [json.loads(line) for line in file.read_text().splitlines()]
-    file.write_text("")
-    calls = [
-        ("ec2:" + "".join(word.title() for word in one["operation"].split("_")), one["request"])
-        for one in made
-        if one["service"] == "ec2"
-    ]
-    # With a new host pulumi-aws sends the guards in RunInstances, and sourceDestCheck only where it is false.
-    # Source: terraform-provider-aws, internal/service/ec2/ec2_instance.go, resourceInstanceUpdate.
-    names = ("disableapitermination", "disableapistop", "sourcedestcheck")
-    return [
-        (action, request)
-        for action, request in calls
-        if action != "ec2:ModifyInstanceAttribute"
-        or not any(
-            name.lower() in names and value.get("Value")
-            for name, value in request.items()
-            if name != "InstanceId"
-        )
-    ]
-
-
-def test_a_guarded_host_is_replaced_by_both_roles_together(endpoint: str, home: Path, resolver: str) -> None:
-    staging = Environment(BASE / "procedures-staging", "staging", endpoint, home, resolver)
-    staging.must("up", "--yes", "--skip-preview", seconds=900)
-    old = {host.name: host for host in staging.contract().hosts}
-    member = old["db2"].instance_id
-    ec2 = client(endpoint, "ec2", staging.region)
-    # The deployer cannot do it: Pulumi refuses, and so does EC2.
-    refused = staging.refused("up", "--yes", "--skip-preview", "--replace", urn(staging, "db2"))
-    assert "protect" in refused
-    with pytest.raises(ClientError, match="OperationNotPermitted"):
-        ec2.terminate_instances(InstanceIds=[member])
-    # As break-glass, by hand.
-    glass = BreakGlass(staging)
-    for lock in ("DisableApiTermination", "DisableApiStop"):
-        glass.call("modify_instance_attribute", member, InstanceId=member, **{lock: {"Value": False}})
-    glass.call("terminate_instances", member, InstanceIds=[member])
-    # As the deployer, with keep-data attached to it.
-    deployers_calls(staging)
-    did = changed(staging.must("up", "--yes", "--skip-preview", "--refresh", seconds=900))
-    assert did["flashtier-staging-db2"] in ("created", "replaced")
-    assert [one for one in deployers_calls(staging) if one[0] in FATAL_EC2] == []
-    new = {host.name: host for host in staging.contract().hosts}
-    assert new["db2"].instance_id != member
-    assert new["db2"].address == old["db2"].address
-    assert {n: h.instance_id for n, h in new.items() if n != "db2"} == {
-        n: h.instance_id for n, h in old.items() if n != "db2"
-    }
-    # The volume that outlives the host is the same, attached to the new one.
-    log = staging.outputs("Volume::flashtier-staging-db2-log")["id"]
-    [volume] = ec2.describe_volumes(VolumeIds=[log])["Volumes"]
-    assert [one["InstanceId"] for one in volume["Attachments"]] == [new["db2"].instance_id]
-    staging.up("--refresh", "--expect-no-changes")
-    staging.destroy()
-
-
-def urn(stack: Environment, host: str) -> str:
-    """Pulumi's name of a host's instance."""
-    ending = f":Instance::flashtier-{stack.name}-{host}"
-    return next(one["urn"] for one in stack.resources() if one["urn"].endswith(ending))
