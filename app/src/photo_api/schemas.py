@@ -1,6 +1,7 @@
 """What the API accepts and returns, as pydantic models: they make the checks and the OpenAPI document.
 
-A limit on text holds for the form in which it is kept (`text`), so the form comes first: a validator before the limits.
+A limit on text holds for the form in which it is kept (`text`). What the document declares is what is enforced on the
+text as it was sent; a caption alone may be sent longer, by its line breaks and the spaces around it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import Header, Path, Query
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from photo_api import text
 from photo_api.photos import Photo
@@ -19,8 +20,10 @@ LARGEST_ID = 2**63 - 1
 MAX_TAGS, MAX_TAG_LENGTH, MAX_CAPTION_LENGTH = 20, 50, 2000
 
 
-#: What no tag holds, in a character class.
+#: What no tag holds, in a character class, and what is taken off its ends: spaces that are not control characters.
 _SPLITS = r"\s,\x00-\x1f\x7f-\x9f"
+_AROUND = rf"(?:[^\S\x1c-\x1f\x85]|[{text.INVISIBLE}])*"
+_TAG = f"^{_AROUND}[^{_SPLITS}]*[^{_SPLITS}{text.INVISIBLE}{text.JOINERS}][^{_SPLITS}]*{_AROUND}$"
 
 
 def _distinct(tags: list[str]) -> list[str]:
@@ -34,7 +37,7 @@ Caption = Annotated[
     Field(
         max_length=MAX_CAPTION_LENGTH,
         description="Line breaks of every kind are kept as line feeds, text in Unicode's form NFC.",
-        json_schema_extra={"pattern": r"^[^\x00-\x08\x0e-\x1f\x7f-\x9f]*$"},
+        json_schema_extra={"pattern": r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]*$"},
     ),
     BeforeValidator(lambda given: text.caption(given) if isinstance(given, str) else given),
 ]
@@ -44,9 +47,11 @@ Tag = Annotated[
         min_length=1,
         max_length=MAX_TAG_LENGTH,
         description="Compared without regard to case. No spaces or commas; characters that show nothing do not count.",
-        json_schema_extra={"pattern": f"^[^{_SPLITS}]*[^{_SPLITS}{text.INVISIBLE}{text.JOINERS}][^{_SPLITS}]*$"},
+        json_schema_extra={"pattern": _TAG},
     ),
-    BeforeValidator(lambda given: text.tag(given) if isinstance(given, str) else given),
+    AfterValidator(text.tag),
+    # Again for the form that is kept: folding case may make it longer, and what shows nothing is gone.
+    StringConstraints(min_length=1, max_length=MAX_TAG_LENGTH),
 ]
 Tags = Annotated[list[Tag], AfterValidator(_distinct), Field(max_length=MAX_TAGS)]
 Before = Annotated[

@@ -34,6 +34,7 @@ def tag(text: str) -> str:
     """Compared without regard to case. Raises `ValueError` for spaces, commas and control characters inside."""
     visible = _JOINERS_AROUND.sub("", _INVISIBLE.sub("", text).strip())
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", visible).casefold())
-    if _CONTROL.search(folded) or any(c.isspace() or c == "," for c in folded):
+    # `strip` takes some control characters for spaces: the text as it was sent is searched.
+    if _CONTROL.search(text) or any(c.isspace() or c == "," for c in folded):
         raise ValueError("must hold no spaces, commas or control characters; use '-' to join words")
     return folded
