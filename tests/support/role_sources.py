@@ -12,7 +12,7 @@ from jinja2 import Environment as Jinja
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 
-from tests.support.rendered import ROOT
+from infra.paths import ROOT
 
 
 class AnyName(dict[str, Any]):

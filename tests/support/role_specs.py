@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from tests.support.rendered import MAPPINGS, ROOT
+from infra.paths import ROOT
+from tests.support.rendered import MAPPINGS
 
 ROLES = sorted(path.name for path in (ROOT / "ansible" / "roles").iterdir())
 MAPPED = [role for role in ROLES if (MAPPINGS / f"{role}.yml").exists()]

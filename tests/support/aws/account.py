@@ -52,12 +52,12 @@ def images(ec2: Any) -> dict[str, str]:
     return {architecture: image(ec2, architecture) for architecture in ("arm64", "x86_64")}
 
 
-def seen(stack="dev", **values) -> account.Findings:
+def seen(stack: str = "dev", **values: Any) -> account.Findings:
     environment = parsed(stack, **{"aws__image_owner": OWN, **values})
     return account.ask(topology.build(stack, environment), environment)
 
 
-def faults(stack="dev", **values) -> tuple[str, ...]:
+def faults(stack: str = "dev", **values: Any) -> tuple[str, ...]:
     return seen(stack, **values).faults
 
 

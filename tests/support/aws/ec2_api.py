@@ -37,7 +37,7 @@ class Api(requests.adapters.BaseAdapter):
     def close(self) -> None:
         pass
 
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         url = urlsplit(request.url or "")
         if url.hostname != urlsplit(self._contract.url).hostname:
             raise requests.ConnectionError(f"{url.hostname}: no address")

@@ -186,7 +186,7 @@ class Ec2Cloud(Cloud):
 class Closed(requests.adapters.BaseAdapter):
     """S3 as the world sees a bucket of the kit."""
 
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         assert re.fullmatch(r"https://[a-z0-9-]+[.]s3[.][a-z0-9-]+[.]amazonaws[.]com/.*", request.url or "")
         response = requests.Response()
         response.status_code = 403

@@ -112,7 +112,8 @@ def paths(contract: Contract, host: ContractHost, asked: list[str]) -> Any:
     for path, (mode, owner, group) in promises.key_files(contract, host).items():
         found[path] = told(path, "259:99", mode, owner, group)
     for path, (mode, own) in promises.runtime(host).items():
-        found[path] = told(path, "0:23", mode, *own.split(":"))
+        owner, group = own.split(":")
+        found[path] = told(path, "0:23", mode, owner, group)
     for volume in host.volumes:
         placed = sorted(one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name)
         found[volume.mount_point] = told(volume.mount_point, number(volume, host), "0755", entries=placed)

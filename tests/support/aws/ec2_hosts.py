@@ -8,7 +8,7 @@ import functools
 import ipaddress
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cryptography import x509
@@ -84,11 +84,12 @@ class Ec2Hosts:
         pass
 
     def ask(self, program: str, questions: dict[str, Any]) -> dict[str, Any]:
-        answer = {
+        answers: dict[str, Callable[[ContractHost, Any], Any]] = {
             probe_program(): self._snapshot,
             reach_program(): self._reach,
             (HERE / "fetch.py").read_text(): self._fetch,
-        }[program]
+        }
+        answer = answers[program]
         return {name: answer(self._contract.host(name), question) for name, question in questions.items()}
 
     def ask_controller(self, program: str, question: Any) -> Any:
@@ -231,7 +232,7 @@ class Ec2Hosts:
         }
 
     def _snapshot(self, host: ContractHost, question: Any) -> dict[str, Any]:
-        told = json.loads(json.dumps(self._told(host.name)))
+        told: dict[str, Any] = json.loads(json.dumps(self._told(host.name)))
         told["paths"] = disks.paths(self._contract, host, question["paths"])
         told["sums"] = {path: told["sums"][path] for path in question["sums"] if path in told["sums"]}
         for path, file in told["files"]["found"].items():

@@ -159,8 +159,8 @@ def units(contract: Contract, host: ContractHost) -> Any:
     for name in STARTS:
         shown[name] |= {"SubState": "exited"}
     for name in exact.ENDS:
-        path = promises.own_units(contract, host) & {name}
-        folder = "/etc/systemd/system" if path else "/usr/lib/systemd/system"
+        own = name in promises.own_units(contract, host)
+        folder = "/etc/systemd/system" if own else "/usr/lib/systemd/system"
         shown[name] = unit(name, SubState="exited", FragmentPath=f"{folder}/{name}")
     for place in promises.mount_places(host):
         shown[mount_unit(place)] = unit(
@@ -169,10 +169,10 @@ def units(contract: Contract, host: ContractHost) -> Any:
         )  # fmt: skip
     for path in promises.drop_ins(contract, host):
         shown[path.split("/")[-2].removesuffix(".d")]["DropInPaths"] = path
-    for name, told in shown.items():
+    for name, timer in shown.items():
         if name.endswith(".timer"):
-            told["Triggers"] = name.removesuffix(".timer") + ".service"
-            told["SubState"] = "waiting"
+            timer["Triggers"] = name.removesuffix(".timer") + ".service"
+            timer["SubState"] = "waiting"
     enabled = exact.enabled(contract, host) | {*STARTS}
     arrays = exact.UNITS_WITH_ARRAYS if promises.has_arrays(host) else set()
     arrays |= exact.UNITS_WITH_VOLUMES if host.volumes else set()

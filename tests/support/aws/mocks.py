@@ -15,7 +15,11 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks as sdk
+from pulumi.runtime import rpc
 from pulumi.runtime.stack import run_pulumi_func
+
+#: By type: what a resource of a name and with these inputs has beside them.
+Outputs = Mapping[str, Callable[[str, dict[str, Any]], Mapping[str, Any]]]
 
 ACCOUNT = "123456789012"
 #: A partition and a region that nothing takes by default: what hard-codes the usual ones fails.
@@ -77,10 +81,10 @@ def arn(token: str, name: str) -> str:
 
 @dataclass
 class Recording(sdk.Mocks):
-    """What a program asked for. `outputs`: by type, what a resource has beside its inputs."""
+    """What a program asked for. `outputs`: what resources have beside their inputs."""
 
     answers: Mapping[str, Mapping[str, Any]]
-    outputs: Mapping[str, Callable[[str, dict[str, Any]], Mapping[str, Any]]]
+    outputs: Outputs
     resources: list[Recorded] = field(default_factory=list)
     invokes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -124,11 +128,11 @@ class _Monitor(sdk.MockMonitor):
     """Pulumi's own hands inputs on, but not the options."""
 
     def RegisterResource(self, request: Any) -> Any:
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.custom and not request.type.startswith("pulumi:"):
             recording = self.mocks
             assert isinstance(recording, Recording)
-            inputs = _plain(sdk.rpc.deserialize_properties(request.object))
+            inputs = _plain(rpc.deserialize_properties(request.object))
             recording.resources.append(Recorded(request.type, request.name, inputs, request, response.urn))
         return response
 
@@ -147,7 +151,7 @@ def run(
     *,
     stack: str = "unit",
     answers: Mapping[str, Mapping[str, Any]] | None = None,
-    outputs: Mapping[str, Callable[[str, dict[str, Any]], Mapping[str, Any]]] | None = None,
+    outputs: Outputs | None = None,
 ) -> Recording:
     """Run `program` under mocks; what it returns (outputs, or a mapping of them) is in `.result`, resolved.
 

@@ -12,11 +12,21 @@ from infra.aws.network import Network
 from infra.environment import Environment
 from infra.environment.aws import Domain
 from infra.topology import Topology, build
-from tests.support.aws.mocks import ACCOUNT, ANSWERS, IDENTITY, PARTITION, REGION, ZONE, Recording, run
+from tests.support.aws.mocks import (
+    ACCOUNT,
+    ANSWERS,
+    IDENTITY,
+    PARTITION,
+    REGION,
+    ZONE,
+    Outputs,
+    Recording,
+    run,
+)
 from tests.support.aws_environments import parsed
 
 EXPECTED = {token: ANSWERS[token] for token in (IDENTITY, ZONE)}
-OUTPUTS = {
+OUTPUTS: Outputs = {
     "aws:ec2/vpc:Vpc": lambda name, inputs: {"defaultNetworkAclId": "acl-default"},
     "aws:acm/certificate:Certificate": lambda name, inputs: {
         "domainValidationOptions": [

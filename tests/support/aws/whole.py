@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from infra import topology
-from infra.aws import platform
 from infra.aws.platform import AwsPlatform
+from infra.paths import public_key
 from tests.support.aws import mocks
 from tests.support.aws.hosts import IMAGES
 from tests.support.aws.network_parts import OUTPUTS
@@ -32,7 +32,7 @@ def whole(stack: str, *, declared: str | None = None, **changes: Any) -> Whole:
     hosts = topology.build(stack, environment)
     with tempfile.TemporaryDirectory() as state, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLASHTIER_STATE", state)
-        public = platform.public_key(stack)
+        public = public_key(stack)
         public.parent.mkdir(parents=True)
         public.write_text("ssh-ed25519 AAAA operator\n")
         recorded = mocks.run(
