@@ -12,17 +12,18 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from photo_api.metrics import Metrics
-from photo_api.problems import database_unavailable, pool_exhausted
+from photo_api.problems import database_unavailable, pool_exhausted, write_unconfirmed
 from photo_api.settings import Credentials, DatabaseSettings, Settings
 
 if TYPE_CHECKING:
+    from asyncpg import Connection, Record
     from asyncpg.pool import PoolConnectionProxy
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,33 @@ async def _no_reset(_: asyncpg.Connection) -> None:
     """Instead of asyncpg's reset, by the rule above. asyncpg itself still rolls back a transaction left open."""
 
 
+class Wait:
+    """Whether a commit was `cut` short while it waited for a standby."""
+
+    cut = False
+
+
+@contextmanager
+def wait_for_standby(connection: Connection | PoolConnectionProxy) -> Iterator[Wait]:
+    """Watches the commits on `connection`.
+
+    A cancel request that meets a commit in its wait for a standby ends the wait, not the transaction: the server warns
+    and reports success for something that a failover loses. The warning has no code of its own and its text is
+    translated, so it is known by the file of the server's source that every message names.
+    """
+    wait = Wait()
+
+    def listen(_: Any, message: Any) -> None:
+        if message.server_source_filename == "syncrep.c":
+            wait.cut = True
+
+    connection.add_log_listener(listen)
+    try:
+        yield wait
+    finally:
+        connection.remove_log_listener(listen)
+
+
 class Database:
     """Gives connections, at most `pool_size` at once, each within `pool_acquire_timeout` seconds or not at all."""
 
@@ -81,6 +109,21 @@ class Database:
             raise database_unavailable(type(error).__name__) from error
         finally:
             await self._pool.release(connection, timeout=self._acquire_timeout)
+
+    async def write(self, statement: str, *values: Any) -> list[Record]:
+        """Run a statement that writes. When it returns, what it wrote has been confirmed as the server's settings say.
+
+        Raises `Problem` as `connection` does, and (503) where the commit stopped waiting for a standby. After a 503 the
+        write may be there or not, and may be visible and yet be lost by a failover. So every statement that is given
+        here writes, whatever it finds: a second try that only read the first one's result would wait for no standby.
+        """
+        async with self.connection() as connection:
+            with wait_for_standby(connection) as wait:
+                rows = await connection.fetch(statement, *values)
+        if wait.cut:
+            log.warning("a commit was not confirmed: its wait for a standby was cancelled")
+            raise write_unconfirmed()
+        return rows
 
     async def _acquire(self) -> PoolConnectionProxy:
         begun = time.perf_counter()

@@ -21,7 +21,7 @@ from importlib import resources
 
 import asyncpg
 
-from photo_api.database import UNAVAILABLE, tls
+from photo_api.database import UNAVAILABLE, tls, wait_for_standby
 from photo_api.settings import DatabaseSettings
 
 OWNER = "photos_owner"
@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS schema_versions (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
+# What an earlier run applied can be there and yet be lost by a failover, if its commit was cut short in its wait for a
+# standby. A commit that follows waits for it, too.
+_CONFIRM = "SELECT pg_logical_emit_message(true, 'photo-api', 'migrated')"
 
 
 class MigrationFailed(Exception):
@@ -101,17 +104,28 @@ async def migrate(
     report: Callable[[str], None],
     migrations: tuple[Migration, ...] | None = None,
 ) -> int:
-    """Apply what is pending; how many that were. Raises `MigrationFailed`."""
+    """Apply what is pending; how many that were. Raises `MigrationFailed`, also where no standby has confirmed it."""
     migrations = load() if migrations is None else migrations
     async with _session(settings, password) as connection:
-        await _take_turn(connection)
-        if await connection.fetchval("SELECT to_regclass('schema_versions')") is None:
-            await connection.execute(_VERSIONS)
-        todo = pending(migrations, await _applied(connection))
-        for migration in todo:
-            report(f"applying version {migration.version} ({migration.name})")
-            await _apply(connection, migration)
-        return len(todo)
+        with wait_for_standby(connection) as wait:
+            applied = await _forward(connection, report, migrations)
+            await connection.execute(_CONFIRM)
+        if wait.cut:
+            raise MigrationFailed("a commit was cancelled in its wait for a standby and may be lost; run it again")
+        return applied
+
+
+async def _forward(
+    connection: asyncpg.Connection, report: Callable[[str], None], migrations: tuple[Migration, ...]
+) -> int:
+    await _take_turn(connection)
+    if await connection.fetchval("SELECT to_regclass('schema_versions')") is None:
+        await connection.execute(_VERSIONS)
+    todo = pending(migrations, await _applied(connection))
+    for migration in todo:
+        report(f"applying version {migration.version} ({migration.name})")
+        await _apply(connection, migration)
+    return len(todo)
 
 
 async def _applied(connection: asyncpg.Connection) -> dict[int, str]:
@@ -183,11 +197,11 @@ async def _session(settings: DatabaseSettings, password: str) -> AsyncIterator[a
             command_timeout=STATEMENT_TIMEOUT + 5,
         )
     except UNAVAILABLE as error:
-        raise MigrationFailed(f"cannot connect to {where}: {error or type(error).__name__}") from error
+        raise MigrationFailed(f"cannot connect to {where}: {str(error) or type(error).__name__}") from error
     try:
         await _set_timeout(connection, "statement_timeout", STATEMENT_TIMEOUT)
         yield connection
     except (asyncpg.PostgresError, *UNAVAILABLE) as error:
-        raise MigrationFailed(f"{where}: {error or type(error).__name__}") from error
+        raise MigrationFailed(f"{where}: {str(error) or type(error).__name__}") from error
     finally:
         await connection.close(timeout=5)

@@ -21,19 +21,22 @@ _COLUMNS = (
     "taken_at, taken_utc_offset_minutes, latitude, longitude, views, uploaded_at"
 )
 
+# Not "DO NOTHING": the first upload's commit may have been cut short in its wait for a standby, and then its row can be
+# read and be lost by a failover. Writing the row again makes this commit wait for a standby, too, at a later position.
+# xmax is 0 in a row that was inserted; one that was there has the lock of this transaction.
 _INSERT = f"""
 WITH photo AS (
     INSERT INTO photos (user_id, idempotency_key, sha256, size_bytes, width, height, caption, tags, camera,
                         taken_at, taken_utc_offset_minutes, latitude, longitude)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-    ON CONFLICT (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING {_COLUMNS}
+    ON CONFLICT (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL
+    DO UPDATE SET views = photos.views
+    RETURNING {_COLUMNS}, xmax = 0 AS new
 ), tagged AS (
-    INSERT INTO photo_tags (tag, photo_id) SELECT unnest(tags), id FROM photo
+    INSERT INTO photo_tags (tag, photo_id) SELECT unnest(tags), id FROM photo WHERE new
 )
-SELECT {_COLUMNS} FROM photo
+SELECT {_COLUMNS}, new FROM photo
 """  # noqa: S608 - no value is in the text
-_BY_KEY = f"SELECT {_COLUMNS} FROM photos WHERE user_id = $1 AND idempotency_key = $2"  # noqa: S608
 _BY_ID = f"SELECT {_COLUMNS} FROM photos WHERE id = $1"  # noqa: S608
 # Both pages walk an index from the newest backwards and stop at the limit, whatever the user or tag has in all.
 _TIMELINE = f"SELECT {_COLUMNS} FROM photos WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"  # noqa: S608
@@ -42,6 +45,8 @@ SELECT {_COLUMNS} FROM photo_tags JOIN photos ON photos.id = photo_tags.photo_id
 WHERE tag = $1 AND photo_id < $2 ORDER BY photo_id DESC LIMIT $3
 """  # noqa: S608
 _VIEW = "UPDATE photos SET views = views + 1 WHERE id = $1 RETURNING views"
+# A photo that is not there may have been deleted by a commit that no standby has. To answer that it is gone is to
+# promise it, so a message is logged where no row is written: the commit waits as any other.
 _DELETE = """
 WITH gone AS (
     DELETE FROM photos WHERE id = $1 RETURNING user_id, sha256
@@ -49,7 +54,9 @@ WITH gone AS (
     INSERT INTO photo_removals (user_id, sha256) SELECT user_id, sha256 FROM gone
     ON CONFLICT (user_id, sha256) DO UPDATE SET removed_at = now()
 )
-SELECT count(*) AS photos FROM gone
+SELECT count(*) AS photos,
+    CASE count(*) WHEN 0 THEN pg_logical_emit_message(true, 'photo-api', 'there was nothing to delete') END
+FROM gone
 """
 _LISTED = "SELECT FROM photo_removals WHERE user_id = $1 AND sha256 = $2"
 _UNLIST = """
@@ -113,7 +120,7 @@ class Photos:
     async def add(self, upload: Upload, jpeg: Jpeg) -> tuple[Photo, bool]:
         """The stored photo, and whether it is new. Raises `Problem` (422) for a key used for another upload."""
         exif = jpeg.exif
-        row = await self._row(
+        (row,) = await self._database.write(
             _INSERT,
             upload.user_id,
             upload.idempotency_key,
@@ -129,13 +136,9 @@ class Photos:
             exif.location.latitude if exif.location else None,
             exif.location.longitude if exif.location else None,
         )
-        if row is not None:
-            return _photo(row), True
-        # Committed by the first upload: the conflict waited for it.
-        row = await self._row(_BY_KEY, upload.user_id, upload.idempotency_key)
-        if row is None:
-            raise RuntimeError("a photo vanished between a conflict and its reading")
         photo = _photo(row)
+        if row["new"]:
+            return photo, True
         if (photo.sha256, photo.caption, photo.tags) != (jpeg.sha256, upload.caption, upload.tags):
             raise Problem(
                 422,
@@ -160,36 +163,35 @@ class Photos:
 
     async def view(self, photo_id: int) -> int:
         """Count one view; the count after it."""
-        row = await self._row(_VIEW, photo_id)
-        if row is None:
+        rows = await self._database.write(_VIEW, photo_id)
+        if not rows:
             raise photo_not_found(photo_id)
-        return int(row["views"])
+        return int(rows[0]["views"])
 
     async def delete(self, photo_id: int) -> None:
         """Delete the row at once; its file is then on the list of removals (see `removals`)."""
-        row = await self._row(_DELETE, photo_id)
-        if row is None or row["photos"] == 0:
+        (row,) = await self._database.write(_DELETE, photo_id)
+        if row["photos"] == 0:
             raise photo_not_found(photo_id)
 
     async def claim_file(self, user_id: int, sha256: bytes) -> None:
         """Before an upload uses a file: it is not, or no longer, to be removed. Raises `Problem` (503) if it is."""
         if await self._row(_LISTED, user_id, sha256) is None:
             return
-        if await self._row(_UNLIST, user_id, sha256) is None:
+        if not await self._database.write(_UNLIST, user_id, sha256):
             raise Problem(
                 503, "photo-being-removed", "the same photo is being removed now; send it again", retry_after=5
             )
 
     async def claim_removals(self, grace: float, most: int) -> list[tuple[int, bytes]]:
         """Users and hashes of files to remove now: listed for `grace` seconds, in use nowhere."""
-        async with self._database.connection() as connection:
-            await connection.execute(_FORGET_USED, grace)
-            rows = await connection.fetch(_CLAIM, grace, most)
+        await self._database.write(_FORGET_USED, grace)
+        rows = await self._database.write(_CLAIM, grace, most)
         return [(row["user_id"], row["sha256"]) for row in rows]
 
     async def forget_removal(self, user_id: int, sha256: bytes) -> None:
         """The file is gone."""
-        await self._row(_FORGET, user_id, sha256)
+        await self._database.write(_FORGET, user_id, sha256)
 
     async def schema_version(self) -> int:
         """The newest migration that the database has; 0 where it never saw one."""

@@ -65,6 +65,11 @@ def database_unavailable(why: str) -> Problem:
     return Problem(503, "database-unavailable", f"the database cannot be used: {why}", retry_after=5)
 
 
+def write_unconfirmed() -> Problem:
+    detail = "the write was not confirmed and may be lost; send it again, an upload with the same Idempotency-Key"
+    return Problem(503, "write-unconfirmed", detail, retry_after=5)
+
+
 def storage_unavailable(why: str) -> Problem:
     return Problem(503, "storage-unavailable", f"the photo store cannot be used: {why}", retry_after=5)
 

@@ -28,6 +28,7 @@ from photo_api.application import application
 from photo_api.database import tls
 from photo_api.migrate import migrate
 from photo_api.settings import Credentials, DatabaseSettings, Settings
+from tests.integration.standby import Standby
 
 PASSWORDS = {role: secrets.token_hex(8) for role in ("postgres", "photos_owner", "photos_app")}
 ACCESS_KEY, SECRET_KEY = "photos-access", secrets.token_hex(16)
@@ -177,6 +178,13 @@ def database(cluster) -> Cluster:
 def migrated(database) -> Cluster:
     asyncio.run(migrate(database.settings(), PASSWORDS["photos_owner"], lambda _: None))
     return database
+
+
+@pytest.fixture
+def standby(database) -> Iterator[Standby]:
+    standby = Standby(database)
+    yield standby
+    asyncio.run(standby.find())
 
 
 @dataclass(frozen=True)
