@@ -89,10 +89,12 @@ def test_set_up_names_the_module_proxy(cut_off: dict[str, str]) -> None:
     )
 
 
-def test_collecting_wheels_names_pypi(tmp_path: Path, cut_off: dict[str, str]) -> None:
-    done = run([str(ROOT / "tools/wheels"), "--python", "3.13", "--machine", "x86_64"], ROOT, cut_off)
+@pytest.mark.parametrize("project", ["app", "patroni"])
+def test_collecting_wheels_names_pypi(tmp_path: Path, cut_off: dict[str, str], project: str) -> None:
+    target = ["--project", project, "--python", "3.13", "--machine", "x86_64"]
+    done = run([str(ROOT / "tools/wheels"), *target], ROOT, cut_off)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("tools/wheels: ")
     assert "is PyPI reachable from here (PIP_INDEX_URL, UV_DEFAULT_INDEX, HTTPS_PROXY)?" in line
-    assert not list((tmp_path / "cache/wheels").glob("*.tar"))
+    assert not list((tmp_path / "cache/wheels").rglob("*.tar"))

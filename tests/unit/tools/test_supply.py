@@ -65,15 +65,28 @@ def test_a_backend_without_hash_is_refused(name: str, tmp_path: Path) -> None:
     assert "hash" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("lock", ["uv.lock", "app/uv.lock", "policy/uv.lock"])
+#: Packages that come as source only -> what may build them, from the same lock.
+BUILT = {"patroni/uv.lock": {"python-etcd": "setuptools", "ydiff": "setuptools"}}
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "app/uv.lock", "policy/uv.lock", "patroni/uv.lock"])
 def test_every_locked_package_comes_as_wheels_with_hashes(lock: str) -> None:
-    """A source distribution would be built by a backend of its own, outside every lock."""
+    """A source distribution would be built by a backend of its own, outside every lock; those are listed."""
     packages: list[Any] = tomllib.loads((ROOT / lock).read_text())["package"]
     fetched = [package for package in packages if "registry" in package["source"]]
     assert fetched
-    assert [package["name"] for package in fetched if not package.get("wheels")] == []
-    artifacts = [wheel for package in fetched for wheel in package["wheels"]]
+    built = BUILT.get(lock, {})
+    assert {package["name"] for package in fetched if not package.get("wheels")} == set(built)
+    assert set(built.values()) <= {package["name"] for package in fetched}
+    artifacts = [wheel for package in fetched for wheel in package.get("wheels", [package.get("sdist")])]
     assert [wheel["url"] for wheel in artifacts if not wheel["hash"].startswith("sha256:")] == []
+
+
+def test_what_comes_as_source_is_built_by_what_is_locked() -> None:
+    project = tomllib.loads((ROOT / "patroni/pyproject.toml").read_text())
+    assert set(project["tool"]["uv"]["no-build-isolation-package"]) == set(BUILT["patroni/uv.lock"])
+    for group in project["dependency-groups"].values():
+        assert any(requirement.startswith("setuptools") for requirement in group)
 
 
 def shell(tmp_path: Path, script: str, plugins: str) -> list[str]:
