@@ -26,7 +26,7 @@ class Cloud:
         self._kept: dict[str, Any] = {}
 
     def anonymous(self) -> requests.Session:
-        """Asks as the world does: without credentials."""
+        """Asks as anyone on the internet does: without credentials."""
         session = requests.Session()
         session.trust_env = False  # no credentials from ~/.netrc
         session.proxies = getproxies()

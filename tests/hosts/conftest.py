@@ -4,7 +4,7 @@
     pytest tests/hosts -k storage          # a part; the books are then not closed
 
 Nothing here reads an Ansible variable. A test takes `check` and states what it holds against the host. A
-run ends with a table of the facts, and fails when a declared fact was looked at by no check.
+run ends with a table of the facts, and fails when a declared fact was read by no check.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tests.hosts import promises, report
 from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check, Ledger, declared_facts
 from tests.hosts.image import Image
-from tests.hosts.snapshot import Hosts, Seen, probe_program, questions, stack_name
+from tests.hosts.snapshot import Hosts, Snapshot, probe_program, questions, stack_name
 from tests.hosts.subject import LEDGER, SUBJECT, Subject, is_partial
 
 STARTED = pytest.StashKey[float]()
 IMAGE = pytest.StashKey[Image]()
-NOBODY = "the contract declares no host that this is about"
+NO_HOST = "the contract declares no host that this is about"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,8 +54,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     contract = metafunc.config.stash[SUBJECT].contract
     mark = next(metafunc.definition.iter_markers("where"), None)
     chosen = [host for host in contract.hosts if mark is None or mark.args[0](host)]
-    nobody = pytest.param(None, id="nobody", marks=pytest.mark.skip(reason=NOBODY))
-    metafunc.parametrize("declared", chosen or [nobody], ids=[host.name for host in chosen] or None)
+    none = pytest.param(None, id="no host", marks=pytest.mark.skip(reason=NO_HOST))
+    metafunc.parametrize("declared", chosen or [none], ids=[host.name for host in chosen] or None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,27 +97,27 @@ def hosts(request: pytest.FixtureRequest, contract: Contract) -> Iterator[Hosts]
 
 
 @pytest.fixture(scope="session")
-def snapshots(contract: Contract, hosts: Hosts) -> dict[str, Seen]:
+def snapshots(contract: Contract, hosts: Hosts) -> dict[str, Snapshot]:
     """What each host says of itself, asked once for the whole run."""
     answers = hosts.ask(probe_program(), questions(contract, promises.paths, promises.sql(contract)))
-    return {name: Seen(name, answer) for name, answer in answers.items()}
+    return {name: Snapshot(name, answer) for name, answer in answers.items()}
 
 
 @pytest.fixture(scope="session")
-def image(request: pytest.FixtureRequest, contract: Contract, snapshots: dict[str, Seen]) -> Image:
+def image(request: pytest.FixtureRequest, contract: Contract, snapshots: dict[str, Snapshot]) -> Image:
     request.config.stash[IMAGE] = Image(contract, snapshots)
     return request.config.stash[IMAGE]
 
 
 @pytest.fixture
-def seen(declared: ContractHost, snapshots: dict[str, Seen]) -> Seen:
+def snapshot(declared: ContractHost, snapshots: dict[str, Snapshot]) -> Snapshot:
     return snapshots[declared.name]
 
 
 @pytest.fixture
-def server(seen: Seen) -> Any:
+def server(snapshot: Snapshot) -> Any:
     """What the server reports of itself (sql/server.sql)."""
-    return seen["database"]["server"]
+    return snapshot["database"]["server"]
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
@@ -133,7 +133,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         for line in str(entry.longrepr).splitlines()[:20]
     ]
     image = config.stash.get(IMAGE, None)
-    report.table(terminalreporter, contract, ledger, image.taken if image else {})
+    report.table(terminalreporter, contract, ledger, image.accepted if image else {})
     report.write(contract, ledger, failures, exitstatus == 0, is_partial(config), seconds)
 
 
@@ -152,7 +152,7 @@ def client(
             authority.write_text(contract.ca_certificate)
             session.verify = str(authority)
         else:
-            session.proxies = getproxies()  # but on the way to the world
+            session.proxies = getproxies()  # but on the way to the internet
         yield session
 
 

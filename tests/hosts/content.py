@@ -20,8 +20,8 @@ from tests.support.rendered import templar
 
 #: How Ansible's module template renders, and the kit's host_files after it.
 AS_FILES = {"trim_blocks": True, "lstrip_blocks": True, "newline_sequence": "\n"}
-#: What a host tells of a file: `probe.files`.
-Told = dict[str, Any]
+#: What a host reports of a file: `probe.files`.
+FileFacts = dict[str, Any]
 
 
 class Contents:
@@ -31,32 +31,32 @@ class Contents:
         self._contract = contract
         self._templars: dict[tuple[str, str], Templar] = {}
 
-    def fault(self, content: Any, told: Told, host: str, others: dict[str, Told]) -> str:
+    def fault(self, content: Any, found: FileFacts, host: str, others: dict[str, FileFacts]) -> str:
         """How a file's content is not the declared one, "" where it is. `others`: files of the same host."""
         match content:
             case Template():
-                return self._template(content, told, host)
+                return self._template(content, found, host)
             case Secret(name):
-                same = told.get("sha256") == _digest(read_secrets(self._contract.stack)[name])
+                same = found.get("sha256") == _digest(read_secrets(self._contract.stack)[name])
                 return "" if same else f"is not the stack's secret {name}"
             case Tree(path):
-                same = told.get("sha256") == _file_digest(str(ROOT / path))
+                same = found.get("sha256") == _file_digest(str(ROOT / path))
                 return "" if same else f"differs from {path} of this checkout"
             case Built(name):
-                return _built(name, told)
+                return _built(name, found)
             case Like(path):
-                same = path in others and told.get("sha256") == others[path].get("sha256")
+                same = path in others and found.get("sha256") == others[path].get("sha256")
                 return "" if same else f"differs from {path}, which its package brought"
             case Lines(lines):
-                return _lines(lines, told)
+                return _lines(lines, found)
             case _:
                 return ""
 
-    def _template(self, content: Template, told: Told, host: str) -> str:
+    def _template(self, content: Template, found: FileFacts, host: str) -> str:
         wanted = self.rendered(content, host)
-        if told.get("sha256") == _digest(wanted):
+        if found.get("sha256") == _digest(wanted):
             return ""
-        return f"differs from what templates/{content.path} gives{_difference(wanted, told)}"
+        return f"differs from what templates/{content.path} gives{_difference(wanted, found)}"
 
     def rendered(self, content: Template, host: str) -> str:
         """What a template gives on a host, as its module writes it."""
@@ -83,30 +83,30 @@ def _file_digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _built(name: str, told: Told) -> str:
+def _built(name: str, found: FileFacts) -> str:
     program = cache_dir() / name
     if not program.is_file():
         return f"cannot be compared: {program} is not there on the controller; run `make setup`"
-    same = told.get("sha256") == _file_digest(str(program))
+    same = found.get("sha256") == _file_digest(str(program))
     return "" if same else f"differs from {program}, which the controller has built"
 
 
-def _lines(declared: tuple[str, ...], told: Told) -> str:
-    if "text" not in told:
+def _lines(declared: tuple[str, ...], found: FileFacts) -> str:
+    if "text" not in found:
         return "cannot be read"
     lines = tuple(
         " ".join(line.split())
-        for line in told["text"].splitlines()
+        for line in found["text"].splitlines()
         if line.strip() and not line.lstrip().startswith(("#", "//"))
     )
     return "" if lines == declared else f"says {list(lines)}, declared is {list(declared)}"
 
 
-def _difference(wanted: str, told: Told) -> str:
-    """The first lines that differ, where the host has told the text: those of secrets are not told."""
-    if "text" not in told:
+def _difference(wanted: str, found: FileFacts) -> str:
+    """The first lines that differ, where the host has found the text: those of secrets are not found."""
+    if "text" not in found:
         return ""
-    expected, found = wanted.splitlines(), told["text"].splitlines()
+    expected, found = wanted.splitlines(), found["text"].splitlines()
     added = [line for line in found if line not in expected][:4]
     gone = [line for line in expected if line not in found][:4]
     parts = [f"; has {' / '.join(map(repr, added))}"] if added else []

@@ -24,13 +24,13 @@ SCHEMA_RIGHTS = {
     }
 }
 MIGRATIONS = ROOT / "app" / "src" / "photo_api" / "migrations"
-#: What a server makes in its data directory beside folders of its own (pg_*).
+#: What a server makes in its data directory next to folders of its own (pg_*).
 DATA_DIRECTORY = {
     "PG_VERSION", "base", "current_logfiles", "global", "postgresql.auto.conf", "postmaster.opts",
     "postmaster.pid",
 }  # fmt: skip
 POSTGRESQL_CONFIG = "/etc/flashtier/postgresql/postgresql.conf"
-#: Set from the host and its paths beside the declared settings; each has a check of its own.
+#: Set from the host and its paths in addition to the declared settings; each has a check of its own.
 POSTGRESQL_HOST_SETTINGS = {
     "allow_alter_system",
     "cluster_name",

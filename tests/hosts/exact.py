@@ -1,4 +1,4 @@
-"""What a host has, and nothing beside it: units, accounts, mounts, packages."""
+"""What a host has, and nothing else: units, accounts, mounts, packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _words(text: str) -> set[str]:
     return set(text.split())
 
 
-#: Enabled on every host beside what promises.units names.
+#: Enabled on every host in addition to what promises.units names.
 ENABLED = {
     "flashtier-ssh-keys.service",
     "systemd-network-generator.service",
@@ -57,7 +57,7 @@ RUNNING = {
 }
 #: Of Debian's mdadm: links start them with its monitor, which RAID 0 does not start; its installation may.
 UNITS_WITH_ARRAYS = {"mdcheck_continue.timer", "mdcheck_start.timer", "mdmonitor-oneshot.timer"}
-#: Of Debian's xfsprogs, beside the timer that the role masks: a link starts that one no more.
+#: Of Debian's xfsprogs, in addition to the timer that the role masks: a link no longer starts that one.
 UNITS_WITH_VOLUMES = {"system-xfs_scrub.slice"}
 #: Started by a request over D-Bus or by a timer, and gone again soon.
 COME_AND_GO = {
@@ -81,7 +81,7 @@ ENDS = {"flashtier-tmpfs.service", "nftables.service"}
 
 
 def enabled(contract: Contract, host: ContractHost) -> set[str]:
-    """Units of `host` that start at boot because somebody has said so."""
+    """Units of `host` that start at boot because a person has enabled them."""
     ours = set(units(contract, host)) | {mount_unit(place) for place in mount_places(host)}
     return ours if on_aws(host) else ENABLED | ours
 

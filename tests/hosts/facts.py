@@ -75,34 +75,34 @@ class Ledger:
     checks: int = 0
 
     def uncovered(self) -> list[str]:
-        """Declared facts that no check has looked at."""
+        """Declared facts that no check has read."""
         covered = self.verified | set(self.failed) | set(self.unsupported)
         return sorted(set(self.declared) - covered)
 
 
 class Check:
-    """The checks of one test. All of them run; `settle` then tells every fault at once."""
+    """The checks of one test. All of them run; `settle` then reports every fault at once."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._faults: list[str] = []
         self._made = 0
 
-    def fact(self, key: str, seen: Any, *, how: str = "") -> None:
-        """Hold `seen` against the declared fact `key`. `how` tells where the value was read."""
+    def fact(self, key: str, found: Any, *, how: str = "") -> None:
+        """Hold `found` against the declared fact `key`. `how` says where the value was read."""
         if key not in self._ledger.declared:
             raise KeyError(f"{key} is not a fact of the contract")
         expected = self._ledger.declared[key]
-        fault = self._compare(key, expected, seen, how)
+        fault = self._compare(key, expected, found, how)
         if fault:
             self._ledger.failed[key] = fault
             self._ledger.verified.discard(key)
         elif key not in self._ledger.failed:
             self._ledger.verified.add(key)
 
-    def equal(self, what: str, expected: Any, seen: Any, *, how: str = "") -> None:
+    def equal(self, what: str, expected: Any, found: Any, *, how: str = "") -> None:
         """A promise of the kit that is no fact of the contract: `what` names the host and the thing."""
-        self._compare(what, expected, seen, how)
+        self._compare(what, expected, found, how)
 
     def true(self, what: str, holds: bool, *, found: Any = None) -> None:
         """As `equal`, for a condition; `found` is what to show when it does not hold."""
@@ -117,15 +117,15 @@ class Check:
         self._made += 1
         self._ledger.unsupported[key] = why
 
-    def _compare(self, what: str, expected: Any, seen: Any, how: str) -> str:
+    def _compare(self, what: str, expected: Any, found: Any, how: str) -> str:
         self._made += 1
-        if seen == expected:
+        if found == expected:
             return ""
-        if isinstance(seen, dict) and isinstance(expected, dict):  # what is alike is no news
-            same = {key for key in seen if key in expected and seen[key] == expected[key]}
-            seen = {key: value for key, value in seen.items() if key not in same}
+        if isinstance(found, dict) and isinstance(expected, dict):  # what is alike is no news
+            same = {key for key in found if key in expected and found[key] == expected[key]}
+            found = {key: value for key, value in found.items() if key not in same}
             expected = {key: value for key, value in expected.items() if key not in same}
-        fault = f"{what}: declared {expected!r}, in effect {seen!r}" + (f" ({how})" if how else "")
+        fault = f"{what}: declared {expected!r}, in effect {found!r}" + (f" ({how})" if how else "")
         self._faults.append(fault)
         return fault
 

@@ -9,7 +9,7 @@ A file is (mode, owner:group, content). The content is one of:
     Like(...)       a file that a package brought on the same host
     Lines(...)      these lines, comments and blank ones aside
     ALIKE           made by a package's script: the same on all hosts of a stack
-    OWN             of this host alone: another check looks at what it says
+    OWN             of this host alone: another check reads it
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Template:
     path: str
-    #: What the task gives the template beside the role's own variables.
+    #: What the task gives the template in addition to the role's own variables.
     variables: Any = None
     #: An expression instead of a template's file: what a task writes by `content`.
     expression: str = ""

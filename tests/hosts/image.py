@@ -1,8 +1,8 @@
 """What hosts have from an image that the kit did not make: Debian's own, on AWS.
 
-No list of this folder knows it. It is taken as it is if all hosts of the image have it alike: then it shows
-what somebody changed on one of them, and not what was changed on all in the same way. On platform local the
-image is the kit's, every part of it is in a list, and nothing is taken.
+No list of this folder has it. It is accepted as it is if all hosts of the image have it alike: then it
+shows what a person changed on one of them, and not what was changed on all in the same way. On platform
+local the image is the kit's, every part of it is in a list, and nothing is accepted unlisted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from infra.contract import Contract
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 T = TypeVar("T", bound=Hashable)
 
@@ -25,17 +25,19 @@ LEAST = 2
 class Image:
     """The image's part of what a host has, by comparison with the other hosts of the same architecture."""
 
-    def __init__(self, contract: Contract, snapshots: dict[str, Seen]) -> None:
+    def __init__(self, contract: Contract, snapshots: dict[str, Snapshot]) -> None:
         self._known = contract.platform == "local"
         self._snapshots = snapshots
-        #: What was taken, by kind: the end of a run says how much.
-        self.taken: dict[str, set[Any]] = defaultdict(set)
+        #: What was accepted, by kind: the end of a run says how much.
+        self.accepted: dict[str, set[Any]] = defaultdict(set)
 
-    def _brought(self, host: str, told: Callable[[Seen], Iterable[T]]) -> set[T]:
-        """What `host` and all others of its image have of `told`."""
-        machine = _told(self._snapshots[host], _machine)
-        alike = [seen for seen in self._snapshots.values() if _told(seen, _machine) == machine]
-        sets = [_told(seen, told) for seen in (alike if len(alike) >= LEAST else self._snapshots.values())]
+    def _brought(self, host: str, read: Callable[[Snapshot], Iterable[T]]) -> set[T]:
+        """What `host` and all others of its image have of `read`."""
+        machine = _read(self._snapshots[host], _machine)
+        alike = [snapshot for snapshot in self._snapshots.values() if _read(snapshot, _machine) == machine]
+        sets = [
+            _read(snapshot, read) for snapshot in (alike if len(alike) >= LEAST else self._snapshots.values())
+        ]
         answered = [one for one in sets if one is not None]
         if len(answered) < LEAST:
             return set()
@@ -46,7 +48,7 @@ class Image:
         kind: str,
         host: str,
         wanted: Iterable[T],
-        told: Callable[[Seen], Iterable[T]],
+        read: Callable[[Snapshot], Iterable[T]],
         may: Iterable[T] = (),
     ) -> set[T]:
         """`wanted`, and of what the host has that which `may` be there or came with its image.
@@ -55,19 +57,19 @@ class Image:
         """
         if self._known:
             return set(wanted)
-        found = set(told(self._snapshots[host]))
-        brought = (self._brought(host, told) & found) - set(wanted) - set(may)
-        self.taken[kind] |= brought
+        found = set(read(self._snapshots[host]))
+        brought = (self._brought(host, read) & found) - set(wanted) - set(may)
+        self.accepted[kind] |= brought
         return set(wanted) | (found & set(may)) | brought
 
 
-def _machine(seen: Seen) -> set[Any]:
-    return {seen["identity"]["machine"]}
+def _machine(snapshot: Snapshot) -> set[Any]:
+    return {snapshot["identity"]["machine"]}
 
 
-def _told(seen: Seen, told: Callable[[Seen], Iterable[T]]) -> set[T] | None:
+def _read(snapshot: Snapshot, read: Callable[[Snapshot], Iterable[T]]) -> set[T] | None:
     """None of a host that does not answer: that is a fault of its own, and of no other host."""
     try:
-        return set(told(seen))
+        return set(read(snapshot))
     except pytest.fail.Exception:
         return None

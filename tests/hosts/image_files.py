@@ -78,8 +78,8 @@ OF_POSTGRESQL: dict[str, Expected] = {
     ),
 }
 
-#: Key and certificate that the package ssl-cert makes, which that of PostgreSQL needs. Nobody uses them, and
-#: the kit's image is built without. A link by the certificate's hash leads to it.
+#: Key and certificate that the package ssl-cert makes, which that of PostgreSQL needs. No service uses
+#: them, and the kit's image is built without. A link by the certificate's hash leads to it.
 SNAKEOIL: dict[str, Expected] = {
     "/etc/ssl/certs/ssl-cert-snakeoil.pem": (*PLAIN, OWN),
     "/etc/ssl/private/ssl-cert-snakeoil.key": ("0640", "root:ssl-cert", OWN),
@@ -88,5 +88,5 @@ SNAKEOIL: dict[str, Expected] = {
 #: Made by mdadm's package. It rebuilds the file that the kernel boots with.
 OF_ARRAYS: dict[str, Expected] = {"/etc/default/mdadm": (*PLAIN, ALIKE)}
 
-#: Made anew with each kernel, by its package's scripts.
+#: Made again with each kernel, by its package's scripts.
 OF_KERNELS = re.compile(r"/boot/(initrd[.]img-.*|grub/.*)|/usr/lib/modules/[^/]+/modules[.][a-z.]+")

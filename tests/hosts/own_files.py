@@ -45,7 +45,7 @@ EVERYWHERE: dict[str, Expected] = {
         f"/etc/ssh/ssh_host_ed25519_key{suffix}": (*mode, OWN)
         for suffix, mode in {"": PRIVATE, ".pub": PLAIN}.items()
     },
-    # Accounts: test_access.py reads what they say. Backups and caches of what is beside them.
+    # Accounts: test_access.py reads what they say. Backups and caches of their neighbours.
     **{
         f"/etc/{name}{suffix}": (*PLAIN, OWN)
         for name in ("passwd", "group", "subuid", "subgid")

@@ -1,4 +1,4 @@
-"""What the kit promises of every host beside the contract's facts, and the files that checks look at.
+"""What the kit promises of every host in addition to the contract's facts, and the files that checks read.
 
 The contract says what differs between environments; this is what is the same in all of them.
 """
@@ -60,7 +60,7 @@ KEY_FILES = {
 }
 
 
-#: Sockets beside the declared services: the DHCP client waits for its lease's renewal.
+#: Sockets of no declared service: the DHCP client waits for its lease's renewal.
 LISTENING_EVERYWHERE = {("udp", 68)}
 #: The same for IPv6, where a network may have it.
 MAY_LISTEN_ON_AWS = {("udp", 546)}
@@ -86,7 +86,7 @@ def served(contract: Contract, host: ContractHost) -> set[str]:
     }
 
 
-#: Drives by the model that they tell (infra/contract.py, Nvme).
+#: Drives by the model that they report (infra/contract.py, Nvme).
 EBS, IN_THE_HOST = "Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"
 
 
@@ -95,7 +95,7 @@ def on_aws(host: ContractHost) -> bool:
 
 
 def listening(host: ContractHost) -> set[tuple[str, int]]:
-    """Sockets that may be open to others beside those of the contract's flows."""
+    """Sockets that may be open to others in addition to those of the contract's flows."""
     return LISTENING_EVERYWHERE | (MAY_LISTEN_ON_AWS if on_aws(host) else set())
 
 
@@ -165,7 +165,7 @@ def ways(contract: Contract, host: ContractHost, network: str) -> Ways:
     return Ways("", MTUS_OF_AWS, routes, besides, QUEUES_OF_AWS, [asked, {STUB}])
 
 
-#: Units that run and start at boot on every host, beside those of its components.
+#: Units that run and start at boot on every host, in addition to those of its components.
 UNITS_EVERYWHERE = [
     "nftables.service",
     "flashtier-tmpfs.service",
@@ -193,7 +193,7 @@ TIMED = {
     "logrotate.service",
     "systemd-tmpfiles-clean.service",
 }
-#: mdadm's: they look for copies that differ, of which RAID 0 has none, and for drives that failed.
+#: mdadm's: they check for copies that differ, of which RAID 0 has none, and for drives that failed.
 TIMED_WITH_ARRAYS = {"mdcheck_continue.service", "mdcheck_start.service", "mdmonitor-oneshot.service"}
 #: Debian's own files for a cron that is not installed.
 CRON_OF_PACKAGES = {

@@ -44,8 +44,8 @@ def counts(ledger: Ledger) -> dict[str, Counter[str]]:
 COLUMNS = ("declared", "verified", "failed", "unsupported", "uncovered")
 
 
-def table(terminal: Any, contract: Contract, ledger: Ledger, taken: dict[str, set[Any]]) -> None:
-    """Print the facts by kind, then what is not in effect here and why, and what was taken from an image."""
+def table(terminal: Any, contract: Contract, ledger: Ledger, accepted: dict[str, set[Any]]) -> None:
+    """Print the facts by kind, then what is not in effect here and why, and what was accepted of an image."""
     terminal.section(f"facts of stack {contract.stack}")
     terminal.line(f"{'':12}" + "".join(f"{column:>13}" for column in COLUMNS))
     rows = sorted(counts(ledger).items())
@@ -59,7 +59,7 @@ def table(terminal: Any, contract: Contract, ledger: Ledger, taken: dict[str, se
         terminal.line(f"unsupported on {contract.platform}: {what} ({count} hosts): {why}")
     for key, why in not_in_effect(contract, ledger).items():
         terminal.line(f"not in effect: {key}: {why}")
-    if found := ", ".join(f"{len(things)} {kind}" for kind, things in sorted(taken.items()) if things):
+    if found := ", ".join(f"{len(things)} {kind}" for kind, things in sorted(accepted.items()) if things):
         terminal.line(f"not in a list of the kit, and alike on all hosts of an image: {found}")
 
 

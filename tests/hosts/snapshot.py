@@ -1,6 +1,6 @@
 """Asks every host at once, over SSH, through testinfra and the stack's own inventory.
 
-One question a host brings back all that most checks look at, so that nine hosts take seconds.
+One question a host brings back all that most checks read, so that nine hosts take seconds.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SSH_CONFIG = "Host *\n  BatchMode yes\n  ServerAliveInterval 5\n  ServerAliveCou
 PROBE_DEADLINE = 90
 
 
-class Seen:
-    """What one host has said. A part that it could not tell fails the check that asks for it."""
+class Snapshot:
+    """What one host has answered. A part that it could not read fails the check that asks for it."""
 
     def __init__(self, name: str, parts: dict[str, Any]) -> None:
         self.name = name
@@ -146,7 +146,7 @@ def questions(
     paths: Callable[[Contract, ContractHost], Iterable[str]],
     sql: dict[str, tuple[str, str]],
 ) -> dict[str, Any]:
-    """What to ask each host. `paths` gives the files to look at beside those of the contract."""
+    """What to ask each host. `paths` gives the files to read in addition to those of the contract."""
     postgresql = {flow.port for flow in contract.flows if flow.port_name == "postgresql"}
     names = [name for host in contract.hosts for name in (host.name, f"{host.name}.{contract.domain}")]
     return {
@@ -173,7 +173,7 @@ def questions(
 
 
 def own_contents(host: ContractHost, contract: Contract) -> dict[str, list[str]]:
-    """Files whose text is told, none with a secret in it, and those that others are made from."""
+    """Files whose text is reported, none with a secret in it, and those that others are made from."""
     # Scripts of packages may make the image's on other images, too.
     files = OF_THE_IMAGE | own_files.expected(host, contract)
     contents = {path: content for path, (_, _, content) in files.items()}

@@ -17,7 +17,7 @@ from infra.contract import Contract, ContractHost
 from infra.paths import ca_certificate
 from tests.hosts.facts import Check
 from tests.hosts.photos import Bucket, Gateway, Store, digest
-from tests.hosts.snapshot import HERE, Hosts, Seen
+from tests.hosts.snapshot import HERE, Hosts, Snapshot
 
 #: Photos of verification belong to this user; what a run has written is removed at its end.
 USER = 2**62
@@ -142,7 +142,7 @@ def place(sent: bytes, image: bytes, location: Any) -> str:
 BAD = [
     ("not a JPEG", {"user_id": "1"}, b"GIF89a no photo at all", 400, "JPEG"),
     ("half a JPEG", {"user_id": "1"}, jpeg("half")[:700], 400, "JPEG"),
-    ("no user", {}, jpeg("nobody"), 422, "user_id"),
+    ("no user", {}, jpeg("no user"), 422, "user_id"),
     ("a user who is not a number", {"user_id": "me"}, jpeg("me"), 422, "user_id"),
     ("a tag with a space", {"user_id": "1", "tags": "two words"}, jpeg("tag"), 422, "tags"),
 ]
@@ -266,10 +266,10 @@ def metric(text: str, name: str) -> float | None:
 
 @pytest.mark.where(lambda host: "haproxy" in host.components)
 def test_the_edge_uses_every_web_host(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
     """Asked from HAProxy itself: a weight or a state changed by hand is in no file."""
-    rows = seen["balancer"]
+    rows = snapshot["balancer"]
     servers = {row["svname"]: row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")}
     fronts = {row["pxname"]: row["status"] for row in rows if row["svname"] == "FRONTEND"}
     check.equal(f"{declared.name}: frontends", {"http": "OPEN", "https": "OPEN"}, fronts)

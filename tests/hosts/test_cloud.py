@@ -1,4 +1,4 @@
-"""What only AWS can tell: way in, balancer, classes of volumes, buckets. Skipped on other platforms."""
+"""What only AWS knows: way in, balancer, classes of volumes, buckets. Skipped on other platforms."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from infra.contract import Contract, ContractVolume
 from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check
 from tests.hosts.promises import EBS
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 DEADLINE = (10, 30)  # seconds to connect, seconds without a byte
 
-#: Why the database's durability is not looked at yet, as long as the contract has one server.
+#: Why the database's durability is not checked yet, as long as the contract has one server.
 ONE_SERVER = "one server runs so far: nothing replicates from it, and nothing archives its WAL"
 
 
@@ -54,7 +54,7 @@ def test_the_balancer(contract: Contract, cloud: Cloud, check: Check) -> None:
             check.fact(f"{key}.protocol", "tcp" if healthy else state, how=how)
 
 
-def test_sizes(contract: Contract, snapshots: dict[str, Seen], cloud: Cloud, check: Check) -> None:
+def test_sizes(contract: Contract, snapshots: dict[str, Snapshot], cloud: Cloud, check: Check) -> None:
     """What a type of instance is, says AWS; what of it a host has, test_identity.py shows."""
     types = {host.name: snapshots[host.name]["instance"]["type"] for host in contract.hosts}
     sizes = cloud.sizes(sorted(set(types.values())))
@@ -81,18 +81,18 @@ def on_ebs(contract: Contract) -> dict[str, tuple[str, str | None, ContractVolum
 
 
 def test_volumes(contract: Contract, cloud: Cloud, check: Check) -> None:
-    """A host cannot tell one class of EBS from another."""
+    """A host cannot distinguish one class of EBS from another."""
     declared = on_ebs(contract)
     found = cloud.volumes(list(declared))
     for volume_id, (key, instance, volume) in declared.items():
-        told = found.get(volume_id)
-        check.true(f"{key}: {volume_id} is there", told is not None)
-        if told is None:
+        shown = found.get(volume_id)
+        check.true(f"{key}: {volume_id} is there", shown is not None)
+        if shown is None:
             continue
-        check.fact(f"{key}.volume_class", told["VolumeType"], how=f"describe-volumes {volume_id}")
-        check.equal(f"{key}: bytes, says AWS", volume.size_bytes, told["Size"] << 30)
-        check.equal(f"{key}: encrypted", True, told["Encrypted"])
-        holders = [one["InstanceId"] for one in told["Attachments"] if one["State"] == "attached"]
+        check.fact(f"{key}.volume_class", shown["VolumeType"], how=f"describe-volumes {volume_id}")
+        check.equal(f"{key}: bytes, says AWS", volume.size_bytes, shown["Size"] << 30)
+        check.equal(f"{key}: encrypted", True, shown["Encrypted"])
+        holders = [one["InstanceId"] for one in shown["Attachments"] if one["State"] == "attached"]
         check.equal(f"{key}: attached to", [instance], holders)
 
 
@@ -142,7 +142,7 @@ def test_durability(contract: Contract, cloud: Cloud, check: Check) -> None:
         check.equal("mode of the backups' lock", "COMPLIANCE", retention["Mode"])
 
 
-def test_buckets_are_closed_to_the_world(contract: Contract, cloud: Cloud, check: Check) -> None:
+def test_buckets_are_closed_to_the_public(contract: Contract, cloud: Cloud, check: Check) -> None:
     """Asked without credentials, by HTTPS: neither the list nor an object."""
     _, _, server = contract.object_store.endpoint.partition("://")
     buckets = [contract.object_store.bucket, *([contract.backups.bucket] if contract.backups else [])]

@@ -12,13 +12,13 @@ import requests
 from infra.contract import Contract, ContractHost
 from infra.stack.outputs import read_secrets
 from tests.hosts.facts import Check
-from tests.hosts.snapshot import HERE, Hosts, Seen
+from tests.hosts.snapshot import HERE, Hosts, Snapshot
 
 DEADLINE = (5, 30)  # seconds to connect, seconds without a byte
 SCRAPES = 45  # seconds: Prometheus scrapes every 15, and an exporter may have started a moment ago
 
 
-def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hosts, check: Check) -> None:
+def test_the_gateway_refuses_whoever_has_no_key(contract: Contract, hosts: Hosts, check: Check) -> None:
     """Asked from a web host, which may reach it: TLS by the project's authority, and no anonymous reading."""
     flow = next((flow for flow in contract.flows if flow.port_name == "s3"), None)
     if flow is None:
@@ -35,11 +35,11 @@ def test_the_gateway_lets_nobody_in_without_a_key(contract: Contract, hosts: Hos
 
 @pytest.mark.where(lambda host: "s3" in host.components)
 def test_the_gateways_buckets_and_policies(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
     """One bucket; the app's account may read, write, delete and list, and no one else anything."""
     key = read_secrets(contract.stack)["s3_app_access_key"]
-    buckets = seen["gateway"]
+    buckets = snapshot["gateway"]
     check.equal(f"{declared.name}: buckets", ["s3://photos"], sorted(buckets))
     policy = buckets.get("s3://photos") or {"Statement": []}
     allowed = sorted(

@@ -17,7 +17,7 @@ def test_every_declared_fact_was_checked(
     uncovered = ledger.uncovered()
     if uncovered:
         pytest.fail(
-            f"{len(uncovered)} declared facts were looked at by no check: {', '.join(uncovered[:20])}"
+            f"{len(uncovered)} declared facts were read by no check: {', '.join(uncovered[:20])}"
             f"{' ...' if len(uncovered) > 20 else ''}",
             pytrace=False,
         )

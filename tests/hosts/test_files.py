@@ -14,50 +14,52 @@ from tests.hosts.facts import Check
 from tests.hosts.file_kinds import ALIKE
 from tests.hosts.image import Image
 from tests.hosts.image_files import OF_KERNELS, OF_THE_IMAGE, SNAKEOIL
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
-#: What a person does about a file that no role writes: none removes it, because it may be somebody's work.
+#: What a person does about a file that no role writes: none removes it, because it may be someone's work.
 FOREIGN = "no package brought it and no role writes it: a person removes it or declares it"
 ENABLED = "/etc/systemd/"  # links there say which units start; test_services.py holds them
 
 
 def test_no_file_of_a_package_is_missing_or_changed(
-    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, check: Check
 ) -> None:
     wanted = own_files.expected(declared, contract)
-    files = seen["files"]
-    gone = image.completed("files that are missing", declared.name, (), lambda seen: seen["files"]["missing"])
+    files = snapshot["files"]
+    gone = image.completed(
+        "files that are missing", declared.name, (), lambda snapshot: snapshot["files"]["missing"]
+    )
     check.equal(f"{declared.name}: files of packages that are missing", sorted(gone), files["missing"])
     left = image.completed("files that were changed", declared.name, (), changed_files)
     changed = {
-        path: f"differs from what {told['package']} brought: a person installs the package again"
-        for path, told in files["found"].items()
-        if told.get("state") == "changed" and path not in wanted and (path, told.get("sha256")) not in left
+        path: f"differs from what {file['package']} brought: a person installs the package again"
+        for path, file in files["found"].items()
+        if file.get("state") == "changed" and path not in wanted and (path, file.get("sha256")) not in left
     }
     check.equal(f"{declared.name}: files of packages that were changed", {}, changed)
 
 
-def changed_files(seen: Seen) -> list[tuple[str, str]]:
-    found = seen["files"]["found"]
-    return [(path, told["sha256"]) for path, told in found.items() if told.get("state") == "changed"]
+def changed_files(snapshot: Snapshot) -> list[tuple[str, str]]:
+    found = snapshot["files"]["found"]
+    return [(path, file["sha256"]) for path, file in found.items() if file.get("state") == "changed"]
 
 
 #: What a host writes for itself at its boot: of one image, and yet of another content on each.
 OF_EACH_HOST = ("/etc/cloud/", "/etc/netplan/", "/etc/network/", "/etc/nvme/", "/run/systemd/network/")
 
 
-def added_files(seen: Seen) -> list[tuple[str, ...]]:
-    """Files of no package by all that is told of them."""
+def added_files(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    """Files of no package by all that is reported of them."""
     return [
         (
             path,
-            told["kind"],
-            told["mode"],
-            told["owner"],
-            told.get("target", "" if path.startswith(OF_EACH_HOST) else told.get("sha256", "")),
+            file["kind"],
+            file["mode"],
+            file["owner"],
+            file.get("target", "" if path.startswith(OF_EACH_HOST) else file.get("sha256", "")),
         )
-        for path, told in seen["files"]["found"].items()
-        if not told["package"]
+        for path, file in snapshot["files"]["found"].items()
+        if not file["package"]
     ]
 
 
@@ -66,10 +68,10 @@ def contents(contract: Contract) -> Contents:
     return Contents(contract)
 
 
-def as_packages_make_them(name: str, seen: Seen, contents: Contents) -> set[str]:
+def as_packages_make_them(name: str, snapshot: Snapshot, contents: Contents) -> set[str]:
     """Files that scripts of packages make and that the kit's own image has, too, wherever the package is."""
-    found = seen["files"]["found"]
-    sources = {**found, **{path: {"sha256": digest} for path, digest in seen["sums"].items()}}
+    found = snapshot["files"]["found"]
+    sources = {**found, **{path: {"sha256": digest} for path, digest in snapshot["sums"].items()}}
     made = {
         path
         for path, (mode, owner, content) in OF_THE_IMAGE.items()
@@ -77,15 +79,20 @@ def as_packages_make_them(name: str, seen: Seen, contents: Contents) -> set[str]
         and (mode, owner) == (found[path]["mode"], found[path]["owner"])
         and not contents.fault(content, found[path], name, sources)
     }
-    return made | {path for path, told in found.items() if told.get("target") in SNAKEOIL_LINKS}
+    return made | {path for path, file in found.items() if file.get("target") in SNAKEOIL_LINKS}
 
 
 #: What a link by the hash of that certificate leads to.
 SNAKEOIL_LINKS = {Path(path).name for path in SNAKEOIL if path.endswith(".pem")}
 
 
-def test_no_file_is_there_that_nobody_declared(
-    declared: ContractHost, contract: Contract, seen: Seen, image: Image, contents: Contents, check: Check
+def test_no_file_is_there_that_is_not_declared(
+    declared: ContractHost,
+    contract: Contract,
+    snapshot: Snapshot,
+    image: Image,
+    contents: Contents,
+    check: Check,
 ) -> None:
     brought = {path for path, *_ in image.completed("files", declared.name, (), added_files)}
     known = {
@@ -98,92 +105,96 @@ def test_no_file_is_there_that_nobody_declared(
         *brought,
     }
     if contract.platform == "aws":
-        known |= {path for path in seen["files"]["found"] if OF_KERNELS.fullmatch(path)}
-        known |= as_packages_make_them(declared.name, seen, contents)
+        known |= {path for path in snapshot["files"]["found"] if OF_KERNELS.fullmatch(path)}
+        known |= as_packages_make_them(declared.name, snapshot, contents)
     foreign = {
-        path: f"{FOREIGN} ({told['kind']} {told['mode']} {told['owner']} {told.get('target', '')})"
-        for path, told in seen["files"]["found"].items()
-        if not told["package"]
-        and told.get("state", "of no package") == "of no package"
+        path: f"{FOREIGN} ({file['kind']} {file['mode']} {file['owner']} {file.get('target', '')})"
+        for path, file in snapshot["files"]["found"].items()
+        if not file["package"]
+        and file.get("state", "of no package") == "of no package"
         and path not in known
         and path != "/"
-        and not (told["kind"] == "link" and path.startswith(ENABLED))
+        and not (file["kind"] == "link" and path.startswith(ENABLED))
     }
     check.equal(f"{declared.name}: files", {}, foreign)
 
 
 def test_declared_files_are_as_declared(
-    declared: ContractHost, contract: Contract, seen: Seen, contents: Contents, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, contents: Contents, check: Check
 ) -> None:
     """Rendered files hold what their templates give, private ones are private, links lead where they must."""
-    found = seen["files"]["found"]
-    sources = {**found, **{path: {"sha256": digest} for path, digest in seen["sums"].items()}}
+    found = snapshot["files"]["found"]
+    sources = {**found, **{path: {"sha256": digest} for path, digest in snapshot["sums"].items()}}
     for path, (mode, owner, content) in own_files.expected(declared, contract).items():
-        what, told = f"{declared.name}: {path}", found.get(path)
-        if told is None:
+        what, file = f"{declared.name}: {path}", found.get(path)
+        if file is None:
             if path not in own_files.may_be_missing(contract):
                 check.equal(what, "there", "missing, or as its package brought it")
             continue
-        check.equal(f"{what}: mode and owner", (mode, owner), (told["mode"], told["owner"]))
-        check.equal(f"{what}: content", "", contents.fault(content, told, declared.name, sources))
+        check.equal(f"{what}: mode and owner", (mode, owner), (file["mode"], file["owner"]))
+        check.equal(f"{what}: content", "", contents.fault(content, file, declared.name, sources))
     for path, target in rights.links(contract).items():
         check.equal(f"{declared.name}: {path} leads to", target, found.get(path, {}).get("target"))
 
 
-def attributes(seen: Seen) -> list[tuple[str, ...]]:
-    found = seen["files"]["found"]
-    return [(path, *told["attributes"]) for path, told in found.items() if told.get("attributes")]
+def attributes(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    found = snapshot["files"]["found"]
+    return [(path, *file["attributes"]) for path, file in found.items() if file.get("attributes")]
 
 
-def rights_of_packages(seen: Seen) -> list[tuple[str, str, str]]:
-    found = seen["files"]["found"]
-    return [(path, told["mode"], told["owner"]) for path, told in found.items() if told["package"]]
+def rights_of_packages(snapshot: Snapshot) -> list[tuple[str, str, str]]:
+    found = snapshot["files"]["found"]
+    return [(path, file["mode"], file["owner"]) for path, file in found.items() if file["package"]]
 
 
-def test_rights(declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check) -> None:
+def test_rights(
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, check: Check
+) -> None:
     """Folders and programs with rights of their own; ACLs, capabilities and flags that no mode shows."""
-    found = seen["files"]["found"]
+    found = snapshot["files"]["found"]
     kept = image.completed("attributes", declared.name, (), attributes)
     has = {path: list(own) for path, *own in kept}
     as_brought = image.completed("rights", declared.name, (), rights_of_packages)
     wanted: dict[str, tuple[str, str]] = {**rights.SUID, **rights.folders(declared, contract)}
     may = {} if contract.platform == "local" else rights.MAY_ON_AWS
     files = own_files.expected(declared, contract)
-    for path, told in found.items():
-        if told["kind"] == "link":
+    for path, file in found.items():
+        if file["kind"] == "link":
             continue
         check.equal(
-            f"{declared.name}: {path}: ACL, capability or flag", has.get(path, []), told.get("attributes", [])
+            f"{declared.name}: {path}: ACL, capability or flag", has.get(path, []), file.get("attributes", [])
         )
-        if path not in files and told["package"] and told["kind"] in ("file", "folder"):
-            own = wanted.get(path, ("0755", "root:root") if told["kind"] == "folder" else None)
-            plain = told["mode"] in ("0644", "0755") and told["owner"] == "root:root"
-            as_usual = (told["mode"], told["owner"]) in may.get(path, ())
-            as_usual = as_usual or (path, told["mode"], told["owner"]) in as_brought
+        if path not in files and file["package"] and file["kind"] in ("file", "folder"):
+            own = wanted.get(path, ("0755", "root:root") if file["kind"] == "folder" else None)
+            plain = file["mode"] in ("0644", "0755") and file["owner"] == "root:root"
+            as_usual = (file["mode"], file["owner"]) in may.get(path, ())
+            as_usual = as_usual or (path, file["mode"], file["owner"]) in as_brought
             if (own is not None or not plain) and not as_usual:
                 check.equal(
                     f"{declared.name}: {path}: mode and owner",
                     own or "0644 or 0755, root:root",
-                    (told["mode"], told["owner"]),
+                    (file["mode"], file["owner"]),
                 )
     for path, own in rights.folders(declared, contract).items():
-        told = found.get(path, {"mode": "0755", "owner": "root:root or missing"})
-        check.equal(f"{declared.name}: {path}: mode and owner", own, (told["mode"], told["owner"]))
+        file = found.get(path, {"mode": "0755", "owner": "root:root or missing"})
+        check.equal(f"{declared.name}: {path}: mode and owner", own, (file["mode"], file["owner"]))
     top = found.get("/", {"mode": "0755", "owner": "root:root"})
     check.equal(f"{declared.name}: /: mode and owner", ("0755", "root:root"), (top["mode"], top["owner"]))
     usual = rights.SUID if contract.platform == "local" else ()
-    giving = image.completed("programs", declared.name, usual, lambda seen: seen["suid"], rights.SUID)
-    check.equal(f"{declared.name}: programs that give away rights", sorted(giving), sorted(seen["suid"]))
+    giving = image.completed("programs", declared.name, usual, lambda snapshot: snapshot["suid"], rights.SUID)
+    check.equal(f"{declared.name}: programs that give away rights", sorted(giving), sorted(snapshot["suid"]))
 
 
-def test_the_system_trusts_no_other_authority(declared: ContractHost, seen: Seen, check: Check) -> None:
-    trusted = seen["authorities"]
+def test_the_system_trusts_no_other_authority(
+    declared: ContractHost, snapshot: Snapshot, check: Check
+) -> None:
+    trusted = snapshot["authorities"]
     check.equal(f"{declared.name}: authorities that no package brought", [], trusted["foreign"])
     check.true(f"{declared.name}: /etc/ssl/certs/ca-certificates.crt trusts some", trusted["trusted"] > 0)
 
 
 def test_what_packages_made_is_alike_everywhere(
-    contract: Contract, snapshots: dict[str, Seen], check: Check
+    contract: Contract, snapshots: dict[str, Snapshot], check: Check
 ) -> None:
     """Written by packages' scripts, so without checksum: of one image's hosts the rare one is wrong."""
     made = {
@@ -194,8 +205,8 @@ def test_what_packages_made_is_alike_everywhere(
     }
     for path in sorted(made):
         digests = {
-            name: seen["files"]["found"].get(path, {}).get("sha256", "missing")
-            for name, seen in snapshots.items()
+            name: snapshot["files"]["found"].get(path, {}).get("sha256", "missing")
+            for name, snapshot in snapshots.items()
         }
         if contract.platform == "aws":  # there a tier has packages of its own
             digests = {name: digest for name, digest in digests.items() if digest != "missing"} or {"": ""}
@@ -207,9 +218,11 @@ def test_what_packages_made_is_alike_everywhere(
         )
 
 
-def test_a_release_of_the_app_is_as_installed(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_a_release_of_the_app_is_as_installed(
+    declared: ContractHost, snapshot: Snapshot, check: Check
+) -> None:
     """Every file of the serving release against the checksum that its wheel came with."""
-    release = seen["release"]
+    release = snapshot["release"]
     if "nginx" not in declared.components:
         check.equal(f"{declared.name}: a release of the app", None, release)
         return
@@ -218,7 +231,7 @@ def test_a_release_of_the_app_is_as_installed(declared: ContractHost, seen: Seen
     check.true(f"{declared.name}: {path}: wheels with checksums", release["checked"] > 0)
     check.equal(
         f"{declared.name}: files of the release {release['path']} that were changed, removed or added "
-        "(remove the release's folder; the playbook installs it anew)",
+        "(remove the release's folder; the playbook installs it again)",
         [],
         release["faults"],
     )

@@ -10,7 +10,7 @@ from infra.contract import Contract, ContractHost
 from infra.topology import volume_uuid
 from tests.hosts.facts import Check
 from tests.hosts.promises import CLOCK, on_aws
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 #: What `systemd-detect-virt` calls a platform's hosts.
 VIRTUALIZATION = {"local": "lxc", "aws": "amazon"}
@@ -20,8 +20,10 @@ VIRTUALIZATION = {"local": "lxc", "aws": "amazon"}
 LEAST_MEMORY = 0.85
 
 
-def test_name_and_system(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
-    own, name = seen["identity"], declared.name
+def test_name_and_system(
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+) -> None:
+    own, name = snapshot["identity"], declared.name
     check.equal(f"{name}: hostname", name, own["hostname"])
     check.fact("domain", own["fqdn"].partition(".")[2], how=f"FQDN of {name} without its name")
     check.equal(f"{name}: distribution", ("debian", "trixie"), (own["distribution"], own["codename"]))
@@ -33,24 +35,26 @@ def test_name_and_system(declared: ContractHost, contract: Contract, seen: Seen,
     check.fact("platform", found, how=f"systemd-detect-virt on {name}: {own['virtualization']}")
 
 
-def test_ssh_host_key(declared: ContractHost, seen: Seen, check: Check) -> None:
-    keys = seen["identity"]["ssh_host_keys"]
+def test_ssh_host_key(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
+    keys = snapshot["identity"]["ssh_host_keys"]
     check.fact(f"host.{declared.name}.ssh_host_key", keys.get("ssh_host_ed25519_key.pub"))
 
 
 def test_names_resolve_alike_everywhere(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
-    resolved = seen["identity"]["names"]
+    resolved = snapshot["identity"]["names"]
     for host in contract.hosts:
         for name in (host.name, f"{host.name}.{contract.domain}"):
             check.equal(f"{declared.name}: address of {name}", [host.address], resolved[name])
 
 
-def test_address_and_route(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+def test_address_and_route(
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+) -> None:
     addresses = [
         (entry["local"], entry["prefixlen"])
-        for link in seen["network"]["addresses"]
+        for link in snapshot["network"]["addresses"]
         for entry in link["addr_info"]
         if link["ifname"] != "lo"
     ]
@@ -61,37 +65,39 @@ def test_address_and_route(declared: ContractHost, contract: Contract, seen: See
             check.fact("cidr", str(network), how=f"address of {declared.name}")
             continue
         # A host lies in its zone's part of the range.
-        told = seen["instance"]
-        networks = told["networks"][0] if len(told["networks"]) == 1 else told["networks"]
+        metadata = snapshot["instance"]
+        networks = metadata["networks"][0] if len(metadata["networks"]) == 1 else metadata["networks"]
         check.fact("cidr", networks, how=f"network of {declared.name}, says EC2")
-        check.equal(f"{declared.name}: network of {address}", told["subnet"], str(network))
+        check.equal(f"{declared.name}: network of {address}", metadata["subnet"], str(network))
         inside = network.subnet_of(ipaddress.ip_network(contract.cidr))
         check.true(f"{declared.name}: {network} is a part of the range", inside)
-    gateways = [route.get("gateway") for route in seen["network"]["routes"] if route["dst"] == "default"]
+    gateways = [route.get("gateway") for route in snapshot["network"]["routes"] if route["dst"] == "default"]
     check.fact(f"host.{declared.name}.gateway", gateways[0] if len(gateways) == 1 else gateways, how="routes")
 
 
 @pytest.mark.where(lambda host: on_aws(host))
-def test_instance(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """What EC2 tells the host; the firmware of Nitro names the instance as well."""
-    name, told = declared.name, seen["instance"]
-    check.fact(f"host.{name}.instance_id", told["instance_id"], how="instance metadata service")
-    check.fact(f"host.{name}.zone", told["zone"], how="instance metadata service")
-    check.equal(f"{name}: address, says EC2", declared.address, told["address"])
-    check.equal(f"{name}: instance, says the firmware", declared.instance_id, told["firmware"])
-    check.equal(f"{name}: metadata without a session's token", 401, told["without_token"])
+def test_instance(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
+    """What EC2 reports to the host; the firmware of Nitro names the instance as well."""
+    name, metadata = declared.name, snapshot["instance"]
+    check.fact(f"host.{name}.instance_id", metadata["instance_id"], how="instance metadata service")
+    check.fact(f"host.{name}.zone", metadata["zone"], how="instance metadata service")
+    check.equal(f"{name}: address, says EC2", declared.address, metadata["address"])
+    check.equal(f"{name}: instance, says the firmware", declared.instance_id, metadata["firmware"])
+    check.equal(f"{name}: metadata without a session's token", 401, metadata["without_token"])
 
 
 @pytest.mark.where(lambda host: on_aws(host))
-def test_the_time_comes_from_amazon(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_the_time_comes_from_amazon(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """The firewall lets nothing out to another clock."""
     check.equal(
-        f"{declared.name}: clock", (CLOCK, "yes"), (seen["clock"]["server"], seen["clock"]["synchronized"])
+        f"{declared.name}: clock",
+        (CLOCK, "yes"),
+        (snapshot["clock"]["server"], snapshot["clock"]["synchronized"]),
     )
 
 
-def test_size(declared: ContractHost, seen: Seen, check: Check) -> None:
-    capacity = seen["capacity"]
+def test_size(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
+    capacity = snapshot["capacity"]
     check.fact(f"host.{declared.name}.size.vcpus", capacity["cpus"], how="/proc/cpuinfo")
     check.equal(f"{declared.name}: cores that a program may use", declared.size.vcpus, capacity["nproc"])
     memory = capacity["memory_kib"] / 1024
@@ -104,16 +110,16 @@ def test_size(declared: ContractHost, seen: Seen, check: Check) -> None:
         check.fact(f"host.{declared.name}.size.memory_mib", memory, how="MemTotal")
 
 
-def test_tier(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_tier(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """A tier is what a host serves: the program that only this tier runs."""
-    running = {name for name, _ in seen["processes"]}
+    running = {name for name, _ in snapshot["processes"]}
     has = {
         tier
         for tier, sign in {
             "edge": "haproxy" in running,
             "web": "nginx" in running,
-            "database": "/pg/data" in seen["mounts"],
-            "control": "/var/lib/etcd" in seen["mounts"],
+            "database": "/pg/data" in snapshot["mounts"],
+            "control": "/var/lib/etcd" in snapshot["mounts"],
         }.items()
         if sign
     }
@@ -121,16 +127,18 @@ def test_tier(declared: ContractHost, seen: Seen, check: Check) -> None:
 
 
 def test_nothing_is_shared_that_must_be_unique(
-    contract: Contract, snapshots: dict[str, Seen], check: Check
+    contract: Contract, snapshots: dict[str, Snapshot], check: Check
 ) -> None:
     for what, value in {
-        "machine-id": lambda seen: seen["identity"]["machine_id"],
-        "SSH host key": lambda seen: seen["identity"]["ssh_host_keys"].get("ssh_host_ed25519_key.pub"),
-        "certificate": lambda seen: seen["installed"]["host.crt"],
+        "machine-id": lambda snapshot: snapshot["identity"]["machine_id"],
+        "SSH host key": lambda snapshot: snapshot["identity"]["ssh_host_keys"].get(
+            "ssh_host_ed25519_key.pub"
+        ),
+        "certificate": lambda snapshot: snapshot["installed"]["host.crt"],
     }.items():
         holders: dict[str, list[str]] = {}
-        for name, seen in snapshots.items():
-            holders.setdefault(value(seen), []).append(name)
+        for name, snapshot in snapshots.items():
+            holders.setdefault(value(snapshot), []).append(name)
         shared = [names for names in holders.values() if len(names) > 1]
         check.equal(f"hosts that share one {what}", [], shared)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
 from tests.hosts.memory import TMPFS_LEAST_MIB, oom_scores, tmpfs_mib
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 
-def test_file_systems_in_memory_are_bounded(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_file_systems_in_memory_are_bounded(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """By the host's memory: systemd and the kernel take the machine's where the host is a container."""
     memory = declared.size.memory_mib << 20
-    found = seen["memory_file_systems"]
+    found = snapshot["memory_file_systems"]
     for path, wanted in tmpfs_mib(declared).items():
         there = found.get(path, {"bytes": 0, "inodes": 0})
         check.equal(f"{declared.name}: size of {path} in MiB", wanted, there["bytes"] >> 20, how="statvfs")
@@ -31,9 +31,11 @@ def test_file_systems_in_memory_are_bounded(declared: ContractHost, seen: Seen, 
     )
 
 
-def test_who_is_killed_first(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+def test_who_is_killed_first(
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+) -> None:
     """What only observes goes first, what holds data last."""
-    oom = seen["oom"]
+    oom = snapshot["oom"]
     for unit, score in oom_scores(contract, declared).items():
         shown = oom["units"].get(unit, {"declared": None, "in effect": None})
         check.equal(f"{declared.name}: OOM score of {unit}", score, shown["declared"], how="systemctl show")

@@ -14,7 +14,7 @@ from tests.hosts import promises
 from tests.hosts.facts import Check
 from tests.hosts.firewall import accepted
 from tests.hosts.image import Image
-from tests.hosts.snapshot import Hosts, Seen, reach_program
+from tests.hosts.snapshot import Hosts, Snapshot, reach_program
 
 #: A port that no environment declares: what gets an answer there passes the firewall.
 UNDECLARED = 4999
@@ -22,12 +22,12 @@ UNDECLARED = 4999
 Matrix = dict[tuple[str, str, int], str]
 
 
-def remote_sockets(seen: Seen) -> set[tuple[str, int]]:
-    return {(protocol, port) for protocol, address, port, _ in seen["listeners"] if not is_own(address)}
+def remote_sockets(snapshot: Snapshot) -> set[tuple[str, int]]:
+    return {(protocol, port) for protocol, address, port, _ in snapshot["listeners"] if not is_own(address)}
 
 
-def own_sockets(seen: Seen) -> set[tuple[str, int]]:
-    return {(protocol, port) for protocol, address, port, _ in seen["listeners"] if is_own(address)}
+def own_sockets(snapshot: Snapshot) -> set[tuple[str, int]]:
+    return {(protocol, port) for protocol, address, port, _ in snapshot["listeners"] if is_own(address)}
 
 
 def is_own(address: str) -> bool:
@@ -35,14 +35,14 @@ def is_own(address: str) -> bool:
 
 
 def test_listening_sockets_are_the_declared_ones(
-    declared: ContractHost, contract: Contract, seen: Seen, image: Image, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, check: Check
 ) -> None:
     flows = [flow for flow in contract.flows if flow.destination == declared.name]
-    remote = remote_sockets(seen)
+    remote = remote_sockets(snapshot)
     served = promises.served(contract, declared)
     for component in contract.running(declared):
         ports = {(port.protocol, port.number) for port in component.ports if port.name in served}
-        shown = seen["units"]["shown"]
+        shown = snapshot["units"]["shown"]
         down = [unit for unit in component.units if shown.get(unit, {}).get("ActiveState") != "active"]
         check.fact(
             f"host.{declared.name}.component.{component.name}",
@@ -52,32 +52,32 @@ def test_listening_sockets_are_the_declared_ones(
     expected = {(flow.protocol, flow.port) for flow in flows} | promises.listening(declared)
     check.equal(f"{declared.name}: sockets open to others, undeclared", [], sorted(remote - expected))
     own = image.completed("own sockets", declared.name, promises.loopback(declared), own_sockets)
-    check.equal(f"{declared.name}: sockets open to itself", sorted(own), sorted(own_sockets(seen)))
+    check.equal(f"{declared.name}: sockets open to itself", sorted(own), sorted(own_sockets(snapshot)))
 
 
 def test_sockets_belong_to_the_declared_programs(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
     """Another program on a declared port would answer as well."""
     programs = promises.programs(contract)
-    for protocol, address, port, program in seen["listeners"]:
+    for protocol, address, port, program in snapshot["listeners"]:
         wanted = programs.get((protocol, port))
         if wanted:
             check.equal(f"{declared.name}: program at {address}:{port}", wanted, program)
-    beyond = [socket for socket in seen["raw_sockets"] if socket[2] != "systemd-network"]
+    beyond = [socket for socket in snapshot["raw_sockets"] if socket[2] != "systemd-network"]
     check.equal(f"{declared.name}: sockets that see packets past TCP and UDP", [], beyond)
 
 
 def test_packets_take_the_declared_ways_only(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
     """One interface, one gateway, one resolver, nothing that shapes or redirects."""
-    name, ways = declared.name, seen["ways"]
-    network = seen["instance"]["subnet"] if contract.platform == "aws" else contract.cidr
+    name, ways = declared.name, snapshot["ways"]
+    network = snapshot["instance"]["subnet"] if contract.platform == "aws" else contract.cidr
     may = promises.ways(contract, declared, network)
     mtus = {link: mtu for link, mtu in ways["interfaces"].items() if link != "lo"}
     check.equal(f"{name}: MTU of the loopback interface", 65536, ways["interfaces"].get("lo"))
-    check.equal(f"{name}: interfaces beside it", 1, len(mtus))
+    check.equal(f"{name}: other interfaces", 1, len(mtus))
     for link, mtu in mtus.items():
         check.true(f"{name}: name of the interface", link == may.link or not may.link, found=link)
         check.true(f"{name}: MTU of {link}", mtu in may.mtus, found=mtu)
@@ -90,9 +90,11 @@ def test_packets_take_the_declared_ways_only(
     check.equal(f"{name}: resolvers", sorted(chosen), ways["resolvers"])
 
 
-def test_the_ruleset_in_effect_is_that_of_the_file(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_the_ruleset_in_effect_is_that_of_the_file(
+    declared: ContractHost, snapshot: Snapshot, check: Check
+) -> None:
     """Line by line: a rule of any kind that was added or dropped shows, whatever it does."""
-    effective, written = seen["firewall"]["in effect"], seen["firewall"]["of the file"]
+    effective, written = snapshot["firewall"]["in effect"], snapshot["firewall"]["of the file"]
     check.equal(
         f"{declared.name}: rules in effect that /etc/nftables.conf lacks",
         [],
@@ -106,9 +108,9 @@ def test_the_ruleset_in_effect_is_that_of_the_file(declared: ContractHost, seen:
     check.equal(f"{declared.name}: the ruleset as a whole", written, effective)
 
 
-def test_firewall_rules(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+def test_firewall_rules(declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check) -> None:
     """The ruleset in the kernel, rule by rule: nothing is accepted that the contract does not name."""
-    rules = seen["network"]["nftables"]
+    rules = snapshot["network"]["nftables"]
     chains = {entry["chain"]["name"]: entry["chain"] for entry in rules if "chain" in entry}
     policies = {name: (chain.get("hook"), chain.get("policy")) for name, chain in chains.items()}
     drop = {name: (name, "drop") for name in ("input", "forward", "output")}
@@ -132,7 +134,7 @@ def test_firewall_rules(declared: ContractHost, contract: Contract, seen: Seen, 
 
 
 @pytest.fixture(scope="session")
-def matrix(contract: Contract, hosts: Hosts, snapshots: dict[str, Seen]) -> Matrix:
+def matrix(contract: Contract, hosts: Hosts, snapshots: dict[str, Snapshot]) -> Matrix:
     """Every host and the controller try every port of the kit on every host, all at once: what happened.
 
     One undeclared port is tried as well, and on the way out the controller's. On AWS no packet of the
@@ -143,7 +145,7 @@ def matrix(contract: Contract, hosts: Hosts, snapshots: dict[str, Seen]) -> Matr
     controllers = [contract.controller]
     from_controller = targets
     if contract.platform == "aws":
-        controllers = sorted({client for seen in snapshots.values() for client in ssh_clients(seen)})
+        controllers = sorted({client for snapshot in snapshots.values() for client in ssh_clients(snapshot)})
         from_controller = [(EDGE, edge_address(contract), port) for port in ports]
     from_host = [*targets, *(("controller", address, UNDECLARED) for address in controllers)]
     answers = hosts.ask(
@@ -167,7 +169,7 @@ EDGE = "edge"
 
 
 def edge_address(contract: Contract) -> str:
-    """One address of the balancer; the world knows it by name."""
+    """One address of the balancer; clients know it by name."""
     name = urlsplit(contract.url).hostname or ""
     try:
         return str(socket.getaddrinfo(name, None, socket.AF_INET)[0][4][0])
@@ -175,12 +177,12 @@ def edge_address(contract: Contract) -> str:
         pytest.fail(f"{name}: has no address: {error}", pytrace=False)
 
 
-def ssh_clients(seen: Seen) -> list[str]:
-    return list(seen["network"]["ssh_clients"])
+def ssh_clients(snapshot: Snapshot) -> list[str]:
+    return list(snapshot["network"]["ssh_clients"])
 
 
 def test_declared_flows_get_through(
-    contract: Contract, matrix: Matrix, snapshots: dict[str, Seen], check: Check
+    contract: Contract, matrix: Matrix, snapshots: dict[str, Snapshot], check: Check
 ) -> None:
     for flow in contract.flows:
         key = f"flow.{flow.source}.{flow.destination}.{flow.port_name}"
@@ -201,30 +203,32 @@ def test_declared_flows_get_through(
         check.fact(f"{key}.protocol", "tcp" if answer == "open" else answer, how=how)
 
 
-def let_in(contract: Contract, flow: Flow, seen: Seen) -> tuple[str, str]:
-    """Whether a host on AWS takes what comes from the endpoint, and how that was seen.
+def let_in(contract: Contract, flow: Flow, snapshot: Snapshot) -> tuple[str, str]:
+    """Whether a host on AWS takes what comes from the endpoint, and how that was found.
 
     SSH has come through it. Other ports it does not carry (EC2 user guide, "Connect using EC2 Instance
     Connect Endpoint": 22 and 3389), so that they are held against the host's own rules and sockets.
     """
-    if (flow.protocol, flow.port) not in remote_sockets(seen):
+    if (flow.protocol, flow.port) not in remote_sockets(snapshot):
         return "refused", f"sockets of {flow.destination}"
     if flow.port_name == "ssh":
-        return "open" if ssh_clients(seen) else "dropped", f"sessions of sshd on {flow.destination}"
-    accepts = accepted(seen["network"]["nftables"], "input", "saddr").get((flow.protocol, flow.port), set())
+        return "open" if ssh_clients(snapshot) else "dropped", f"sessions of sshd on {flow.destination}"
+    accepts = accepted(snapshot["network"]["nftables"], "input", "saddr").get(
+        (flow.protocol, flow.port), set()
+    )
     return "open" if contract.controller in accepts else "dropped", f"rules of {flow.destination}"
 
 
 def test_nothing_else_gets_through(contract: Contract, matrix: Matrix, check: Check) -> None:
     """No answer of any kind: a refusal would say that the packet had passed the firewall."""
     allowed = {(flow.source, flow.destination, flow.port) for flow in contract.flows}
-    world = {(flow.destination, flow.port) for flow in contract.flows if flow.source == "world"}
+    public = {(flow.destination, flow.port) for flow in contract.flows if flow.source == "world"}
     for (source, destination, port), answer in matrix.items():
         if (source, destination, port) in allowed or source == destination:
             continue
-        if source == "controller" and (destination, port) in world:
+        if source == "controller" and (destination, port) in public:
             continue
         if destination == EDGE:  # whoever lies between may refuse; what answers there test_app.py shows
-            check.true(f"the world cannot connect to the balancer:{port}", answer != "open", found=answer)
+            check.true(f"the internet cannot connect to the balancer:{port}", answer != "open", found=answer)
             continue
         check.equal(f"connection from {source} to {destination}:{port}", "dropped", answer)

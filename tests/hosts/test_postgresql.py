@@ -9,7 +9,7 @@ import pytest
 from infra.contract import Contract, ContractHost
 from tests.hosts import database
 from tests.hosts.facts import Check
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 from tests.hosts.units import normal
 
 serving = pytest.mark.where(lambda host: "postgresql_server" in host.components)
@@ -19,12 +19,12 @@ waiting = pytest.mark.where(
 
 
 @pytest.fixture
-def number(declared: ContractHost, seen: Seen) -> dict[str, str]:
-    """The device number of the volume that each purpose was declared to be on, its UUID seen."""
+def number(declared: ContractHost, snapshot: Snapshot) -> dict[str, str]:
+    """The device number of the volume that each purpose was declared to be on, by its UUID."""
     found = {}
     for placed in declared.placements:
         volume = next(volume for volume in declared.volumes if volume.name == placed.volume)
-        device = seen["devices"][volume.device]
+        device = snapshot["devices"][volume.device]
         if device.get("uuid") != volume.uuid:
             pytest.fail(f"{volume.device} carries {device.get('uuid')}, not {volume.uuid}", pytrace=False)
         found[placed.purpose] = device["number"]
@@ -44,12 +44,14 @@ def test_the_server_is_the_declared_one(
     )
 
 
-def test_every_member_has_the_programs(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:
+def test_every_member_has_the_programs(
+    contract: Contract, snapshots: dict[str, Snapshot], check: Check
+) -> None:
     package = f"postgresql-{contract.database.version}"
     members = [
         name
-        for name, seen in snapshots.items()
-        if seen["installed_packages"]["state"].get(package) == "install ok installed"
+        for name, snapshot in snapshots.items()
+        if snapshot["installed_packages"]["state"].get(package) == "install ok installed"
         and contract.host(name).tier == "database"
     ]
     check.fact("database.members", members, how=f"hosts of the tier with the package {package}")
@@ -57,10 +59,10 @@ def test_every_member_has_the_programs(contract: Contract, snapshots: dict[str, 
 
 @serving
 def test_files_are_on_the_declared_volumes(
-    declared: ContractHost, seen: Seen, server: Any, number: dict[str, str], check: Check
+    declared: ContractHost, snapshot: Snapshot, server: Any, number: dict[str, str], check: Check
 ) -> None:
     """By the number of the device that each file lies on, along the paths that the server itself uses."""
-    paths, settings = seen["paths"], server["settings"]
+    paths, settings = snapshot["paths"], server["settings"]
     data = settings["data_directory"]["setting"]
     where = {placed.purpose: placed.path for placed in declared.placements}
     for purpose, path in {
@@ -85,10 +87,12 @@ def inside(path: str, folder: str) -> bool:
 
 
 @serving
-def test_the_data_directory_holds_what_the_server_makes(seen: Seen, server: Any, check: Check) -> None:
+def test_the_data_directory_holds_what_the_server_makes(
+    snapshot: Snapshot, server: Any, check: Check
+) -> None:
     """A file such as standby.signal decides what the server is at its next start."""
     data = server["settings"]["data_directory"]["setting"]
-    found = set((seen["paths"].get(data) or {}).get("entries") or [])
+    found = set((snapshot["paths"].get(data) or {}).get("entries") or [])
     foreign = {name for name in found - database.DATA_DIRECTORY if not name.startswith("pg_")}
     check.true(f"{data} is a cluster", "PG_VERSION" in found, found=sorted(found))
     check.equal(f"files in {data} that the server does not make", [], sorted(foreign))
@@ -133,7 +137,7 @@ def test_no_setting_waits_or_comes_from_elsewhere(contract: Contract, server: An
         for name, setting in settings.items()
         if setting["source"] in ("configuration file", "environment variable", "command line")
     }
-    check.equal("settings that nobody declared", [], sorted(given - declared - database.POSTGRESQL_COMMAND))
+    check.equal("settings that are not declared", [], sorted(given - declared - database.POSTGRESQL_COMMAND))
     check.equal("files that were changed after the server read them", [], server["unread"])
     check.equal(
         "settings of roles and databases", database.POSTGRESQL_ROLE_SETTINGS, server["scoped_settings"]
@@ -157,17 +161,17 @@ def test_safety(server: Any, check: Check) -> None:
 
 
 @waiting
-def test_other_members_run_no_server(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_other_members_run_no_server(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """They have their volumes and packages, and neither a cluster nor a server yet."""
-    check.equal(f"{declared.name}: a cluster", None, seen["paths"]["/pg/data/17"])
+    check.equal(f"{declared.name}: a cluster", None, snapshot["paths"]["/pg/data/17"])
     check.equal(
         f"{declared.name}: processes of postgres",
         [],
-        [name for name, owner in seen["processes"] if owner == "postgres"],
+        [name for name, owner in snapshot["processes"] if owner == "postgres"],
     )
 
 
 @pytest.mark.where(lambda host: host.tier == "database")
-def test_debians_own_clusters_do_not_exist(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_debians_own_clusters_do_not_exist(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     for path in ("/etc/postgresql/17/main", "/var/lib/postgresql/17/main"):
-        check.equal(f"{declared.name}: {path}", None, seen["paths"][path])
+        check.equal(f"{declared.name}: {path}", None, snapshot["paths"][path])

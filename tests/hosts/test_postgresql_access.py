@@ -14,7 +14,7 @@ from infra.contract import Contract, ContractHost
 from infra.stack.outputs import read_secrets
 from tests.hosts import database
 from tests.hosts.facts import Check
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 serving = pytest.mark.where(lambda host: "postgresql_server" in host.components)
 
@@ -98,7 +98,7 @@ def verifies(verifier: str, password: str) -> bool:
 
 
 @serving
-def test_no_one_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
+def test_no_one_has_other_rights(server: Any, snapshot: Snapshot, check: Check) -> None:
     """Rights, owners and objects in the cluster and in the app's database: whole lists."""
     rights = {
         name: {**held, "rights": sorted(held["rights"])} for name, held in server["database_rights"].items()
@@ -111,7 +111,7 @@ def test_no_one_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
     check.equal("extensions of postgres", ["pg_stat_statements", "plpgsql"], sorted(server["extensions"]))
     for thing in ("parameter_rights", "slots", "subscriptions", "names_mapped"):
         check.equal(thing.replace("_", " "), [], server[thing])
-    photos = seen["database"]["photos"]
+    photos = snapshot["database"]["photos"]
     check.equal("photos: extensions", ["plpgsql"], sorted(photos["extensions"]))
     check.equal("photos: schemas and their rights", database.SCHEMA_RIGHTS, photos["schemas"])
     check.equal("photos: rights on what is made later", {}, photos["default_rights"])
@@ -129,9 +129,9 @@ def test_no_one_has_other_rights(server: Any, seen: Seen, check: Check) -> None:
 
 
 @serving
-def test_the_schema_is_what_the_migrations_declare(seen: Seen, check: Check) -> None:
+def test_the_schema_is_what_the_migrations_declare(snapshot: Snapshot, check: Check) -> None:
     """Relations, columns, defaults, constraints, indexes and rights, as the server describes both."""
-    declared, present = (set(seen["database"]["schema"][side]) for side in ("declared", "present"))
+    declared, present = (set(snapshot["database"]["schema"][side]) for side in ("declared", "present"))
     kinds = {line.split()[0] for line in declared}
     check.true(
         "photos: the migrations declare something", {"relation", "column", "right"} <= kinds, found=kinds

@@ -15,7 +15,7 @@ from tests.hosts import exact
 from tests.hosts.facts import Check
 from tests.hosts.image import Image
 from tests.hosts.promises import EBS, IN_THE_HOST
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 #: A gp3-class device adds more than this to every read that no cache answers; a plain one does not (ms).
 NETWORK_READ_MS = 1.0
@@ -29,9 +29,9 @@ with_volumes = pytest.mark.where(lambda host: host.volumes)
 
 
 @with_volumes
-def test_devices(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_devices(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     for volume in declared.volumes:
-        key, device = f"host.{declared.name}.volume.{volume.name}", seen["devices"][volume.device]
+        key, device = f"host.{declared.name}.volume.{volume.name}", snapshot["devices"][volume.device]
         if "error" in device:
             check.fact(f"{key}.device", device["error"])
             continue
@@ -43,7 +43,7 @@ def test_devices(declared: ContractHost, seen: Seen, check: Check) -> None:
         else:
             check.fact(f"{key}.size_bytes", device["size_bytes"])
         if volume.nvme:
-            check_model(key, volume, seen["drives"][volume.device], check)
+            check_model(key, volume, snapshot["drives"][volume.device], check)
             continue
         fastest = device["quickest_read_ms"]
         check.fact(
@@ -70,17 +70,17 @@ def check_model(key: str, volume: ContractVolume, found: Any, check: Check) -> N
     """Drives in the host are a class of their own. Of EBS only AWS knows which: test_cloud.py asks it."""
     models = {drive["model"] for drive in found.get("drives", [])}
     if volume.volume_class == "instance-store" or models != {EBS}:
-        seen = "instance-store" if models == {IN_THE_HOST} else sorted(map(str, models))
-        check.fact(f"{key}.volume_class", seen, how="model of the drives")
+        shown = "instance-store" if models == {IN_THE_HOST} else sorted(map(str, models))
+        check.fact(f"{key}.volume_class", shown, how="model of the drives")
 
 
 @pytest.mark.where(lambda host: any(volume.nvme for volume in host.volumes))
-def test_drives(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_drives(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """Which NVMe drives lie under a volume, and how the kernel reads them."""
     for volume in declared.volumes:
         if volume.nvme is None:
             continue
-        key, found = f"host.{declared.name}.volume.{volume.name}.nvme", seen["drives"][volume.device]
+        key, found = f"host.{declared.name}.volume.{volume.name}.nvme", snapshot["drives"][volume.device]
         under = found.get("drives", [])
         check.fact(f"{key}.count", len(under), how=f"what lies under {volume.device}")
         for field, wanted in (
@@ -92,25 +92,27 @@ def test_drives(declared: ContractHost, seen: Seen, check: Check) -> None:
             values = {drive[field] for drive in under}
             if field == "read_ahead_kib":
                 values.add(found.get(field))
-            told = wanted if values == {wanted} else sorted(map(str, values))
+            shown = wanted if values == {wanted} else sorted(map(str, values))
             if wanted is None:  # a whole drive
-                check.equal(f"{key}.{field}", None, told)
+                check.equal(f"{key}.{field}", None, shown)
             else:
-                check.fact(f"{key}.{field}", told)
+                check.fact(f"{key}.{field}", shown)
         if volume.nvme.serials:
             check.fact(f"{key}.serials", sorted(drive["serial"] for drive in under))
         check.fact(f"{key}.accept_blank", False, how="an acceptance is for one loss: config rm")
 
 
 @with_volumes
-def test_volumes_are_mounted_as_declared(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_volumes_are_mounted_as_declared(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     for volume in declared.volumes:
-        key, mount = f"host.{declared.name}.volume.{volume.name}", seen["mounts"].get(volume.mount_point)
+        key, mount = f"host.{declared.name}.volume.{volume.name}", snapshot["mounts"].get(volume.mount_point)
         check.fact(f"{key}.mount_point", volume.mount_point if mount else None, how="/proc/self/mountinfo")
         if mount is None:
             continue
         check.equal(f"{key}: mounted file system", "xfs", mount["type"])
-        check.equal(f"{key}: mounted device", seen["devices"][volume.device].get("number"), mount["number"])
+        check.equal(
+            f"{key}: mounted device", snapshot["devices"][volume.device].get("number"), mount["number"]
+        )
         check.equal(f"{key}: mounted part", "/", mount["root"])
         check_options(key, volume.mount_options, mount["options"], check)
         check.equal(f"{key}: file system is writable", True, "rw" in mount["file_system_options"])
@@ -123,11 +125,11 @@ def check_options(key: str, declared: tuple[str, ...], mounted: list[str], check
 
 
 @pytest.mark.where(lambda host: host.placements)
-def test_placements(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_placements(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     volumes = {volume.name: volume for volume in declared.volumes}
-    numbers = {name: seen["devices"][volume.device].get("number") for name, volume in volumes.items()}
+    numbers = {name: snapshot["devices"][volume.device].get("number") for name, volume in volumes.items()}
     for placed in declared.placements:
-        key, mount = f"host.{declared.name}.placement.{placed.purpose}", seen["mounts"].get(placed.path)
+        key, mount = f"host.{declared.name}.placement.{placed.purpose}", snapshot["mounts"].get(placed.path)
         check.fact(f"{key}.path", placed.path if mount else None, how="/proc/self/mountinfo")
         if mount is None:
             continue
@@ -139,54 +141,62 @@ def test_placements(declared: ContractHost, seen: Seen, check: Check) -> None:
         check.equal(f"{key}: folder bound at {placed.path}", placed.purpose, mount["root"].rpartition("/")[2])
         for option in volume.mount_options:
             check.true(f"{key}: mounted with {option}", option in mount["options"], found=mount["options"])
-        path = seen["paths"][placed.path]
+        path = snapshot["paths"][placed.path]
         check.equal(f"{key}: st_dev", numbers[placed.volume], path["number"])
         for field in ("owner", "group", "mode"):
             check.fact(f"{key}.{field}", path[field], how=f"stat {placed.path}")
 
 
 @with_volumes
-def test_an_unmounted_mount_point_takes_no_data(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """Looked at beneath what is mounted: nobody may write there, root included, and nothing is in it."""
-    for path, found in seen["beneath"].items():
+def test_an_unmounted_mount_point_takes_no_data(
+    declared: ContractHost, snapshot: Snapshot, check: Check
+) -> None:
+    """Checked beneath what is mounted: no account may write there, root included, and nothing is in it."""
+    for path, found in snapshot["beneath"].items():
         name = f"{declared.name}: {path} under its mount"
         check.equal(name, "0 root:root directory", found["stat"])
         check.true(f"{name} is immutable", "i" in found["attributes"], found=found["attributes"])
-        # Empty folders of packages may be there: nobody gets to them.
+        # Empty folders of packages may be there: no program reaches them.
         check.equal(f"{name}: files", 0, found["files"])
 
 
 @with_volumes
-def test_volumes_hold_what_is_placed_on_them(declared: ContractHost, seen: Seen, check: Check) -> None:
-    """A folder that nobody declared takes the room of those that were."""
+def test_volumes_hold_what_is_placed_on_them(
+    declared: ContractHost, snapshot: Snapshot, check: Check
+) -> None:
+    """A folder that is not declared takes the room of those that were."""
     for volume in declared.volumes:
         placed = sorted(
             one.source.rpartition("/")[2] for one in declared.placements if one.volume == volume.name
         )
-        found = seen["paths"][volume.mount_point]
+        found = snapshot["paths"][volume.mount_point]
         check.equal(f"{declared.name}: {volume.mount_point} holds", placed, found and found["entries"])
 
 
-def test_nothing_else_is_mounted(declared: ContractHost, seen: Seen, image: Image, check: Check) -> None:
+def test_nothing_else_is_mounted(
+    declared: ContractHost, snapshot: Snapshot, image: Image, check: Check
+) -> None:
     """A mount over a path hides what is declared there, whatever the files beneath say."""
-    found = exact.foreign_mounts(declared, list(seen["mounts"]))
-    brought = image.completed("mounts", declared.name, (), lambda seen: other_places(declared, seen))
+    found = exact.foreign_mounts(declared, list(snapshot["mounts"]))
+    brought = image.completed("mounts", declared.name, (), lambda snapshot: other_places(declared, snapshot))
     check.equal(
-        f"{declared.name}: mounts that nobody declared", [], [at for at in found if at not in brought]
+        f"{declared.name}: mounts that are not declared", [], [at for at in found if at not in brought]
     )
 
 
-def other_places(declared: ContractHost, seen: Seen) -> list[str]:
-    return exact.foreign_mounts(declared, list(seen["mounts"]))
+def other_places(declared: ContractHost, snapshot: Snapshot) -> list[str]:
+    return exact.foreign_mounts(declared, list(snapshot["mounts"]))
 
 
-def test_no_volume_is_at_another_place(contract: Contract, snapshots: dict[str, Seen], check: Check) -> None:
-    """Each declared file system is seen on its own host, and on no other."""
+def test_no_volume_is_at_another_place(
+    contract: Contract, snapshots: dict[str, Snapshot], check: Check
+) -> None:
+    """Each declared file system is mounted on its own host, and on no other."""
     declared = {
         volume.uuid: f"{host.name}:{volume.name}" for host in contract.hosts for volume in host.volumes
     }
     names = {(host.name, v.device): f"{host.name}:{v.name}" for host in contract.hosts for v in host.volumes}
-    for name, seen in snapshots.items():
-        for path, device in seen["devices"].items():
+    for name, snapshot in snapshots.items():
+        for path, device in snapshot["devices"].items():
             at, carries = names[name, path], declared.get(device.get("uuid"), "no volume of this stack")
             check.equal(f"{name}: {path} carries the volume", at, carries)

@@ -14,14 +14,16 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from infra.contract import Contract, ContractHost
 from tests.hosts import promises
 from tests.hosts.facts import Check
-from tests.hosts.snapshot import Seen, tls_ports
+from tests.hosts.snapshot import Snapshot, tls_ports
 
 #: Renewal comes under 30 days, at a playbook run.
 SHORTEST_DAYS = 30
 
 
-def test_host_certificate(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
-    name, installed = declared.name, seen["installed"]
+def test_host_certificate(
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+) -> None:
+    name, installed = declared.name, snapshot["installed"]
     shown = (
         contract.ca_certificate
         if promises.is_the_authoritys(installed["ca.crt"], contract)
@@ -51,13 +53,13 @@ def test_host_certificate(declared: ContractHost, contract: Contract, seen: Seen
 
 
 def test_services_show_the_installed_certificate(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
     """Over TLS 1.2 or newer. A renewed certificate that a service has not read yet shows here."""
-    installed = x509.load_pem_x509_certificate(seen["installed"]["host.crt"].encode())
+    installed = x509.load_pem_x509_certificate(snapshot["installed"]["host.crt"].encode())
     expected = fingerprint(installed.public_bytes(Encoding.DER))
     for port in tls_ports(contract, declared):
-        shown = seen["certificates"][str(port)]
+        shown = snapshot["certificates"][str(port)]
         if "error" in shown:
             check.equal(f"{declared.name}:{port}: TLS", "spoken", shown["error"])
             continue
@@ -70,17 +72,19 @@ def fingerprint(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
 
 
-def test_the_key_belongs_to_the_certificate(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_the_key_belongs_to_the_certificate(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """What a service would start with next; one that runs may still hold the old one."""
-    leaf = x509.load_pem_x509_certificate(seen["installed"]["host.crt"].encode())
+    leaf = x509.load_pem_x509_certificate(snapshot["installed"]["host.crt"].encode())
     public = leaf.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     check.equal(
-        f"{declared.name}: public half of host.key", public.split(), seen["installed"]["public half"].split()
+        f"{declared.name}: public half of host.key",
+        public.split(),
+        snapshot["installed"]["public half"].split(),
     )
 
 
-def test_key_files(declared: ContractHost, contract: Contract, seen: Seen, check: Check) -> None:
+def test_key_files(declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check) -> None:
     for path, expected in promises.key_files(contract, declared).items():
-        found = seen["paths"][path]
+        found = snapshot["paths"][path]
         rights = (found["mode"], found["owner"], found["group"]) if found else None
         check.equal(f"{declared.name}: mode, owner and group of {path}", expected, rights)

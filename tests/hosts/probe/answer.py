@@ -52,7 +52,7 @@ PARTS = (
 def answer(question):
     """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
 
-    `question` is what to look at: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
+    `question` is what to read: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
     (of TLS), address, postgresql_port, metadata (whether EC2's is to be asked), and sql (name ->
     [database, query]) where a server runs.
     """

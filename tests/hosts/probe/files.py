@@ -17,7 +17,7 @@ import struct
 from tests.hosts.probe.base import read
 
 INFO = pathlib.Path("/var/lib/dpkg/info")
-#: Looked at whole, beside /usr: what lies here is in effect, or will be at the next boot.
+#: Read whole, as /usr is: what lies here is in effect, or will be at the next boot.
 ROOTS = (
     "/etc", "/opt", "/boot", "/root", "/home", "/srv", "/mnt", "/media", "/var/spool",
     "/var/lib/systemd/linger", "/run/systemd/system", "/run/systemd/system.control",
@@ -31,9 +31,9 @@ LEFT_OUT = ("/opt/photo-api/releases",)
 #: Of a home, /root or /home/<account>, only what a login reads counts: hidden files but for these.
 HISTORY = (".ansible", ".cache", ".local", ".bash_history", ".lesshst", ".viminfo", ".psql_history",
            ".python_history", ".wget-hsts", ".sudo_as_admin_successful")  # fmt: skip
-#: Caches that programs write beside what they read.
+#: Caches that programs write next to what they read.
 CACHES = ("*/__pycache__", "/usr/share/info/dir")
-LARGEST = 64 << 10  # bytes of a text that is told whole
+LARGEST = 64 << 10  # bytes of a text that is reported whole
 GETFLAGS, IMMUTABLE, APPEND_ONLY = 0x80086601, 0x10, 0x20
 
 
@@ -74,19 +74,19 @@ class Packages:
         return status.st_ctime > self.unpacked.get(self.owner.get(path), 0) + 1
 
     def missing(self):
-        """Paths that a package brought and that are not there, but for what dpkg was told to leave out."""
+        """Paths that a package brought and that are not there, but for what dpkg is set to leave out."""
         gone = [path for path in self.sums if path not in self.diverted and not os.path.lexists(path)]
         return sorted(path for path in gone if not any(fnmatch.fnmatch(path, rule) for rule in self.excluded))
 
 
 def files(question):
-    """{"missing": [path], "found": {path: what it is}}; of `question["texts"]` the text is told as well."""
+    """{"missing": [path], "found": {path: what it is}}; of `question["texts"]` the text as well."""
     packages = Packages()
     found = {}
     for path, status in walk():
-        told = look(path, status, packages, question["texts"])
-        if told:
-            found[path] = told
+        entry = describe(path, status, packages, question["texts"])
+        if entry:
+            found[path] = entry
     return {"missing": packages.missing(), "found": found}
 
 
@@ -110,38 +110,38 @@ def walk():
             folders[:] = [name for name in folders if not pathlib.Path(folder, name).is_symlink()]
 
 
-def look(path, status, packages, texts):
+def describe(path, status, packages, texts):
     """What is unusual about a path; None where nothing is."""
     kind = stat.S_IFMT(status.st_mode)
-    told = {
+    entry = {
         "kind": {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}.get(kind, "special"),
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
         "owner": f"{name(pwd.getpwuid, status.st_uid)}:{name(grp.getgrgid, status.st_gid)}",
         "package": packages.owner.get(path, ""),
     }
-    plain = told["owner"] == "root:root" and told["mode"] in ("0644", "0755")
-    if told["kind"] == "link":
-        told["target"] = str(pathlib.Path(path).readlink())
+    plain = entry["owner"] == "root:root" and entry["mode"] in ("0644", "0755")
+    if entry["kind"] == "link":
+        entry["target"] = str(pathlib.Path(path).readlink())
         ours = path in packages.owner or (
             os.path.realpath(path) in packages.owner and not path.startswith("/etc/systemd/")
         )
-        return None if ours and not lies_open(path) else told
-    if extra := attributes(path, told["kind"]):
-        told["attributes"] = extra
-    if told["kind"] == "folder":
-        unknown = not told["package"] and path.startswith("/usr/local/")
-        return None if told["mode"] == "0755" and plain and not extra and not unknown else told
-    if told["kind"] != "file":
-        return told
-    told["state"] = state(path, status, packages)
-    if told["state"] == "as packaged" and plain and not extra:
+        return None if ours and not lies_open(path) else entry
+    if extra := attributes(path, entry["kind"]):
+        entry["attributes"] = extra
+    if entry["kind"] == "folder":
+        unknown = not entry["package"] and path.startswith("/usr/local/")
+        return None if entry["mode"] == "0755" and plain and not extra and not unknown else entry
+    if entry["kind"] != "file":
+        return entry
+    entry["state"] = state(path, status, packages)
+    if entry["state"] == "as packaged" and plain and not extra:
         return None
-    if told["state"] != "as packaged":
+    if entry["state"] != "as packaged":
         content = pathlib.Path(path).read_bytes()
-        told["sha256"] = hashlib.sha256(content).hexdigest()
+        entry["sha256"] = hashlib.sha256(content).hexdigest()
         if path in texts and len(content) <= LARGEST:
-            told["text"] = content.decode(errors="replace")
-    return told
+            entry["text"] = content.decode(errors="replace")
+    return entry
 
 
 def lies_open(path):

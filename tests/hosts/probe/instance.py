@@ -1,4 +1,4 @@
-"""What EC2 tells the host about itself, over the instance metadata service (IMDSv2)."""
+"""What EC2 reports to the host about itself, over the instance metadata service (IMDSv2)."""
 
 import pathlib
 import urllib.error
@@ -17,7 +17,7 @@ def instance(question):
     if not question["metadata"]:
         return None
     held = {"X-aws-ec2-metadata-token": asked("api/token", "PUT", LIFE)}
-    told = {
+    metadata = {
         name: asked(f"meta-data/{path}", "GET", held)
         for name, path in {
             "instance_id": "instance-id",
@@ -27,9 +27,9 @@ def instance(question):
             "mac": "mac",
         }.items()
     }
-    interface = f"meta-data/network/interfaces/macs/{told['mac']}"
+    interface = f"meta-data/network/interfaces/macs/{metadata['mac']}"
     return {
-        **told,
+        **metadata,
         "networks": asked(f"{interface}/vpc-ipv4-cidr-blocks", "GET", held).split(),
         "subnet": asked(f"{interface}/subnet-ipv4-cidr-block", "GET", held),
         "firmware": firmware(),

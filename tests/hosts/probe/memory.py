@@ -5,7 +5,7 @@ import pathlib
 
 from tests.hosts.probe.base import lines, read, run
 
-#: linux/capability.h; without it nobody may lower an OOM score.
+#: linux/capability.h; without it no process may lower an OOM score.
 CAP_SYS_RESOURCE = 24
 
 

@@ -6,7 +6,7 @@ import hashlib
 import pathlib
 
 CURRENT = pathlib.Path("/opt/photo-api/current")
-#: Runs when Python starts or when somebody calls it; bytecode beside it follows from it.
+#: Runs when Python starts or when it is called; bytecode next to it follows from it.
 RUNS = (".py", ".so", ".pth")
 
 

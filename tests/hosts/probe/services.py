@@ -20,8 +20,8 @@ HAPROXY = "/run/haproxy/admin.sock"
 def units(question):
     """All units that are loaded, and the named ones even if nothing has loaded them."""
     wanted = ("*.service", "*.socket", "*.timer", "*.path", "*.mount", *question["units"])
-    told = run("systemctl", "show", "--all", "--no-pager", f"--property={PROPERTIES}", *wanted)
-    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in told.split("\n\n")]
+    output = run("systemctl", "show", "--all", "--no-pager", f"--property={PROPERTIES}", *wanted)
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in output.split("\n\n")]
     failed = json.loads(run("systemctl", "list-units", "--all", "--failed", "--no-pager", "--output=json"))
     return {
         "state": run("systemctl", "is-system-running", allowed=(0, 1)).strip(),
@@ -92,8 +92,8 @@ def gateway(question):
     buckets = [line.split()[-1] for line in run(*asked, "ls").splitlines()]
     policies = {}
     for bucket in buckets:
-        told = run(*asked, "info", bucket)
-        policy = re.search(r"Policy:\s*(\{.*?\})\s*\n\s*(?:CORS|ACL):", told, re.S)
+        output = run(*asked, "info", bucket)
+        policy = re.search(r"Policy:\s*(\{.*?\})\s*\n\s*(?:CORS|ACL):", output, re.S)
         policies[bucket] = json.loads(policy[1]) if policy else None
     return policies
 
@@ -106,6 +106,6 @@ def balancer(question):
         asked.settimeout(5)
         asked.connect(HAPROXY)
         asked.sendall(b"show stat -1 7 -1\n")  # frontends, backends and servers
-        told = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
-    rows = csv.DictReader(told.removeprefix("# ").splitlines())
+        output = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
+    rows = csv.DictReader(output.removeprefix("# ").splitlines())
     return [{field: row[field] for field in ("pxname", "svname", "status", "weight", "addr")} for row in rows]

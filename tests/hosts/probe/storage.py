@@ -25,8 +25,8 @@ def devices(question):
 
 def carried(path):
     status = Path(path).stat()
-    told = run("blkid", "-p", "-o", "export", path, allowed=(0, 2))  # 2: nothing that it knows
-    tags = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    output = run("blkid", "-p", "-o", "export", path, allowed=(0, 2))  # 2: nothing that it knows
+    tags = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     return {
         "block": stat.S_ISBLK(status.st_mode),
         "number": numbers(status.st_rdev),
@@ -63,13 +63,13 @@ def ahead(device):
 
 def drive(device):
     whole = disk(device)
-    told = {
+    identity = {
         name: read(whole / "device" / name).strip() if (whole / "device" / name).is_file() else None
         for name in ("model", "serial")
     }
     chosen = read(whole / "queue/scheduler").strip()
     return {
-        **told,
+        **identity,
         "scheduler": chosen.partition("[")[2].partition("]")[0] or chosen,
         "read_ahead_kib": ahead(whole),
         "partition_bytes": int(read(device / "size")) * 512 if device != whole else None,
@@ -133,7 +133,7 @@ def paths(question):
 
 
 def beneath(question):
-    """The mount points themselves, under what is mounted on them: seen in a mount namespace of our own."""
+    """The mount points themselves, under what is mounted on them: read in a mount namespace of our own."""
     script = (
         "set -e; mount --bind / /mnt; "
         'for path in "$@"; do under="/mnt$path"; stat -c "%a %U:%G %F" "$under"; lsattr -d "$under"; '

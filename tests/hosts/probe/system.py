@@ -126,7 +126,7 @@ def table(text):
 
 
 def installed_packages(question):
-    """Packages by name with their state, and those that somebody asked for and no other package needs."""
+    """Packages by name with their state, and those that were asked for by name and no other package needs."""
     state, needed, essential = {}, set(), set()
     for block in read("/var/lib/dpkg/status").split("\n\n"):
         field = dict(re.findall(r"^([A-Za-z-]+): *(.*)$", block, re.M))

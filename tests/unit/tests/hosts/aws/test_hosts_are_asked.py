@@ -20,7 +20,7 @@ from tests.hosts import cloud as asked_cloud
 from tests.hosts.cloud import Cloud
 from tests.hosts.image import Image
 from tests.hosts.probe import instance
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 from tests.support.aws_contract import aws_contract
 from tests.support.declared import TREE, contract_of, local_environment
 
@@ -61,20 +61,20 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setattr(instance, "SERVICE", f"http://127.0.0.1:{server.server_port}/latest")
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody is asked through one
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # no host is asked through one
         yield
         server.shutdown()
 
 
 def test_a_host_asks_the_metadata_service_with_a_token(service: None) -> None:
-    told = instance.instance({"metadata": True})
-    assert (told["instance_id"], told["zone"]) == ("i-0123456789abcdef0", "eu-central-1a")
-    assert (told["address"], told["subnet"]) == ("10.66.64.10", "10.66.64.0/21")
-    assert told["networks"] == ["10.66.0.0/16", "10.67.0.0/16"]
-    assert told["without_token"] == 401
+    metadata = instance.instance({"metadata": True})
+    assert (metadata["instance_id"], metadata["zone"]) == ("i-0123456789abcdef0", "eu-central-1a")
+    assert (metadata["address"], metadata["subnet"]) == ("10.66.64.10", "10.66.64.0/21")
+    assert metadata["networks"] == ["10.66.0.0/16", "10.67.0.0/16"]
+    assert metadata["without_token"] == 401
 
 
-def test_a_host_of_another_platform_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_of_another_platform_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance, "SERVICE", "nowhere")
     assert instance.instance({"metadata": False}) is None
     assert instance.clock({"metadata": False}) is None
@@ -190,39 +190,41 @@ def test_hosts_are_reached_through_the_endpoint_and_not_too_many_at_once(tmp_pat
         assert host.address in words
 
 
-def seen(**units: list[str]) -> dict[str, Seen]:
+def snapshots(**units: list[str]) -> dict[str, Snapshot]:
     """Hosts of one machine, by name, with the units that each has; no units: it does not answer."""
     return {
-        name: Seen(name, {"identity": {"machine": "aarch64"}, "units": found} if found else {"error": "off"})
+        name: Snapshot(
+            name, {"identity": {"machine": "aarch64"}, "units": found} if found else {"error": "off"}
+        )
         for name, found in units.items()
     }
 
 
-def told(one: Seen) -> list[str]:
+def units(one: Snapshot) -> list[str]:
     return list(one["units"])
 
 
-def test_what_all_hosts_of_an_image_have_is_taken_as_it_is() -> None:
-    image = Image(aws_contract(), seen(web1=["a", "b", "own"], db1=["a", "b", "c"], off=[]))
-    assert image.completed("units", "web1", {"own"}, told) == {"own", "a", "b"}
-    assert image.completed("units", "db1", set(), told, may={"c", "d"}) == {"a", "b", "c"}
-    assert image.taken == {"units": {"a", "b"}}
+def test_what_all_hosts_of_an_image_have_is_accepted() -> None:
+    image = Image(aws_contract(), snapshots(web1=["a", "b", "own"], db1=["a", "b", "c"], off=[]))
+    assert image.completed("units", "web1", {"own"}, units) == {"own", "a", "b"}
+    assert image.completed("units", "db1", set(), units, may={"c", "d"}) == {"a", "b", "c"}
+    assert image.accepted == {"units": {"a", "b"}}
 
 
 def test_one_host_that_answers_is_like_no_other() -> None:
-    image = Image(aws_contract(), seen(web1=["a"], db1=[]))
-    assert image.completed("units", "web1", set(), told) == set()
+    image = Image(aws_contract(), snapshots(web1=["a"], db1=[]))
+    assert image.completed("units", "web1", set(), units) == set()
 
 
 def test_a_host_alone_of_its_architecture_is_compared_with_all() -> None:
-    hosts = seen(web1=["a", "b"], web2=["a", "b"])
-    hosts["db1"] = Seen("db1", {"identity": {"machine": "x86_64"}, "units": ["a", "x"]})
+    hosts = snapshots(web1=["a", "b"], web2=["a", "b"])
+    hosts["db1"] = Snapshot("db1", {"identity": {"machine": "x86_64"}, "units": ["a", "x"]})
     image = Image(aws_contract(), hosts)
-    assert image.completed("units", "db1", set(), told) == {"a"}
-    assert image.completed("units", "web1", set(), told) == {"a", "b"}
+    assert image.completed("units", "db1", set(), units) == {"a"}
+    assert image.completed("units", "web1", set(), units) == {"a", "b"}
 
 
-def test_of_the_kit_s_own_image_nothing_is_taken() -> None:
+def test_of_the_kit_s_own_image_nothing_unlisted_is_accepted() -> None:
     contract = contract_of("unit", Environment.parse(local_environment()))
-    image = Image(contract, seen(web1=["a"], web2=["a"]))
-    assert image.completed("units", "web1", {"own"}, told, may={"a"}) == {"own"}
+    image = Image(contract, snapshots(web1=["a"], web2=["a"]))
+    assert image.completed("units", "web1", {"own"}, units, may={"a"}) == {"own"}

@@ -116,8 +116,8 @@ AGENT = "/usr/lib/polkit-1/polkit-agent-helper-1"
 
 #: On web1 by hand: where in what the host tells (+ adds to a list), what is there then, and what names it.
 BY_HAND: list[tuple[list[str], Any, str]] = [
-    (["units", "files", "evil.service"], "enabled", "units enabled beside the declared: declared [], in"),
-    (["units", "shown", "evil.service"], UNIT, "units that run beside the declared: declared [], in"),
+    (["units", "files", "evil.service"], "enabled", "units enabled that are not declared: declared [], in"),
+    (["units", "shown", "evil.service"], UNIT, "units that run and are not declared: declared [], in"),
     (["units", "shown", "nginx.service", "DropInPaths"], "/etc/x/evil.conf", "effect ['/etc/x/evil.conf']"),
     (["schedules", "/etc/cron.d/evil"], ["@hourly root reboot"], "in effect {'/etc/cron.d/evil': ['@hourly"),
     (["processes", "+"], ["cron", "root"], "cron: declared 'not running', in effect 'running'"),
@@ -126,12 +126,12 @@ BY_HAND: list[tuple[list[str], Any, str]] = [
     (["sysctls", "net.ipv4.tcp_sack"], ["0", "1"], "'net.ipv4.tcp_sack': '0'"),
     (["sysctls", "net.ipv4.ping_group_range"], ["0 0", "1 0"], "'net.ipv4.ping_group_range': '0 0'"),
     (["installed_packages", "asked", "+"], "evil", "(a person purges them): declared [], in effect ['evil']"),
-    (["mounts", "/opt/evil"], MOUNT, "mounts that nobody declared: declared [], in effect ['/opt/evil']"),
+    (["mounts", "/opt/evil"], MOUNT, "mounts that are not declared: declared [], in effect ['/opt/evil']"),
     (["listeners", "+"], ["tcp", "*", 4444, "nc"], "undeclared: declared [], in effect [('tcp', 4444)]"),
     (["listeners", "+"], ["tcp", "127.0.0.1", 4445, "nc"], "sockets open to itself"),
     (["ways", "queues", "+"], "tbf", "queues: declared [], in effect ['tbf']"),
     (["ways", "routes", "+"], "10.0.0.0/8 10.66.64.99", "routes: declared"),
-    (["ways", "interfaces", "wg0"], 1420, "interfaces beside it: declared 1, in effect 2"),
+    (["ways", "interfaces", "wg0"], 1420, "other interfaces: declared 1, in effect 2"),
     (["abilities", "watchdog"], False, "watchdog is out of its reach: declared False, in effect True"),
     (["instance", "firmware"], "i-0", "instance, says the firmware"),
     (["instance", "without_token"], 200, "metadata without a session's token: declared 401, in effect 200"),
