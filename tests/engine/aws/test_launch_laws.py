@@ -52,7 +52,7 @@ def asked(**more: Any) -> dict[str, Any]:
     return {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": {"LaunchTemplateName": "launch"}, **more}
 
 
-def test_groups_of_the_template_beside_an_interface_of_the_request_are_refused(
+def test_groups_of_the_template_with_an_interface_of_the_request_are_refused(
     account: Account, ground: Any
 ) -> None:
     subnet, group = ground

@@ -112,7 +112,7 @@ def test_no_play_runs_on_a_stack_that_cannot_be_read(run: Run) -> None:
     ],
     ids=["no outputs", "no hosts"],
 )
-def test_what_is_no_contract_is_a_fault_of_the_inventory(
+def test_what_is_not_a_contract_is_a_fault_of_the_inventory(
     outputs: Any, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stack, "outputs", lambda name: outputs)

@@ -58,7 +58,7 @@ def test_what_a_role_makes_hides_nothing_that_it_is_given(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_nothing_declared_has_a_default_beside_it(role: str) -> None:
+def test_nothing_declared_has_a_second_default(role: str) -> None:
     declared = set(options(role)) | GIVEN
     found = [
         f"{where(path)}: default() on {root}"

@@ -120,7 +120,7 @@ def test_another_version_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", '"text"'])
-def test_text_that_is_no_contract_is_one_line(text: str) -> None:
+def test_text_that_is_not_a_contract_is_one_line(text: str) -> None:
     with pytest.raises(FlashtierError) as caught:
         Contract.from_json(text)
     assert "\n" not in str(caught.value)

@@ -51,7 +51,7 @@ def declared(*_: Any) -> dict[str, pulumi.Output[Any]]:
     return {"contract": pulumi.Output.all(*(one.urn for one in made))}
 
 
-def test_outputs_are_not_looked_at_again_for_each_resource(monkeypatch):
+def test_outputs_are_not_checked_again_for_each_resource(monkeypatch):
     """That wait of the SDK takes the square of the resources: seconds of a preview of prod."""
     looked: list[int] = []
     wait = asyncio.wait

@@ -31,7 +31,7 @@ def test_the_stacks_of_the_kit_have_a_plan(stack: str) -> None:
     assert report["cost"]["usd_month"] == pytest.approx(sum(i["usd_month"] for i in report["cost"]["items"]))
 
 
-def test_programs_and_people_are_told_the_same() -> None:
+def test_programs_and_people_get_the_same() -> None:
     report = json.loads(run("-s", "prod", "--json").output)
     text = run("-s", "prod").output
     for limit in report["limits"]:

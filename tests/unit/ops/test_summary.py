@@ -118,7 +118,7 @@ def test_what_every_host_runs_is_said_once(state: Path) -> None:
     assert rows["control1"].split()[-5:] == ["prometheus,", "s3", "etcd,", "metrics,", "repository"]
 
 
-def test_a_partial_run_is_no_proof_of_all(state: Path) -> None:
+def test_a_partial_run_does_not_prove_all(state: Path) -> None:
     leave(state, VERIFIED | {"passed": True, "partial": True, "failures": []})
     assert "passed (only a part was run)" in shown()
 
@@ -174,7 +174,7 @@ def contract_for(stack: str) -> Any:
     return CONTRACT
 
 
-def test_a_foreseen_fault_is_one_line_and_exit_code_1(
+def test_an_expected_fault_is_one_line_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["flashtier", "summary", "-s", "Not_A_Stack"])

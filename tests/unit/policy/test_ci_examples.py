@@ -92,7 +92,7 @@ def test_the_preview_has_the_public_key_and_no_private_one(workflow: Any, pipeli
     assert "OPERATOR_SSH_KEY" not in yaml.safe_dump(pipeline["preview"])
 
 
-def test_variables_are_where_github_looks_for_them(workflow: Any) -> None:
+def test_variables_are_where_github_reads_them(workflow: Any) -> None:
     """The table at the top is complete. Before a job has started, only the repository's are known."""
     head = GITHUB.read_text().partition("\nname:")[0]
     table = dict(re.findall(r"#     (?:repository, variable|environment \S+) +(\w+)()", head))

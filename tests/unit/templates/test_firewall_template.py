@@ -64,7 +64,7 @@ def test_every_chain_refuses_what_it_does_not_name() -> None:
     assert chains == {"input": "drop", "forward": "drop", "output": "drop"}
 
 
-def test_a_host_that_may_not_set_its_clock_asks_nobody_for_the_time() -> None:
+def test_a_host_that_may_not_set_its_clock_asks_no_server_for_the_time() -> None:
     contract = CONTRACT.model_copy(
         update={
             "unsupported": tuple(

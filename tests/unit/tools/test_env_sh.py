@@ -52,7 +52,7 @@ CHOSEN = f'. {ROOT}/tools/env.sh; dirname "$(command -v pulumi || echo none/none
 
 
 @pytest.mark.parametrize("version", [LOCKED, later(LOCKED, by=1)])
-def test_an_official_cli_that_is_new_enough_is_taken(tmp_path: Path, version: str) -> None:
+def test_an_official_cli_that_is_new_enough_is_used(tmp_path: Path, version: str) -> None:
     path = official(tmp_path / "official", version)
     shown = source("bash", CHOSEN, cwd=tmp_path, path=path, FLASHTIER_CACHE=str(tmp_path / "cache"))
     assert shown.split() == [str(tmp_path / "official")] * 2

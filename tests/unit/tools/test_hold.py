@@ -75,7 +75,7 @@ def test_the_exit_code_is_that_of_the_command(name: str) -> None:
     assert hold(name, "true").returncode == 0
 
 
-def test_a_second_one_is_refused_and_told_by_whom(name: str, holder: subprocess.Popen[str]) -> None:
+def test_a_second_one_is_refused_and_the_holder_is_named(name: str, holder: subprocess.Popen[str]) -> None:
     refused = hold(name, "true")
     assert refused.returncode == BUSY
     assert f"{name} is in use by pid {holder.pid} since" in refused.stderr

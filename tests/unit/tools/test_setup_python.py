@@ -57,7 +57,7 @@ def test_where_all_is_there_nothing_is_installed(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("fate", ["kill", "fail"])
-def test_after_a_killed_uv_all_packages_are_installed_anew(tree: Path, fate: str) -> None:
+def test_after_a_killed_uv_all_packages_are_installed_again(tree: Path, fate: str) -> None:
     code, calls = shell(tree, "sync_python", FATE=fate)
     assert code != 0
     assert "--reinstall" not in calls[0]

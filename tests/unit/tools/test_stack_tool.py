@@ -197,7 +197,7 @@ def test_settings_that_a_killed_run_emptied_are_put_back_first(
     assert settings.read_text() == SETTINGS
 
 
-def test_who_is_not_root_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_not_root_gets_the_command_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(FlashtierError, match=r"needs root, .*; run: sudo make up STACK=local$"):
         stack_tool.check("local")

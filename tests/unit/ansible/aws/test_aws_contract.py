@@ -192,7 +192,7 @@ def test_only_root_and_the_app_ask_for_the_host_s_role(stack: str) -> None:
         assert {"drop": None} in refused["expr"]
 
 
-def test_the_balancer_s_networks_reach_web_hosts_and_nobody_else() -> None:
+def test_the_balancer_s_networks_reach_web_hosts_and_no_other_host() -> None:
     contract = aws_contract("prod")
     for host in first_of_each_tier(contract):
         text = render(contract, host.name, "base", "nftables.conf.j2")

@@ -164,7 +164,7 @@ def test_one_refused_file_keeps_the_whole_set_from_being_written(
     assert list((tmp_path / "remote").rglob("*second*")) == []
 
 
-def test_a_file_is_judged_under_its_name_beside_the_new_versions_of_the_others(
+def test_a_file_is_validated_under_its_name_with_the_new_versions_of_the_others(
     tmp_path: Path, host: Path
 ) -> None:
     (host / "part.yml").write_text("old\n")
@@ -210,7 +210,7 @@ def test_in_check_mode_what_is_refused_already_proves_nothing_against_the_new_co
     assert contents(host) == {"file": "0644 old"}
 
 
-def test_check_mode_writes_nothing_and_foretells_the_same(tmp_path: Path, host: Path) -> None:
+def test_check_mode_writes_nothing_and_predicts_the_same(tmp_path: Path, host: Path) -> None:
     (host / "changed").write_text("old")
     (host / "gone").write_text("x")
     before = contents(host)
@@ -229,7 +229,7 @@ def test_check_mode_writes_nothing_and_foretells_the_same(tmp_path: Path, host: 
     assert len(done["changes"]) == 5
 
 
-def test_the_difference_is_told_where_it_is_asked_for(tmp_path: Path, host: Path) -> None:
+def test_the_difference_is_shown_where_it_is_asked_for(tmp_path: Path, host: Path) -> None:
     (host / "file").write_text("old\n")
     (host / "mode").write_text("same\n")
     (host / "mode").chmod(0o600)

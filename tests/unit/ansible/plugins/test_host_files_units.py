@@ -43,7 +43,7 @@ def written(path: Path, ago: float, text: str = "x") -> Path:
     ],
 )
 @pytest.mark.parametrize("check", [False, True])
-def test_a_file_that_its_unit_has_not_taken_notifies_again(
+def test_a_file_that_its_unit_has_not_loaded_notifies_again(
     tmp_path: Path, host: Path, applied_by: str, state: str, ago: float, late: bool, check: bool
 ) -> None:
     file = written(host / "file", ago)
@@ -115,12 +115,12 @@ def test_each_entry_is_compared_with_its_own_unit_and_notifies_its_own_handlers(
     assert answer["notify"] == ["Restart a", "Restart b"]
 
 
-def test_an_entry_may_notify_nobody(tmp_path: Path, host: Path) -> None:
+def test_an_entry_may_notify_no_handler(tmp_path: Path, host: Path) -> None:
     answer = keep(tmp_path, entry(host / "file", content="x", notify=[]), notify=["Restart it"])
     assert (answer["changed"], answer["notify"]) == (True, [])
 
 
-def test_a_new_file_is_no_old_debt(tmp_path: Path, host: Path) -> None:
+def test_a_new_file_is_not_outdated(tmp_path: Path, host: Path) -> None:
     systemctl(tmp_path, ("active", 100, 100))
     answer = keep(tmp_path, entry(host / "file", content="x", unit="it.service", notify=["Restart it"]))
     assert (answer["outdated"], answer["notify"]) == ([], ["Restart it"])

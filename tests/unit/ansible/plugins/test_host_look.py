@@ -20,7 +20,7 @@ def look(folder: Path, *, check: bool = False, **asked: Any) -> dict[str, Any]:
     return answer
 
 
-def test_paths_are_told_without_following_links(tmp_path: Path) -> None:
+def test_paths_are_reported_without_following_links(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("four")
     file.chmod(0o4640)
@@ -61,7 +61,7 @@ def test_contents_are_texts_or_nothing(tmp_path: Path) -> None:
     ("content", "message"),
     [(b"x" * 65537, "has more than 65536 characters"), (b"\xff\xfe", "cannot be read")],
 )
-def test_what_is_no_small_text_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_what_is_not_a_small_text_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "file").write_bytes(content)
     refused = look(tmp_path, contents={"file": str(tmp_path / "file")})
     assert refused["failed"] is True
@@ -133,7 +133,7 @@ def test_a_systemd_that_does_not_tell_of_each_unit_is_refused(tmp_path: Path, an
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root may read /etc/shadow")
-def test_accounts_are_told_as_the_host_has_them(tmp_path: Path) -> None:
+def test_accounts_are_reported_as_the_host_has_them(tmp_path: Path) -> None:
     told = look(tmp_path, accounts=["daemon", "nobody-here"])["accounts"]
     entry = pwd.getpwnam("daemon")
     assert told["nobody-here"] is None
@@ -147,7 +147,7 @@ def test_accounts_are_told_as_the_host_has_them(tmp_path: Path) -> None:
     }
 
 
-def test_commands_are_run_as_words_and_their_ends_are_told(tmp_path: Path) -> None:
+def test_commands_are_run_as_words_and_their_results_are_reported(tmp_path: Path) -> None:
     told = look(
         tmp_path,
         commands={
@@ -161,7 +161,7 @@ def test_commands_are_run_as_words_and_their_ends_are_told(tmp_path: Path) -> No
     assert told["none"]["code"] == 127
 
 
-def test_the_system_is_told(tmp_path: Path) -> None:
+def test_the_system_is_reported(tmp_path: Path) -> None:
     release = platform.freedesktop_os_release()
     assert look(tmp_path)["system"] == {
         "distribution": release["ID"],
@@ -172,7 +172,7 @@ def test_the_system_is_told(tmp_path: Path) -> None:
     }
 
 
-def test_check_mode_looks_too(tmp_path: Path) -> None:
+def test_check_mode_reads_too(tmp_path: Path) -> None:
     told = look(tmp_path, check=True, paths={"here": str(tmp_path)}, commands={"say": ["echo", "it"]})
     assert told["paths"]["here"]["exists"] is True
     assert told["commands"]["say"]["stdout"] == "it"

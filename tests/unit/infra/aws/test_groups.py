@@ -54,7 +54,7 @@ def test_the_rules_are_the_flows_by_tier_in_and_out(stack: str) -> None:
     assert len(recorded.of(IN)) == len(flows | world)
 
 
-def test_ssh_comes_from_the_endpoint_alone_and_the_world_reaches_the_load_balancer_alone() -> None:
+def test_ssh_comes_from_the_endpoint_and_the_internet_reaches_the_balancer_alone() -> None:
     recorded = everything(environment())
     rules = set(sides(recorded, IN))
     assert {other for _, other, _, port in rules if port == 22} == {"access"}

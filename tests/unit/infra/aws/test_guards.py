@@ -222,7 +222,7 @@ IAM = f"arn:{mocks.PARTITION}:iam::{mocks.ACCOUNT}"
         (f"{IAM}:user/alice", False),
     ],
 )
-def test_whoever_has_the_permission_set_assumes_the_break_glass_role_and_nobody_else(role, who, may_assume):
+def test_only_the_permission_set_assumes_the_break_glass_role(role, who, may_assume):
     trust = json.loads(role.inputs["assumeRolePolicy"])
     [statement] = trust["Statement"]
     assert statement["Principal"] == {"AWS": f"{IAM}:root"}

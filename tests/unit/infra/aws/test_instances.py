@@ -67,7 +67,7 @@ def test_the_root_is_encrypted_with_the_kits_key_and_goes_with_its_host(database
     assert (mapping["ebs"]["encrypted"], mapping["ebs"]["kmsKeyId"]) == ("true", key)
 
 
-def test_a_new_image_or_user_data_replaces_nobody(database):
+def test_a_new_image_or_user_data_replaces_no_host(database):
     for instance in database.of(INSTANCE):
         assert set(instance.options.ignoreChanges) == {"ami", "userData", "launchTemplate"}
         assert "userDataReplaceOnChange" not in instance.inputs
@@ -120,7 +120,7 @@ def test_volumes_are_as_declared_encrypted_protected_and_in_the_hosts_zone():
     assert {one.inputs["deviceName"] for one in found.of(ATTACHMENT)} == {"/dev/sdf", "/dev/sdg"}
 
 
-def test_drives_in_the_host_are_no_ebs_volumes(database):
+def test_drives_in_the_host_are_not_ebs_volumes(database):
     assert {one.inputs["tags"]["Volume"] for one in database.of(VOLUME)} == {"log"}
 
 

@@ -38,7 +38,7 @@ def test_the_longest_stack_fits_the_name_of_a_target_group() -> None:
     assert len(f"{name}-1234567") <= 32
 
 
-def test_resources_of_a_component_lie_under_it_and_their_options_are_seen() -> None:
+def test_resources_of_a_component_lie_under_it_and_their_options_are_recorded() -> None:
     class Part(Component):
         def __init__(self) -> None:
             super().__init__(naming(), "Part")

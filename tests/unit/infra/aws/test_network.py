@@ -47,7 +47,7 @@ def test_hosts_go_out_through_their_zones_nat_gateway_or_the_only_one(gateways: 
         assert "public" in gateway.inputs["subnetId"]
 
 
-def test_only_public_subnets_lead_to_the_world_and_the_access_subnet_nowhere() -> None:
+def test_only_public_subnets_lead_to_the_internet_and_the_access_subnet_nowhere() -> None:
     recorded = everything(environment())
     table_of = {
         one.inputs["subnetId"]: one.inputs["routeTableId"] for one in recorded.of("RouteTableAssociation")
@@ -106,7 +106,7 @@ def let_in(recorded: Recording, cidr: str, protocol: str, port: int) -> bool:
     return False
 
 
-def test_the_world_reaches_no_ssh_through_the_network_acl_and_every_answer_comes_in() -> None:
+def test_the_network_acl_lets_no_ssh_from_the_internet_in_and_every_answer() -> None:
     recorded = everything(environment())
     world = "203.0.113.7/32"
     assert not let_in(recorded, world, "6", 22)

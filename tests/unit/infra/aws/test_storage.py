@@ -152,7 +152,7 @@ def test_a_bucket_that_stays_keeps_its_settings_and_its_key(found, what):
         assert setting.options.retainOnDelete
 
 
-def test_nobody_but_the_members_writes_or_deletes_backups(found):
+def test_only_the_members_write_or_delete_backups(found):
     policies = {
         what: json.loads(found.named(f"flashtier-unit-{what}", "BucketPolicy").inputs["policy"])["Statement"]
         for what in ("photos", "backups")

@@ -151,7 +151,7 @@ LACKS: list[tuple[str, Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("what", "declared", "start", "says"), LACKS, ids=[case[0] for case in LACKS])
-def test_a_lack_is_one_line_and_its_fix_mends_it(what: str, declared: Any, start: str, says: str) -> None:
+def test_a_lack_is_one_line_and_its_fix_removes_it(what: str, declared: Any, start: str, says: str) -> None:
     (line,) = lines(declared)
     assert line.startswith(f"{PREFIX}{start}: "), line
     assert says in line
@@ -204,7 +204,7 @@ def test_where_one_gp3_volume_is_never_enough_another_class_is_named() -> None:
     assert "one gp3 volume has 80,000: take instance-store, io2" in line
 
 
-def test_all_lacks_are_told_at_once() -> None:
+def test_all_lacks_are_reported_at_once() -> None:
     declared = changed(
         aws_environment(), web__count=3, app__pool_size=1, database__instance_type="i8g.4xlarge"
     )

@@ -17,7 +17,7 @@ from tests.support.aws_environments import parsed
 from tests.support.guards import sometimes
 
 
-def test_instance_store_is_taken_for_the_storys_traffic_and_why() -> None:
+def test_instance_store_is_chosen_for_the_storys_traffic_and_why() -> None:
     environment = parsed()
     assert environment.traffic
     comparison = compare(environment, needs(environment.traffic))
@@ -36,7 +36,7 @@ def test_instance_store_is_taken_for_the_storys_traffic_and_why() -> None:
     assert "gp3 lacks durable writes within 1 ms" in comparison.why
 
 
-def test_a_type_that_is_larger_than_the_load_takes_is_told() -> None:
+def test_a_type_that_is_larger_than_the_load_needs_is_reported() -> None:
     def why(**values: Any) -> str:
         environment = parsed(**values)
         assert environment.traffic
@@ -47,7 +47,7 @@ def test_a_type_that_is_larger_than_the_load_takes_is_told() -> None:
     assert why(database__instance_type="i8g.16xlarge").endswith(says)
 
 
-def test_gp3_is_taken_where_its_latency_is_allowed() -> None:
+def test_gp3_is_chosen_where_its_latency_is_allowed() -> None:
     environment = parsed(traffic__durable_write_p99_ms=10)
     assert environment.traffic
     chosen = compare(environment, needs(environment.traffic)).chosen
@@ -55,7 +55,7 @@ def test_gp3_is_taken_where_its_latency_is_allowed() -> None:
     assert chosen.storage == "gp3"
 
 
-def test_drives_that_a_stop_erases_are_not_taken_without_their_rules() -> None:
+def test_drives_that_a_stop_erases_are_not_chosen_without_their_rules() -> None:
     environment = parsed("dev")
     assert environment.traffic
     comparison = compare(environment, needs(environment.traffic))

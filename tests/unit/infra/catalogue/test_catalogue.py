@@ -193,7 +193,7 @@ def test_each_kind_has_its_age(kind: sources.Kind, days: int) -> None:
     assert f"more than {days} for a {kind}" in (figure.line(date(2025, 10, 23) + timedelta(days=days)) or "")
 
 
-def test_undated_and_unread_figures_are_always_told() -> None:
+def test_undated_and_unread_figures_are_always_reported() -> None:
     lines = catalogue.ageing(
         [catalogue.price("nat_hour").cited(), catalogue.price("kms_key_month").cited()], TODAY
     )
@@ -213,7 +213,7 @@ def test_of_several_sources_the_newest_counts() -> None:
     assert sources.cite("undated", "limit", "BOTO").as_of is None
 
 
-def test_the_same_line_is_told_once() -> None:
+def test_the_same_line_is_reported_once() -> None:
     twice = [catalogue.price("nat_hour").cited()] * 2
     assert len(catalogue.ageing(twice, TODAY)) == 1
 

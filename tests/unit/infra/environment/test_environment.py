@@ -97,7 +97,7 @@ def test_no_value_is_converted_from_another_type(path: Path_, wrong: Any) -> Non
 
 
 @pytest.mark.parametrize("whole", [None, "text", 3, ["list"]])
-def test_an_environment_that_is_no_mapping_is_refused(whole: Any) -> None:
+def test_an_environment_that_is_not_a_mapping_is_refused(whole: Any) -> None:
     assert only_fault(whole).startswith(f"{PREFIX} = {whole!r}: must be a mapping")
 
 
@@ -180,7 +180,7 @@ def test_the_size_that_the_line_asks_for_is_the_smallest_that_holds_the_data(siz
     assert (need - 1) * USABLE_SHARE < data
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     declared = spoiled(spoiled(LOCAL, ("web", "count"), 0), ("platform",), "azure")
     keys = {line.split(" = ")[0] for line in faults(declared)}
     assert keys == {f"{PREFIX}.web.count", f"{PREFIX}.platform"}

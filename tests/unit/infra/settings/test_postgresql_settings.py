@@ -98,7 +98,7 @@ def test_everything_that_may_be_used_at_once_fits_the_memory(declared: Any) -> N
 
 @relaxed
 @given(workable())
-def test_wal_and_temporary_files_fit_their_volumes_beside_the_data(declared: Any) -> None:
+def test_wal_and_temporary_files_fit_their_volumes_next_to_the_data(declared: Any) -> None:
     v, database = values(declared), declared["database"]
     placement, sizes = database["placement"], {x["name"]: x["size_gib"] * 1024 for x in database["volumes"]}
 
@@ -256,7 +256,7 @@ def test_a_volume_without_room_is_refused_with_the_size_that_has_it(purpose: str
     assert values(declared)
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     declared = local(database__expected_data_gib=2.2, database__size={"vcpus": 2, "memory_mib": 512})
     with pytest.raises(EnvironmentInvalid) as refused:
         settings(Environment.parse(declared))

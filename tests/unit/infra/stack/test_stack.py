@@ -129,7 +129,7 @@ def test_a_stack_that_declares_nothing_is_refused(cli: Cli, outputs: Any, says: 
     assert says in refusal(stack.read_contract)
 
 
-def test_secrets_that_are_no_texts_are_refused_without_showing_them(cli: Cli) -> None:
+def test_secrets_that_are_not_texts_are_refused_without_showing_them(cli: Cli) -> None:
     cli(json.dumps({"secrets": {"app_database_password": {"hidden": "value"}}}))
     line = refusal(stack.read_secrets)
     assert "not a mapping of strings" in line
@@ -186,7 +186,7 @@ def test_names_that_cannot_be_a_stack_are_refused_before_any_call(cli: Cli, name
 
 
 @pytest.mark.parametrize("name", ["a", "local", "test-2", "a" * 12])
-def test_names_that_can_be_a_stack_are_taken(name: str) -> None:
+def test_names_that_can_be_a_stack_are_accepted(name: str) -> None:
     paths.check_stack(name)
 
 

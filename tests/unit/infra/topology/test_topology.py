@@ -238,6 +238,6 @@ def test_acceptances_are_read_as_pulumi_writes_them(text: str | None, names: set
 
 
 @pytest.mark.parametrize("text", ["true", "3", '{"db1-flash": true}', "db1-flash,,", "[1]"])
-def test_what_is_no_list_of_volumes_accepts_nothing(text: str) -> None:
+def test_what_is_not_a_list_of_volumes_accepts_nothing(text: str) -> None:
     with pytest.raises(EnvironmentInvalid, match="is not a volume or a list of volumes"):
         accepted(text)

@@ -82,12 +82,12 @@ def test_the_newest_of_the_architecture_is_pinned(account, settings, written) ->
     assert written == [["config", "set", "--path", path, newest, "--config-file", str(settings)]]
 
 
-def test_to_look_changes_nothing_and_programs_get_json(account, settings, written) -> None:
+def test_a_dry_run_changes_nothing_and_programs_get_json(account, settings, written) -> None:
     image = registered(account, "debian-13-arm64-20260101-1", "arm64")
     done = run(settings, "--dry-run", "--json")
-    told = json.loads(done.output)
-    assert told["region"] == REGION
-    assert [(entry["architecture"], entry["image"], entry["before"]) for entry in told["images"]] == [
+    shown = json.loads(done.output)
+    assert shown["region"] == REGION
+    assert [(entry["architecture"], entry["image"], entry["before"]) for entry in shown["images"]] == [
         ("arm64", image, None)
     ]
     assert written == []
@@ -101,7 +101,7 @@ def test_what_is_pinned_already_is_left(account, settings, written) -> None:
     assert written == []
 
 
-def test_somebody_elses_image_of_that_name_is_never_taken(account, settings, written) -> None:
+def test_an_image_of_that_name_with_another_owner_is_never_pinned(account, settings, written) -> None:
     registered(account, "debian-13-arm64-20260101-1", "arm64")
     declare(settings, aws__image_owner="136693071363")
     done = run(settings)

@@ -67,7 +67,7 @@ def test_a_fact_that_failed_once_stays_failed() -> None:
     assert list(ledger.failed) == ["a"]
 
 
-def test_all_faults_of_a_test_are_told() -> None:
+def test_all_faults_of_a_test_are_reported() -> None:
     check = Check(Ledger({}))
     check.equal("db1: time zone", "Etc/UTC", "Europe/Rome")
     check.true("db1: root is locked", False, found="set")
@@ -78,7 +78,7 @@ def test_all_faults_of_a_test_are_told() -> None:
     ]
 
 
-def test_of_two_mappings_only_the_difference_is_told() -> None:
+def test_of_two_mappings_only_the_difference_is_reported() -> None:
     check = Check(Ledger({}))
     check.equal("ports", {1: "a", 2: "b", 3: "c"}, {1: "a", 2: "x", 4: "d"})
     check.equal("same", {1: "a"}, {1: "a"})
@@ -89,7 +89,7 @@ def test_a_test_that_checks_nothing_fails() -> None:
     assert "checked nothing" in Check(Ledger({"a": 1})).settle()
 
 
-def test_a_fact_that_no_check_covers_is_told() -> None:
+def test_a_fact_that_no_check_covers_is_reported() -> None:
     ledger = Ledger({"a": 1, "b": 2, "c": True})
     check = Check(ledger)
     check.fact("a", 1)

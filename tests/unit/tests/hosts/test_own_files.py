@@ -71,14 +71,14 @@ def digest(text: str) -> str:
         ("127.0.0.1 localhost\n10.0.0.66 db1\n", "has '10.0.0.66 db1'"),
     ],
 )
-def test_an_edited_file_is_told_by_its_lines(text: str, says: str) -> None:
+def test_an_edited_file_is_reported_by_its_lines(text: str, says: str) -> None:
     told = {"sha256": digest(text), "text": text}
     fault = CONTENTS.fault(Template("base/hosts.j2"), told, "web1", {})
     assert "differs from what templates/base/hosts.j2 gives" in fault
     assert says in fault
 
 
-def test_a_text_that_was_not_told_is_only_called_different() -> None:
+def test_a_text_that_was_not_reported_is_only_called_different() -> None:
     fault = CONTENTS.fault(Template("base/hosts.j2"), {"sha256": digest("secret")}, "web1", {})
     assert fault == "differs from what templates/base/hosts.j2 gives"
 

@@ -85,7 +85,7 @@ class Terminal:
     line = section
 
 
-def test_what_is_declared_before_it_is_built_is_told_apart_from_what_a_platform_cannot_do() -> None:
+def test_what_is_not_built_yet_is_distinct_from_what_a_platform_cannot_do() -> None:
     ledger = Ledger(declared_facts(CONTRACT))
     check = Check(ledger)
     check.unsupported("unsupported.db1.vm_sysctl", "a container shares the kernel")

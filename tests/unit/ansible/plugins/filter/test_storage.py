@@ -115,7 +115,7 @@ def test_a_device_that_is_none_is_refused(device: dict[str, Any], part: str) -> 
     one(lines, "db1: volume fast-one: /dev/flashtier/fast-one", part, "pulumi up --refresh")
 
 
-def test_a_device_that_cannot_be_read_is_refused_and_not_taken_for_blank() -> None:
+def test_a_device_that_cannot_be_read_is_refused_and_not_treated_as_blank() -> None:
     look = storage_look(DATA)
     look["commands"]["signatures fast-one"] = said("", "input/output error", code=1)
     one(STORAGE["storage_problems"]([DATA], look, "db1"), "cannot be read: input/output error")
@@ -123,7 +123,7 @@ def test_a_device_that_cannot_be_read_is_refused_and_not_taken_for_blank() -> No
         STORAGE["storage_blank"]([DATA], look)
 
 
-def test_a_blank_device_is_taken_on_a_new_host_only() -> None:
+def test_a_blank_device_is_accepted_on_a_new_host_only() -> None:
     look = storage_look(DATA, OTHER)
     carries(look)
     one(STORAGE["storage_problems"]([DATA, OTHER], look, "db1"), "is blank", DATA["uuid"], f"{UNITS}/{MOUNT}")
@@ -193,7 +193,7 @@ def test_data_of_unknown_kind_is_refused() -> None:
     assert STORAGE["storage_unknown"](results[1:], "db1") == []
 
 
-def test_the_look_asks_each_device_and_each_mount_point() -> None:
+def test_each_device_and_each_mount_point_is_read() -> None:
     asked = STORAGE["storage_commands"]([DATA, OTHER])
     assert len(asked) == 7
     assert asked["signatures net"][-1] == asked["size net"][-1] == OTHER["device"]

@@ -208,7 +208,7 @@ def test_blank_drives_of_a_volume_that_was_mounted_before_are_refused() -> None:
     one(lines, "2 of 2 drives are blank", "a stop erased them", "flashtier:acceptBlank db1-flash")
 
 
-def test_an_accepted_loss_is_made_anew_once() -> None:
+def test_an_accepted_loss_is_made_again_once() -> None:
     wanted = volume(accept_blank=True)
     seen = look(wanted, disk(0), disk(1), mounted=True)
     assert STORAGE["storage_new"]([wanted], seen) == ["flash"]

@@ -79,7 +79,7 @@ def test_two_different_keys_are_refused():
         struct.pack(">I", 11) + b"ssh-ed25518" + struct.pack(">I", 32) + b"x" * 32,
     ],
 )
-def test_what_is_no_ed25519_key_is_refused(blob):
+def test_what_is_not_an_ed25519_key_is_refused(blob):
     with pytest.raises(FlashtierError, match="no whole one of type ssh-ed25519"):
         ssh_host_key(console(f"ssh-ed25519 {base64.b64encode(blob).decode()}"), INSTANCE)
 

@@ -23,7 +23,7 @@ def policy(recorded: mocks.Recording, what: str) -> Any:
     return json.loads(recorded.named(f"flashtier-dev-{what}", "BucketPolicy").inputs["policy"])
 
 
-def test_without_one_nothing_of_it_is_made_and_nobody_reads_the_bucket_without_a_role() -> None:
+def test_without_one_nothing_of_it_is_made_and_only_roles_read_the_bucket() -> None:
     plain = whole("dev")
     assert not [one for one in plain.recorded.resources if "cloudfront" in one.type]
     assert {one["Effect"] for one in policy(plain.recorded, "photos")["Statement"]} == {"Deny"}

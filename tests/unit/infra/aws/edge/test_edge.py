@@ -9,7 +9,7 @@ import pytest
 from tests.support.aws.network_parts import ACCOUNT, PARTITION, environment, everything, topology
 
 
-def test_the_load_balancer_is_in_every_zone_and_refuses_what_is_no_header() -> None:
+def test_the_load_balancer_is_in_every_zone_and_refuses_invalid_headers() -> None:
     declared = environment()
     recorded = everything(declared)
     balancer = recorded.one("LoadBalancer")
@@ -43,7 +43,7 @@ def test_http_is_sent_to_https_and_https_is_modern() -> None:
     assert https["defaultActions"][0]["targetGroupArn"] == recorded.one("TargetGroup").arn
 
 
-def test_operators_paths_are_refused_to_the_world() -> None:
+def test_operators_paths_are_refused_to_the_internet() -> None:
     recorded = everything(environment())
     rule = recorded.one("ListenerRule").inputs
     assert rule["listenerArn"] == recorded.named("flashtier-unit-https", "Listener").arn
@@ -51,7 +51,7 @@ def test_operators_paths_are_refused_to_the_world() -> None:
     assert rule["actions"][0]["fixedResponse"]["statusCode"] == "403"
 
 
-def test_every_web_host_is_a_target_and_is_looked_at_in_a_shallow_way() -> None:
+def test_every_web_host_is_a_target_with_a_shallow_health_check() -> None:
     declared = environment()
     recorded = everything(declared)
     group = recorded.one("TargetGroup").inputs

@@ -141,7 +141,7 @@ def test_without_credentials_one_line_says_so(monkeypatch):
         ("domain_faults", "aws.domain"),
     ],
 )
-def test_what_cannot_be_looked_up_is_a_fault_and_not_a_trace(ec2, monkeypatch, function, what):
+def test_what_cannot_be_read_is_a_fault_and_not_a_traceback(ec2, monkeypatch, function, what):
     known = images(ec2)
     monkeypatch.setattr(account, function, refused("UnauthorizedOperation"))
     [line] = faults(aws__images=known)
@@ -149,7 +149,7 @@ def test_what_cannot_be_looked_up_is_a_fault_and_not_a_trace(ec2, monkeypatch, f
 
 
 @pytest.mark.parametrize("function", ["zone_faults", "region_faults"])
-def test_a_mistake_of_ours_is_not_taken_for_an_answer_of_aws(ec2, monkeypatch, function):
+def test_a_mistake_of_ours_is_not_reported_as_an_answer_of_aws(ec2, monkeypatch, function):
     def wrong(*_: Any) -> Iterator[str]:
         raise TypeError("ours")
 

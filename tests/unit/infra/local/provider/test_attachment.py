@@ -42,7 +42,7 @@ class OneHost:
         self.devices = body["devices"]
 
 
-def test_no_device_is_taken_away_while_rights_are_handed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_device_is_removed_while_rights_are_handed_down(monkeypatch: pytest.MonkeyPatch) -> None:
     lxd: Any = OneHost()
     taker = threading.Thread(
         target=lambda: VolumeAttachment(threading.Event(), print)._set(
@@ -65,7 +65,7 @@ def test_no_device_is_taken_away_while_rights_are_handed_down(monkeypatch: pytes
     assert set(lxd.devices) == {"flash"}
 
 
-def test_a_refused_rule_is_told_with_its_cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_rule_is_reported_with_its_cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, text: str) -> None:
         raise PermissionError(1, "Operation not permitted")
 

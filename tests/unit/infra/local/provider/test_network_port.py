@@ -21,7 +21,7 @@ TAKEN = (
 )
 
 
-def test_the_port_and_what_to_do_are_told() -> None:
+def test_the_port_and_what_to_do_are_reported() -> None:
     said = r"^network ft-drill: port 53 of 10\.90\.0\.1, .*ss -lnptu"
     with pytest.raises(FlashtierError, match=said), _port_told(INPUTS):
         raise FlashtierError(TAKEN.format("10.90.0.1"))
