@@ -1,4 +1,4 @@
-"""`flashtier plan`: what an environment on AWS takes, carries and costs, as plain data."""
+"""`flashtier plan`: what an environment on AWS needs, carries and costs, as plain data."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def _type_notes(environment: Environment) -> list[str]:
     if any(not volume.ebs for volume in tier_now.volumes):
         drives = catalogue.local_drives(tier_now.instance)
         if drives.measured_write_iops is None:
-            notes.append(f"{drives.type}: nobody measured its drives; the plan rests on {drives.origin}")
+            notes.append(f"{drives.type}: its drives were not measured; the plan rests on {drives.origin}")
         if drives.durable_write_us is None:
             notes.append(
                 f"{drives.type}: no durable write was measured on {tier_now.instance.family}; hold one "

@@ -35,11 +35,11 @@ def plan(
             "--config-file",
             envvar="FLASHTIER_CONFIG_FILE",
             dir_okay=False,
-            help="Take this file in place of Pulumi.STACK.yaml.",
+            help="Read this file instead of Pulumi.STACK.yaml.",
         ),
     ] = None,
 ) -> None:
-    """Say what an environment on AWS takes, carries and costs, before anything is bought.
+    """Show what an environment on AWS needs, carries and costs, before anything is bought.
 
     Traffic on average, at peak and in a burst; IOPS against drives and volumes as they were measured; WAL,
     cache, growth, network, the loss of a zone; cost a month by item; what breaks first, at which multiple of

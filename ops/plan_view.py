@@ -87,9 +87,9 @@ def _volume(v: dict[str, Any]) -> str:
 
     def drive(which: str) -> str:
         measured = v[f"measured_{which}_iops"]
-        seen = f"measured {measured:,}" if measured is not None else "not measured"
+        text = f"measured {measured:,}" if measured is not None else "not measured"
         return (
-            f"{v[f'published_{which}_iops']:,} published, {seen}, {v[f'planned_{which}_iops']:,.0f} planned"
+            f"{v[f'published_{which}_iops']:,} published, {text}, {v[f'planned_{which}_iops']:,.0f} planned"
         )
 
     return (

@@ -2,7 +2,7 @@
 """What a Pulumi stack needs around an operation on this machine, for the Makefile's targets.
 
     tools/stack.py check STACK     refuse a stack that cannot be brought up, before anything is made of it
-    tools/stack.py unlock STACK    take away the lock of a pulumi that was killed, never of one that lives
+    tools/stack.py unlock STACK    remove the lock of a pulumi that was killed, never of one that runs
     tools/stack.py gone STACK      after `destroy` and `sweep`: remove the stack, what its settings file holds
                                    of it and its directories
 
@@ -46,24 +46,24 @@ ENVIRONMENT = "flashtier:environment"
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file of Pulumi's file backend: who took it, and when."""
+    """A lock file of Pulumi's file backend: who holds it, and since when."""
 
     path: Path
     pid: int
     host: str
     user: str
-    taken: datetime
+    since: datetime
 
     def owner(self) -> str:
-        return f"pid {self.pid} of {self.user}@{self.host}, since {self.taken:%F %T} UTC"
+        return f"pid {self.pid} of {self.user}@{self.host}, since {self.since:%F %T} UTC"
 
     def is_held(self) -> bool:
         """Whether its owner may still be at work: on another machine that is unknown here, so yes."""
         if self.host != socket.gethostname():
             return True
         started = process_start(self.pid)
-        # A process that started after the lock was taken has only been given its owner's number.
-        return started is not None and started.timestamp() <= self.taken.timestamp() + CLOCK_SLACK
+        # A process that started after the lock was made only has its owner's number.
+        return started is not None and started.timestamp() <= self.since.timestamp() + CLOCK_SLACK
 
 
 def process_start(pid: int) -> datetime | None:
@@ -99,7 +99,7 @@ def locks(backend: Path, project: str, stack: str) -> Iterator[Lock]:
             pid=int(content.get("pid", 0)),
             host=str(content.get("hostname", socket.gethostname())),
             user=str(content.get("username", "unknown")),
-            taken=datetime.fromisoformat(stamp),
+            since=datetime.fromisoformat(stamp),
         )
 
 
@@ -137,7 +137,7 @@ def check(stack: str) -> None:
 
 
 def unlock(stack: str) -> None:
-    """Take away the locks of killed processes; refuse if an owner may live."""
+    """Remove the locks of killed processes; refuse if an owner may still run."""
     backend = file_backend()
     if backend is None:
         return
@@ -149,9 +149,7 @@ def unlock(stack: str) -> None:
         )
     if found:
         owners = "; ".join(lock.owner() for lock in found)
-        print(
-            f"stack {stack} was left locked by a pulumi that no longer lives ({owners}): taking the lock away"
-        )
+        print(f"stack {stack} was left locked by a pulumi that no longer runs ({owners}): removing the lock")
         pulumi(stack, ["cancel", "--yes"])
 
 

@@ -1,4 +1,4 @@
-"""Pure: what a host on AWS is told at its first boot, and no more than makes it reachable.
+"""Pure: what a host on AWS gets at its first boot, and no more than makes it reachable.
 
 The rest is Ansible's. Every process on the host can read it through the metadata service, and whoever may
 describe instances through the API, so nothing in it is a secret. It is read once, by cloud-init.
@@ -25,11 +25,11 @@ def user_data(access: Access) -> str:
                 # No group of its own: Debian has some, such as "operator", whose members may own things.
                 "no_user_group": True,
                 "primary_group": "users",
-                # No password: cloud-init locks it unless it is told otherwise (lock_passwd).
+                # No password: cloud-init locks it unless lock_passwd is false.
                 "ssh_authorized_keys": list(access.authorized_keys),
             }
         ],
-        # The role `base` keeps this file later; cloud-init's own would stay beside it.
+        # The role `base` keeps this file later; cloud-init's own would stay as a second one.
         "write_files": [
             {
                 "path": "/etc/sudoers.d/flashtier",
@@ -46,7 +46,7 @@ def user_data(access: Access) -> str:
         "ssh_deletekeys": True,
         "ssh_genkeytypes": ["ed25519"],
         "ssh": {"emit_keys_to_console": True},
-        # The role `base` sets both. Where an image says so, cloud-init writes /etc/hosts anew at each boot.
+        # The role `base` sets both. Where an image says so, cloud-init rewrites /etc/hosts at each boot.
         "preserve_hostname": True,
         "manage_etc_hosts": False,
     }

@@ -1,4 +1,4 @@
-"""The web tier: hosts that keep nothing, spread over the zones by their addresses alone."""
+"""The web tier: hosts without data, spread over the zones by their addresses alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from infra.topology import Topology
 
 
 class Web(Hosts):
-    """No placement group: there are many, any may go, and a group can make EC2 refuse one more."""
+    """No placement group: any of these hosts may fail, and a group can make EC2 refuse another one."""
 
     def __init__(self, ground: Ground, topology: Topology) -> None:
         super().__init__(ground, "web", topology.tier("web"), spread=False)

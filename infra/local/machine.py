@@ -45,15 +45,16 @@ def faults(topology: Topology) -> list[str]:
 
 
 def _names(topology: Topology) -> list[str]:
-    taken = {
+    reserved = {
         (host.tier, volume.name)
         for host in topology.hosts
         for volume in host.volumes
         if volume.name in names.HOST_OWN_DEVICES
     }
     return [
-        f"{_KEY}.{tier}.volumes.name = {name!r}: LXD calls a device of every host so; rename the volume"
-        for tier, name in sorted(taken)
+        f"{_KEY}.{tier}.volumes.name = {name!r}: LXD gives every host a device of this name; rename "
+        "the volume"
+        for tier, name in sorted(reserved)
     ]
 
 
@@ -120,14 +121,14 @@ def _disk(lxd: Lxd, topology: Topology) -> list[str]:
         "volumes): "
         f"needs {needed / GIB:.1f} GiB on {_existing(root)} with {hosts} root disks of {ROOT_GIB} GiB and "
         f"{owed / GIB:.1f} GiB that existing volumes may still fill; there are {max(free, 0) / GIB:.1f} "
-        "GiB free besides "
-        f"the {RESERVE_GIB} GiB left to the machine; make volumes smaller, take fewer hosts, or free disk "
+        "GiB free after "
+        f"the {RESERVE_GIB} GiB that the machine keeps; make volumes smaller, take fewer hosts, or free disk "
         "space"
     ]
 
 
 def _owed(file: Path) -> int:
-    """Bytes that a sparse file may still take."""
+    """Bytes by which a sparse file may still grow."""
     status = file.stat()
     if status.st_size == EXPORTED_SIZE:  # for the moment in which its device is bound
         return 0

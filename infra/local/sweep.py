@@ -104,7 +104,7 @@ def _mounts(stack: str) -> Iterator[Leftover]:
 def _unmount(point: str) -> None:
     try:
         run(["umount", point], seconds=10)
-    except CommandFailed:  # its server is dead: take it out of sight
+    except CommandFailed:  # its server is dead: move it out of sight
         run(["umount", "--lazy", point], seconds=10)
 
 

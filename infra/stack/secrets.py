@@ -75,7 +75,7 @@ def _ensure_passphrase(settings: Path, report: Report) -> None:
         return
     if encrypted := _needing_passphrase(settings):
         raise FlashtierError(
-            f"{path}: the passphrase is missing, and {encrypted} needs it; put it back from a copy"
+            f"{path}: the passphrase is missing, and {encrypted} needs it; restore it from a copy"
         )
     # Another stack's run may make it at the same moment: the first one wins.
     if write_new(path, secrets.token_urlsafe(32) + "\n", 0o600):
@@ -187,7 +187,7 @@ def _configured(config: dict[str, dict[str, Any]], key: str) -> dict[str, str]:
         # The parser's message would quote the value.
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
-        raise FlashtierError(f"{key}: is no JSON mapping of names to texts; put it back from a copy")
+        raise FlashtierError(f"{key}: is not a JSON mapping of names to texts; restore it from a copy")
     if unknown := sorted(set(values) - set(SECRET_NAMES)):
         raise FlashtierError(f"{key}: {_names(unknown)}: unknown; the secrets are {_names(SECRET_NAMES)}")
     return values

@@ -109,7 +109,7 @@ def test_a_locked_state(stack: str, inside: Inside, figure: Callable[[str], None
         os.kill(pulumi.pid, signal.SIGKILL)
         run.make.wait(60)
     text = finish(stack, "locked state", figure)
-    assert f"stack {stack} was left locked by a pulumi that no longer lives (pid {pulumi.pid} of" in text
+    assert f"stack {stack} was left locked by a pulumi that no longer runs (pid {pulumi.pid} of" in text
 
 
 def init_of(stack: str, host: str) -> int:

@@ -62,7 +62,7 @@ def test_a_volume_is_not_detached_while_it_is_mounted(engine: Engine) -> None:
     done = engine.run("destroy", "--yes", "--skip-preview", "--target", urn)
     assert done.returncode != 0
     assert (
-        "error: host db1: volume flash is mounted at /vol/flash and is not taken away under its users; "
+        "error: host db1: volume flash is mounted at /vol/flash and is not removed while it is in use; "
         "in the host, stop what uses it and unmount it (umount /vol/flash), then run it again"
     ) in done.stdout
     assert engine.ssh("db1", "findmnt --noheadings --output=TARGET /vol/flash") == "/vol/flash"

@@ -96,7 +96,7 @@ def test_the_preview_reports_how_much_is_needed(state: Path, tmp_path: Path) -> 
     assert len(lines) == 1, done.stdout + done.stderr
     (line,) = lines
     assert f"GiB on {state} " in line
-    assert "there are 0.0 GiB free besides the 10 GiB left to the machine" in line
+    assert "there are 0.0 GiB free after the 10 GiB that the machine keeps" in line
 
 
 def test_the_record_of_phases_reports_a_full_disk(state: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_blank_file_replaces_one_whose_loss_is_accepted(engine: Engine) -> Non
 
     used = (
         f"flashtier:acceptBlank = {WHICH}: was used by an earlier run, and an acceptance is for one loss; "
-        f"take it out: pulumi config rm flashtier:acceptBlank -s {engine.stack}"
+        f"remove it: pulumi config rm flashtier:acceptBlank -s {engine.stack}"
     )
     assert used in refused(engine)
     detach(engine)

@@ -155,5 +155,5 @@ def attached(stack: str, resource: dict[Any, Any]) -> None:
 @pytest.mark.parametrize("name", names.HOST_OWN_DEVICES)
 def test_a_volume_cannot_replace_a_device_of_lxd(name: str) -> None:
     """Its root disk would be replaced by the volume."""
-    with pytest.raises(ValueError, match="LXD calls a device of every host so; rename the volume"):
+    with pytest.raises(ValueError, match="LXD gives every host a device of this name; rename the volume"):
         volume("e", name, "flash")

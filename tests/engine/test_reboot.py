@@ -81,7 +81,9 @@ def test_only_the_declared_file_system_is_mounted(engine: Engine) -> None:
     assert start(engine, "db1").returncode == 0
     said = refused(engine)
     for volume in uuids:
-        assert f"volume {volume}: /dev/flashtier/{volume} carries no file system that can be told" in said
+        assert (
+            f"volume {volume}: /dev/flashtier/{volume} carries no file system that blkid identifies" in said
+        )
     assert "Not mounted. On the controller: pulumi up --refresh" in said
     engine.lxc("stop", "--force", "db1")
 

@@ -227,8 +227,8 @@ def test_a_certificate_without_its_key_is_not_replaced(config: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("not json", "is no JSON mapping"),
-        ('{"app_database_password": ""}', "is no JSON mapping of names to texts"),
+        ("not json", "is not a JSON mapping"),
+        ('{"app_database_password": ""}', "is not a JSON mapping of names to texts"),
         ('{"app_databse_password": "x"}', "app_databse_password: unknown"),
     ],
 )
@@ -252,7 +252,7 @@ def test_a_lost_passphrase_is_never_replaced(state: Path, config: Path, tmp_path
     fresh = shipped(tmp_path / "clone")
     (state / "passphrase").unlink()
     for settings in (config, fresh):
-        with pytest.raises(FlashtierError, match=r"passphrase is missing.*put it back from a copy"):
+        with pytest.raises(FlashtierError, match=r"passphrase is missing.*restore it from a copy"):
             ensure(STACK, settings)
     assert not (state / "passphrase").exists()
 

@@ -63,7 +63,7 @@ WRONG = {
     ),
     "more disk than there is": (
         _set("database", "volumes", 0, "size_gib", value=60_000),
-        [f"{KEY}", "size_gib", "GiB left to the machine", "make volumes smaller"],
+        [f"{KEY}", "size_gib", "GiB that the machine keeps", "make volumes smaller"],
     ),
     "more cores than there are": (
         _set("web", "size", "vcpus", value=CORES + 1),

@@ -157,7 +157,7 @@ def problem(volume: Volume, look: Look, host: str) -> str | None:
         return (
             f"{where}: flashtier:acceptBlank = {host}-{volume['name']}: nothing is lost, the drives"
             " carry the volume;"
-            " take it out: pulumi config rm flashtier:acceptBlank"
+            " remove it: pulumi config rm flashtier:acceptBlank"
         )
     return None
 

@@ -105,18 +105,18 @@ def compare(entry: Entry) -> None:
 
 
 def _compare(entry: Entry, folder: int, name: str) -> None:
-    """As `compare`; every look goes through the descriptor of the folder, and none follows a link."""
+    """As `compare`; everything is read through the descriptor of the folder, and no link is followed."""
     found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if entry.kind == "absent":
         if stat.S_ISDIR(found.st_mode) and _names(name, folder):
             raise Refused(
-                f"{entry.path} should be absent but is a folder with files in it; look at them and remove it"
+                f"{entry.path} should be absent but is a folder with files in it; check them and remove it"
             )
         entry.before, entry.changes = "present\n", ["is removed"]
         return
     if stat.S_ISDIR(found.st_mode) != (entry.kind == "directory"):
         raise Refused(
-            f"{entry.path} should be a {entry.kind}, and what is there is not; look at it and remove it"
+            f"{entry.path} should be a {entry.kind}, and what is there is not; check it and remove it"
         )
     if entry.kind == "link":
         if not stat.S_ISLNK(found.st_mode):

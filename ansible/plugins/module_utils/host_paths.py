@@ -49,7 +49,7 @@ def folder_of(path: str) -> Iterator[tuple[int, str]]:
             if links > MOST_LINKS or not only_roots(opened):
                 raise Refused(
                     f"{path}: {part} on the way is a link in a folder that others than root can write to;"
-                    " look at who put it there and remove it"
+                    " check who put it there and remove it"
                 )
             target = os.readlink(part, dir_fd=opened)
             if target.startswith("/"):

@@ -12,7 +12,7 @@ description:
   - Every file is rendered on the controller, then validated on the host, before the first is put in
     place; each is replaced by a rename. A set of which one file is refused changes nothing.
   - A handler is notified for an entry that changed, and also for one that did not change now but was
-    written after the service last took its files, as when an earlier run was killed between the two.
+    written after the service last loaded its files, as when an earlier run was killed between the two.
 author: flashtier
 options:
   files:
@@ -33,7 +33,7 @@ options:
         description: The template to render, as ansible.builtin.template finds it.
         type: str
       variables:
-        description: What the template sees in addition to the variables of the task.
+        description: Variables of the template in addition to the variables of the task.
         type: dict
       content:
         description: The text of the file, instead of a template.
@@ -45,7 +45,7 @@ options:
         description: >-
           What the entry is, where neither template, content nor target says so. Of folders only an empty
           one can be made absent. A watched file is written by another role and only compared with what the
-          unit has taken.
+          unit has loaded.
         type: str
         choices: [directory, absent, watched]
       owner:
@@ -74,7 +74,7 @@ options:
         description: The unit that reads this entry, instead of that of the task; "" for none.
         type: str
       applied_by:
-        description: How it takes a change of this entry, instead of how the task says.
+        description: How the unit loads a change of this entry, instead of what the task says.
         type: str
         choices: [reload, restart]
   notify:
@@ -86,7 +86,7 @@ options:
     description: The systemd unit that reads the files.
     type: str
   applied_by:
-    description: How the unit takes a change of its files.
+    description: How the unit loads a change of its files.
     type: str
     choices: [reload, restart]
     default: restart
@@ -112,7 +112,7 @@ changes:
   returned: always
   type: dict
 outdated:
-  description: Files that the unit has not taken since they were written.
+  description: Files that the unit has not loaded since they were written.
   returned: always
   type: list
 notify:
@@ -135,11 +135,11 @@ from ansible.module_utils.host_paths import Refused
 #: Seconds for one check of a file.
 VALIDATION = 60
 #: A unit changes its state when it starts and when it reloads; it becomes active only when it starts.
-TAKEN = {"reload": "StateChangeTimestampMonotonic", "restart": "ActiveEnterTimestampMonotonic"}
+LOADED = {"reload": "StateChangeTimestampMonotonic", "restart": "ActiveEnterTimestampMonotonic"}
 
 
 def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) -> None:
-    """Let the daemons judge the new content; in check mode only where they are there already."""
+    """Validate the new content; in check mode only by programs that are installed already."""
     validated = [
         (entry, shlex.split(entry.validate)) for entry in changing if entry.validate and entry.kind == "file"
     ]
@@ -147,7 +147,7 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
         validated = [(entry, command) for entry, command in validated if shutil.which(command[0])]
     if not validated:
         return
-    # As they would lie on the host, so that a file is judged with the new versions of those it refers to.
+    # As they would lie on the host, so that a file is validated with the new versions of those it refers to.
     stage = tempfile.mkdtemp(dir=module.tmpdir)
     try:
         for entry in entries:
@@ -156,11 +156,11 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
                 with open(os.open(stage + entry.path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                     file.write(entry.content)
         for entry, command in validated:
-            refusal = judge(module, command, stage + entry.path).replace(stage, "")
+            refusal = refusal_of(module, command, stage + entry.path).replace(stage, "")
             # What another role would repair first, such as a certificate, spoils the present content as well.
-            if refusal and module.check_mode and judge(module, command, entry.path):
+            if refusal and module.check_mode and refusal_of(module, command, entry.path):
                 module.warn(
-                    f"{entry.path} cannot be judged in check mode, as what is there is refused: {refusal}"
+                    f"{entry.path} cannot be validated in check mode, the present file is refused: {refusal}"
                 )
             elif refusal:
                 raise Refused(f"{entry.path}: {command[0]} refuses the new content {refusal}")
@@ -168,8 +168,8 @@ def check(module: AnsibleModule, entries: list[Entry], changing: list[Entry]) ->
         shutil.rmtree(stage)
 
 
-def judge(module: AnsibleModule, command: list[str], path: str) -> str:
-    """Why the command refuses the file at `path`; nothing where it takes it."""
+def refusal_of(module: AnsibleModule, command: list[str], path: str) -> str:
+    """Why the command refuses the file at `path`; empty where it accepts it."""
     words = [word.replace("%s", path) for word in command]
     code, output, error = module.run_command(["timeout", str(VALIDATION), *words], expand_user_and_vars=False)
     if code == 0:
@@ -179,7 +179,7 @@ def judge(module: AnsibleModule, command: list[str], path: str) -> str:
 
 
 def outdated(module: AnsibleModule, entries: list[Entry]) -> list[Entry]:
-    """Those that were written after their unit, which runs, last took its files."""
+    """Those that were written after their unit, which runs, last loaded its files."""
     units = sorted({entry.unit for entry in entries if entry.unit})
     if not units:
         return []
@@ -188,7 +188,7 @@ def outdated(module: AnsibleModule, entries: list[Entry]) -> list[Entry]:
         "30",
         "systemctl",
         "show",
-        f"--property=ActiveState,{','.join(TAKEN.values())}",
+        f"--property=ActiveState,{','.join(LOADED.values())}",
         "--",
         *units,
     ]
@@ -209,16 +209,16 @@ def outdated(module: AnsibleModule, entries: list[Entry]) -> list[Entry]:
         for entry in entries
         if entry.unit
         and states[entry.unit].get("ActiveState") == "active"
-        and written(entry.path) > boot + int(states[entry.unit][TAKEN[entry.applied_by]]) / 1e6
+        and written(entry.path) > boot + int(states[entry.unit][LOADED[entry.applied_by]]) / 1e6
     ]
 
 
 def written(path: str) -> float:
     """When the file was written, or the link to it was set; 0 where there is none."""
     times = []
-    for look in (os.lstat, os.stat):
+    for status in (os.lstat, os.stat):
         try:
-            times.append(look(path).st_mtime)
+            times.append(status(path).st_mtime)
         except (FileNotFoundError, NotADirectoryError):
             continue
     return max(times, default=0.0)
@@ -246,7 +246,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
     }
     if module._diff:
         answer["diff"] = [describe_change(entry) for entry in changing] + [
-            {"prepared": f"{entry.path} is newer than what {entry.unit} has taken\n"} for entry in late
+            {"prepared": f"{entry.path} is newer than what {entry.unit} has loaded\n"} for entry in late
         ]
     return answer
 
@@ -265,14 +265,14 @@ def main() -> None:
         "validate": text,
         "notify": {"type": "list", "elements": "str"},
         "unit": text,
-        "applied_by": {"type": "str", "choices": list(TAKEN)},
+        "applied_by": {"type": "str", "choices": list(LOADED)},
     }
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "required": True, "options": entry},
             "notify": {"type": "list", "elements": "str", "default": []},
             "unit": text,
-            "applied_by": {"type": "str", "choices": list(TAKEN), "default": "restart"},
+            "applied_by": {"type": "str", "choices": list(LOADED), "default": "restart"},
         },
         # Whole files have no place in the host's journal.
         no_log=True,

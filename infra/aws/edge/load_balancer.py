@@ -1,6 +1,6 @@
-"""The edge: a load balancer over all zones, which speaks TLS to the world and TLS to the web hosts.
+"""The edge: a load balancer over all zones, with TLS to clients and TLS to the web hosts.
 
-Beside it: certificate and names in infra/aws/edge/certificate.py, its log in infra/aws/edge/log.py, the web
+Its certificate and names are in infra/aws/edge/certificate.py, its log in infra/aws/edge/log.py, the web
 application firewall in infra/aws/edge/waf.py.
 """
 
@@ -20,14 +20,14 @@ from infra.aws.naming import Naming
 from infra.aws.network import Network
 from infra.topology import port as named_port
 
-#: TLS 1.2 and 1.3, forward secrecy, hybrid post-quantum key exchange: what the console takes for a new one.
+#: TLS 1.2 and 1.3, forward secrecy, hybrid post-quantum key exchange: the console's default for a new one.
 #: The API's own default still is of 2016. Source: Elastic Load Balancing, "Security policies for your ALB".
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 #: As the edge of `local` refuses them. nginx refuses them as well, by the path as it understands it.
 OPERATORS_PATHS = ("/metrics", "/metrics/*", "/readyz", "/readyz/*")
 
-#: Seconds. A host is out after 3 failed looks: as long as the app's own restart takes, and no longer.
+#: Seconds. A host is unhealthy after 3 failed checks, which is as long as the app's own restart.
 HEALTH_INTERVAL_S, HEALTH_TIMEOUT_S = 10, 5
 #: A request ends within the app's own deadline; a host that leaves gets no new one.
 DEREGISTRATION_DELAY_S = 30
@@ -92,8 +92,8 @@ class Edge(EdgeComponent):
             deregistration_delay=DEREGISTRATION_DELAY_S,
             health_check={
                 "enabled": True,
-                # Shallow: it says that the host answers. One that asked the database would take all hosts out
-                # at once when that stalls.
+                # Shallow: whether the host answers. A check that asked the database would make all hosts
+                # unhealthy at once when that stalls.
                 "path": "/healthz",
                 "protocol": "HTTPS",
                 "port": "traffic-port",

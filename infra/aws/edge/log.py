@@ -1,4 +1,4 @@
-"""The bucket of logs: of the load balancer, a line a request, and of S3, who had what of the backups."""
+"""The bucket of logs: of the load balancer, a line for each request, and of S3, who read which backup."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from infra.aws.bucket_policy import no_customer_keys, tls_only
 from infra.aws.edge.component import EdgeComponent
 from infra.aws.policy_document import policy_document
 
-#: How long a request can be looked up, in days. It has addresses of people in it: not for ever.
+#: How long a request can be found, in days. It has addresses of people in it: not for ever.
 RETENTION_DAYS = 90
-#: How long a log that was deleted can be had back, in days: whoever wipes traces is noticed before.
+#: How long a deleted log can be restored, in days: longer than it takes to notice who deleted it.
 DELETED_DAYS = 14
 
 #: Who writes the logs, in every region. Source: Elastic Load Balancing, "Enable access logs for your ALB".
 WRITER = "logdelivery.elasticloadbalancing.amazonaws.com"
 
-#: Where S3 writes who had what of the backups, and who it is then. Source: Amazon S3 user guide, "Enabling
+#: Where S3 writes who read which backup, and as whom. Source: Amazon S3 user guide, "Enabling
 #: Amazon S3 server access logging", which also says why the bucket has keys of S3 and no Object Lock.
 BACKUPS_PREFIX = "s3/backups/"
 S3_WRITER = "logging.s3.amazonaws.com"

@@ -35,9 +35,9 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         if host is None:
             raise FlashtierError(f"host {inputs.instance}: does not exist; run pulumi up --refresh")
         declared = _device(inputs)
-        seen = _Seen.by(lxd, inputs, host)
-        if host["devices"].get(inputs.name) != declared or seen.is_stale:
-            self._attach_again(lxd, inputs, seen, declared)
+        present = _InHost.by(lxd, inputs, host)
+        if host["devices"].get(inputs.name) != declared or present.is_stale:
+            self._attach_again(lxd, inputs, present, declared)
         _hand_down(lxd, inputs)
         _protect(lxd, inputs)
         return {}
@@ -47,14 +47,14 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         host = _host(lxd, inputs)
         if host is None or inputs.name not in host["devices"]:
             return None
-        seen = _Seen.by(lxd, inputs, host)
+        present = _InHost.by(lxd, inputs, host)
         attached = (
             host["devices"][inputs.name] == _device(inputs)
             # A link that was changed by hand is repaired with the volume: the host must get the device again.
             and _target(Path(inputs.source)) == inputs.device
-            and not seen.is_stale
-            and seen.is_handed_down()
-            and seen.is_private(inputs)
+            and not present.is_stale
+            and present.is_handed_down()
+            and present.is_private(inputs)
         )
         return Found({**inputs.wire(), "attached": attached}, {})
 
@@ -78,15 +78,15 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
         host = _host(lxd, inputs)
         if host is None or inputs.name not in host["devices"]:
             return
-        _refuse_mounted(inputs, _Seen.by(lxd, inputs, host))
+        _refuse_mounted(inputs, _InHost.by(lxd, inputs, host))
         self._set(lxd, inputs, None)
 
     def _attach_again(
-        self, lxd: Lxd, inputs: VolumeAttachmentInputs, seen: _Seen, declared: dict[str, str]
+        self, lxd: Lxd, inputs: VolumeAttachmentInputs, present: _InHost, declared: dict[str, str]
     ) -> None:
-        """Put the device that is declared in the place of whatever the host has there."""
-        if seen.mounted_at and seen.is_dead():
-            # Nothing of it can be read or written any more, nor unmounted by those that wait for it.
+        """Replace whatever the host has there by the declared device."""
+        if present.mounted_at and present.is_dead():
+            # It can no longer be read or written, nor unmounted by the processes that wait for it.
             with _writing:
                 instance.stop(lxd, inputs.instance)
                 self._set(lxd, inputs, None)
@@ -95,10 +95,10 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
                 instance.await_boot(lxd, inputs.instance)
             self.say(
                 f"host {inputs.instance}: was restarted, because the device of volume {inputs.name} had died "
-                f"under {', '.join(seen.mounted_at)}"
+                f"under {', '.join(present.mounted_at)}"
             )
             return
-        _refuse_mounted(inputs, seen)
+        _refuse_mounted(inputs, present)
         with _writing:
             self._set(lxd, inputs, None)
             self._set(lxd, inputs, declared)
@@ -120,18 +120,18 @@ class VolumeAttachment(Resource[VolumeAttachmentInputs]):
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What a host sees of the volume. `init` is 0, and all else empty, where it is stopped."""
+class _InHost:
+    """The volume as its host has it. `init` is 0, and all else empty, where it is stopped."""
 
     init: int
-    #: The number of the device that it sees, None where it sees none.
+    #: The number of its device, None where it has none.
     number: int | None
-    #: Whether it runs and sees another device than the volume's link names now.
+    #: Whether it runs and has another device than the volume's link names now.
     is_stale: bool
     mounted_at: tuple[str, ...]
 
     @classmethod
-    def by(cls, lxd: Lxd, inputs: VolumeAttachmentInputs, host: dict[str, Any] | None) -> _Seen:
+    def by(cls, lxd: Lxd, inputs: VolumeAttachmentInputs, host: dict[str, Any] | None) -> _InHost:
         state = (lxd.get("instances", inputs.instance, "state") or {}) if _runs(host) else {}
         init = int(state.get("pid", 0))
         if not init:
@@ -152,7 +152,7 @@ class _Seen:
         return (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (MODE, 0, 0)
 
     def is_dead(self) -> bool:
-        """Whether the device that the host sees answers no more."""
+        """Whether the device in the host no longer answers."""
         if self.number is None:
             return False
         path = Path(f"/sys/dev/block/{os.major(self.number)}:{os.minor(self.number)}")
@@ -162,30 +162,30 @@ class _Seen:
 def _hand_down(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
     """Allow what runs in the host all of its volumes.
 
-    All, because taking away a device that was pointed at another volume's takes away the right to that one.
-    Not while another attachment takes one away: nothing in a host can be allowed what the host itself is not.
+    All, because removing a device that was pointed at another volume's removes the right to that one.
+    Not while another attachment removes one: nothing in a host can be allowed what the host itself is not.
     """
     with _writing:
         host = _host(lxd, inputs)
-        seen = _Seen.by(lxd, inputs, host)
-        if host is None or not seen.init:
+        present = _InHost.by(lxd, inputs, host)
+        if host is None or not present.init:
             return
         for device in host["devices"].values():
             path = Path(device.get("path", "/"))
-            inside = Path(f"/proc/{seen.init}/root{path}")
+            inside = Path(f"/proc/{present.init}/root{path}")
             number = _number(inside) if path.parent == names.HOST_DEVICES else None
             if number is not None:
-                device_cgroup.hand_down(seen.init, number)
+                device_cgroup.hand_down(present.init, number)
 
 
 def _node(init: int, inputs: VolumeAttachmentInputs) -> Path:
-    """The device as the host sees it."""
+    """The device's node in the host."""
     return Path(f"/proc/{init}/root{names.HOST_DEVICES / inputs.name}")
 
 
 def _protect(lxd: Lxd, inputs: VolumeAttachmentInputs) -> None:
     """By commands inside the host: from outside, a link that its root made there could lead to any file."""
-    if not _Seen.by(lxd, inputs, _host(lxd, inputs)).is_private(inputs):
+    if not _InHost.by(lxd, inputs, _host(lxd, inputs)).is_private(inputs):
         path = str(names.HOST_DEVICES / inputs.name)
         for command in (["chown", "root:root", path], ["chmod", f"{MODE:o}", path]):
             code, _, complaint = lxd.execute(inputs.instance, command, seconds=30)
@@ -220,12 +220,13 @@ def _mounted_at(init: int, number: int | None) -> tuple[str, ...]:
     return tuple(fields[4] for fields in map(str.split, lines) if fields[2] == wanted)
 
 
-def _refuse_mounted(inputs: VolumeAttachmentInputs, seen: _Seen) -> None:
-    if seen.mounted_at:
+def _refuse_mounted(inputs: VolumeAttachmentInputs, present: _InHost) -> None:
+    if present.mounted_at:
         raise FlashtierError(
-            f"host {inputs.instance}: volume {inputs.name} is mounted at {', '.join(seen.mounted_at)} and is "
-            "not taken away under its users; in the host, stop what uses it and unmount it "
-            f"(umount {' '.join(reversed(seen.mounted_at))}), then run it again"
+            f"host {inputs.instance}: volume {inputs.name} is mounted at "
+            f"{', '.join(present.mounted_at)} and is not removed while it is in use; in the host, stop "
+            f"what uses it and unmount it (umount {' '.join(reversed(present.mounted_at))}), then run "
+            "it again"
         )
 
 

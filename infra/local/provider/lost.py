@@ -1,4 +1,4 @@
-"""When a volume's file is missing: whether a blank one may take its place, and what a person has to say.
+"""When a volume's file is missing: whether a blank one may replace it, and what a person has to confirm.
 
 An acceptance is for one loss. It is refused where nothing is lost, so it cannot wait for the next one.
 """
@@ -16,7 +16,7 @@ from infra.local.provider.schema import Failure, VolumeInputs
 KEY = "flashtier:acceptBlank"
 
 
-def take_out(inputs: VolumeInputs) -> str:
+def removal(inputs: VolumeInputs) -> str:
     return f"pulumi config rm {KEY} -s {inputs.stack}"
 
 
@@ -33,12 +33,12 @@ def _fault(news: VolumeInputs, olds: Mapping[str, Any], was_made: bool) -> str:
     is_missing = was_made and not file.exists()
     if news.accept_blank and olds.get("acceptBlank"):
         return (
-            f"{accepted}: was used by an earlier run, and an acceptance is for one loss; take it out: "
-            f"{take_out(news)}" + (f"; {_by_hand(news)}" if is_missing else "")
+            f"{accepted}: was used by an earlier run, and an acceptance is for one loss; remove it: "
+            f"{removal(news)}" + (f"; {_by_hand(news)}" if is_missing else "")
         )
     if news.accept_blank and not is_missing:
         what = f"its file {file} is there" if file.exists() else f"{volume} was never made"
-        return f"{accepted}: nothing is lost, {what}; take the acceptance out: {take_out(news)}"
+        return f"{accepted}: nothing is lost, {what}; remove the acceptance: {removal(news)}"
     if not is_missing:
         return ""
     missing = f"{file}: the file of {volume} is missing"
@@ -57,7 +57,7 @@ def _fault(news: VolumeInputs, olds: Mapping[str, Any], was_made: bool) -> str:
 
 
 def _by_hand(inputs: VolumeInputs) -> str:
-    """The way out where the volume is lost again before a run without the acceptance succeeded."""
+    """What to do where the volume is lost again before a run without the acceptance succeeded."""
     return (
         f"to accept this loss as well, make the blank file: truncate --size={inputs.size_gib}G {inputs.file}"
     )

@@ -51,7 +51,7 @@ def _host_name(value: str) -> str:
 
 def _volume_name(value: str) -> str:
     if value in HOST_OWN_DEVICES:
-        raise ValueError("LXD calls a device of every host so; rename the volume")
+        raise ValueError("LXD gives every host a device of this name; rename the volume")
     return _host_name(value)
 
 
@@ -314,7 +314,7 @@ def pulumi_schema() -> dict[str, Any]:
         "version": VERSION,
         "description": "Hosts, networks and block devices of one machine, for flashtier's platform `local`.",
         "config": {},
-        "provider": {"description": "Talks to the LXD daemon over its unix socket; takes no configuration."},
+        "provider": {"description": "Talks to the LXD daemon over its unix socket; has no configuration."},
         "resources": {token: _resource(token, model) for token, model in TABLE.items()},
     }
 

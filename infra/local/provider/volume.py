@@ -58,7 +58,7 @@ class Volume(Resource[VolumeInputs]):
             if inputs.accept_blank:
                 self.say(
                     f"volume {inputs.name} of {inputs.host}: {file} was missing and is blank now, as "
-                    f"{lost.KEY} accepts; take the acceptance out: {lost.take_out(inputs)}"
+                    f"{lost.KEY} accepts; remove the acceptance: {lost.removal(inputs)}"
                 )
         _record_class(file, inputs.volume_class)
         has = file.stat().st_size

@@ -114,7 +114,7 @@ def test_what_is_not_known_of_a_choice_is_in_the_notes() -> None:
     )
     assert "no durable write was measured on i7ie" in notes(database__instance_type="i7ie.6xlarge")
     estimated = notes(database__instance_type="r8gd.48xlarge")
-    assert "nobody measured its drives; the plan rests on an ESTIMATE" in estimated
+    assert "its drives were not measured; the plan rests on an ESTIMATE" in estimated
     abroad = notes(aws__region="eu-west-1", aws__zones=["eu-west-1a", "eu-west-1b", "eu-west-1c"])
     assert "prices are those of us-east-1; the environment is in eu-west-1" in abroad
 

@@ -119,10 +119,10 @@ def test_a_link_in_a_file_s_place_makes_way_and_its_target_stays(tmp_path: Path,
     [
         (
             {"state": "absent"},
-            "should be absent but is a folder with files in it; look at them and remove it",
+            "should be absent but is a folder with files in it; check them and remove it",
         ),
-        ({"content": "x"}, "should be a file, and what is there is not; look at it and remove it"),
-        ({"target": "x"}, "should be a link, and what is there is not; look at it and remove it"),
+        ({"content": "x"}, "should be a file, and what is there is not; check it and remove it"),
+        ({"target": "x"}, "should be a link, and what is there is not; check it and remove it"),
     ],
 )
 def test_a_folder_with_files_is_never_touched(

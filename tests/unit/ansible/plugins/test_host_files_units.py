@@ -59,7 +59,7 @@ def test_a_file_that_its_unit_has_not_loaded_notifies_again(
     assert answer["changed"] is late
     assert answer["outdated"] == ([str(file)] if late else [])
     assert answer["notify"] == (["Restart it"] if late else [])
-    expected = [{"prepared": f"{file} is newer than what it.service has taken\n"}]
+    expected = [{"prepared": f"{file} is newer than what it.service has loaded\n"}]
     assert answer["diff"] == (expected if late else [])
     assert "it.service" in (tmp_path / "asked").read_text()
 
