@@ -88,6 +88,7 @@ def web_limits(environment: Environment, asked: Needs) -> Iterator[Limit]:
     )
     connections = sizing_hosts.connections(d, a)
     active_in_burst = d.sql_burst_per_s * a.sql_ms / 1000
+    # Of all statements, those that write have connections of their own in addition.
     serves = sizing_hosts.POOL_PER_VCPU * environment.database.size.vcpus
     yield Limit(
         f"database connections{gone}",

@@ -162,15 +162,22 @@ class Control(Model):
 
 
 class App(Model):
-    """The photo API. `pool_size`: PostgreSQL connections a web host; `max_upload_mib`: the largest photo.
+    """The photo API. `max_upload_mib`: the largest photo.
 
+    `pool_size`, `write_pool_size`: PostgreSQL connections of a web host to read, and to write.
     `exif_location`: whether the place that a camera recorded is removed from answers and stored files
     (`strip`), or given to whoever reaches the API (`keep`).
     """
 
     pool_size: int = Field(ge=1, le=200)
+    write_pool_size: int = Field(default=4, ge=1, le=200)
     max_upload_mib: int = Field(ge=1, le=100)
     exif_location: Literal["strip", "keep"] = "strip"
+
+    @property
+    def connections(self) -> int:
+        """Of a web host, at most."""
+        return self.pool_size + self.write_pool_size
 
 
 class Sections(Model):

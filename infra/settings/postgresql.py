@@ -81,8 +81,9 @@ def _connections(environment: Environment) -> Iterator[PostgresqlSetting]:
     yield _set(
         "max_connections",
         max_connections(environment),
-        f"{environment.app.pool_size} for each of {environment.web.count} web hosts, as many again while two "
-        f"releases overlap on one, and {RESERVED_CONNECTIONS} for migrations, backups, monitoring and people",
+        f"{environment.app.connections} for each of {environment.web.count} web hosts, as many again while "
+        "two releases overlap on one, "
+        f"and {RESERVED_CONNECTIONS} for migrations, backups, monitoring and people",
         manual("19.3"),
     )
 

@@ -58,8 +58,8 @@ class Disk(NamedTuple):
 
 
 def max_connections(environment: Environment) -> int:
-    """Connections for every web host's pool, one more pool for a release that overlaps, and the reserve."""
-    return (environment.web.count + 1) * environment.app.pool_size + RESERVED_CONNECTIONS
+    """Connections for every web host's pools, those of a release that overlaps, and the reserve."""
+    return (environment.web.count + 1) * environment.app.connections + RESERVED_CONNECTIONS
 
 
 def memory(environment: Environment) -> Memory:
@@ -141,19 +141,21 @@ def faults(environment: Environment) -> list[str]:
     connections = max_connections(environment)
     if connections > MOST_CONNECTIONS:
         most = (MOST_CONNECTIONS - RESERVED_CONNECTIONS) // (environment.web.count + 1)
-        fix = f"take at most {most}" if most else "take fewer web hosts"
+        most -= environment.app.write_pool_size
+        fix = f"take at most {most}" if most > 0 else "take fewer web hosts or a smaller app.write_pool_size"
         found.append(
             f"flashtier:environment.app.pool_size = {environment.app.pool_size}: with "
-            f"{environment.web.count} web hosts PostgreSQL would need {connections} connections, "
+            f"{environment.app.write_pool_size} more to write and {environment.web.count} web hosts "
+            f"PostgreSQL would need {connections} connections, "
             f"more than {MOST_CONNECTIONS}; {fix}"
         )
     elif memory(environment).work_mem_kib < LEAST_WORK_MEM_KIB:
-        size = environment.database.size
+        size, app = environment.database.size, environment.app
         found.append(
             f"flashtier:environment.database.size.memory_mib = {size.memory_mib}: too small for "
-            f"{connections} connections ({environment.web.count} web hosts, app.pool_size "
-            f"{environment.app.pool_size}) with 1 MB of work_mem each; "
-            f"give it at least {_least_memory(connections, size.vcpus)} or make the pool smaller"
+            f"{connections} connections ({environment.web.count} web hosts, app.pool_size {app.pool_size}, "
+            f"app.write_pool_size {app.write_pool_size}) with 1 MB of work_mem each; "
+            f"give it at least {_least_memory(connections, size.vcpus)} or make the pools smaller"
         )
     placement, shares = environment.database.placement, disk(environment)
     if shares.max_wal_size < LEAST_MAX_WAL:

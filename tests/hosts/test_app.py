@@ -252,11 +252,13 @@ def test_the_running_app_keeps_photos_in_the_declared_store(
     check.fact("object_store.ca", vouching.get(file, file), how=how)
 
 
-def test_pool_size(contract: Contract, inside: Any, check: Check) -> None:
+def test_pool_sizes(contract: Contract, inside: Any, check: Check) -> None:
     for (name, path), answer in inside.items():
         if path == "metrics":
-            size = metric(answer.get("body", ""), "photo_api_pool_connections_max")
-            check.fact("app.pool_size", size, how=f"photo_api_pool_connections_max of {name}")
+            for key, pool in (("pool_size", "read"), ("write_pool_size", "write")):
+                series = f'photo_api_pool_connections_max{{pool="{pool}"}}'
+                size = metric(answer.get("body", ""), series)
+                check.fact(f"app.{key}", size, how=f"{series} of {name}")
 
 
 def metric(text: str, name: str) -> float | None:

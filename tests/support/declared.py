@@ -83,6 +83,7 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
         },
         "app": {
             "pool_size": draw(st.integers(1, 200)),
+            "write_pool_size": draw(st.integers(1, 200)),
             "max_upload_mib": draw(st.integers(1, 100)),
             "exif_location": draw(st.sampled_from(["strip", "keep"])),
         },

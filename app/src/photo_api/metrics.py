@@ -32,20 +32,31 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = Gauge("photo_api_requests_in_flight", "Requests being worked on.", registry=registry)
-        self.pool_size = Gauge("photo_api_pool_connections_max", "Largest size of the pool.", registry=registry)
-        self.pool_open = Gauge("photo_api_pool_connections_open", "Connections open now.", registry=registry)
-        self.pool_idle = Gauge("photo_api_pool_connections_idle", "Connections open and free.", registry=registry)
+        self.pool_size = Gauge(
+            "photo_api_pool_connections_max", "Largest size of the pool.", ["pool"], registry=registry
+        )
+        self.pool_open = Gauge("photo_api_pool_connections_open", "Connections open now.", ["pool"], registry=registry)
+        self.pool_idle = Gauge(
+            "photo_api_pool_connections_idle", "Connections open and free.", ["pool"], registry=registry
+        )
         self.pool_waiting = Gauge(
-            "photo_api_pool_waiting", "Requests waiting for a database connection.", registry=registry
+            "photo_api_pool_waiting", "Requests waiting for a database connection.", ["pool"], registry=registry
         )
         self.pool_wait = Histogram(
             "photo_api_pool_wait_seconds",
             "Wait for a database connection.",
+            ["pool"],
             buckets=_BUCKETS,
             registry=registry,
         )
         self.pool_exhausted = Counter(
-            "photo_api_pool_exhausted", "Requests refused because no connection came free.", registry=registry
+            "photo_api_pool_exhausted",
+            "Requests refused because no connection came free.",
+            ["pool"],
+            registry=registry,
+        )
+        self.writes_left = Gauge(
+            "photo_api_writes_left", "Writes that run on after their caller was answered 503.", registry=registry
         )
         self.storage = Histogram(
             "photo_api_storage_duration_seconds",

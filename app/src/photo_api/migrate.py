@@ -21,8 +21,10 @@ from importlib import resources
 
 import asyncpg
 
-from photo_api.database import UNAVAILABLE, tls, wait_for_standby
+from photo_api.database import tls
+from photo_api.pool import UNAVAILABLE
 from photo_api.settings import DatabaseSettings
+from photo_api.writes import wait_for_standby
 
 OWNER = "photos_owner"
 OUTSIDE = "-- outside a transaction"

@@ -58,9 +58,12 @@ SELECT count(*) AS photos,
     CASE count(*) WHEN 0 THEN pg_logical_emit_message(true, 'photo-api', 'there was nothing to delete') END
 FROM gone
 """
-_LISTED = "SELECT FROM photo_removals WHERE user_id = $1 AND sha256 = $2"
 _UNLIST = """
-DELETE FROM photo_removals WHERE user_id = $1 AND sha256 = $2 AND claimed_at IS NULL RETURNING user_id
+WITH taken AS (
+    DELETE FROM photo_removals WHERE user_id = $1 AND sha256 = $2 AND claimed_at IS NULL RETURNING user_id
+)
+SELECT EXISTS (SELECT FROM taken) AS taken,
+    EXISTS (SELECT FROM photo_removals WHERE user_id = $1 AND sha256 = $2) AS listed
 """
 # Those whose file is in use again go off the list; of the others, those that no process has claimed or has given up.
 _IN_USE = "EXISTS (SELECT FROM photos WHERE photos.user_id = listed.user_id AND photos.sha256 = listed.sha256)"
@@ -112,7 +115,7 @@ class Photo:
 
 
 class Photos:
-    """The statements. All raise `Problem` as `Database.connection` does."""
+    """The statements. All raise `Problem` as `Database` does."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -120,7 +123,7 @@ class Photos:
     async def add(self, upload: Upload, jpeg: Jpeg) -> tuple[Photo, bool]:
         """The stored photo, and whether it is new. Raises `Problem` (422) for a key used for another upload."""
         exif = jpeg.exif
-        (row,) = await self._database.write(
+        (row,) = await self._database.writes.run(
             _INSERT,
             upload.user_id,
             upload.idempotency_key,
@@ -163,35 +166,35 @@ class Photos:
 
     async def view(self, photo_id: int) -> int:
         """Count one view; the count after it."""
-        rows = await self._database.write(_VIEW, photo_id)
+        rows = await self._database.writes.run(_VIEW, photo_id)
         if not rows:
             raise photo_not_found(photo_id)
         return int(rows[0]["views"])
 
     async def delete(self, photo_id: int) -> None:
         """Delete the row at once; its file is then on the list of removals (see `removals`)."""
-        (row,) = await self._database.write(_DELETE, photo_id)
+        (row,) = await self._database.writes.run(_DELETE, photo_id)
         if row["photos"] == 0:
             raise photo_not_found(photo_id)
 
     async def claim_file(self, user_id: int, sha256: bytes) -> None:
         """Before an upload uses a file: it is not, or no longer, to be removed. Raises `Problem` (503) if it is."""
-        if await self._row(_LISTED, user_id, sha256) is None:
-            return
-        if not await self._database.write(_UNLIST, user_id, sha256):
+        # Where writes go: another server's older list would not do.
+        (row,) = await self._database.writes.run(_UNLIST, user_id, sha256)
+        if row["listed"] and not row["taken"]:
             raise Problem(
                 503, "photo-being-removed", "the same photo is being removed now; send it again", retry_after=5
             )
 
     async def claim_removals(self, grace: float, most: int) -> list[tuple[int, bytes]]:
         """Users and hashes of files to remove now: listed for `grace` seconds, in use nowhere."""
-        await self._database.write(_FORGET_USED, grace)
-        rows = await self._database.write(_CLAIM, grace, most)
+        await self._database.writes.run(_FORGET_USED, grace)
+        rows = await self._database.writes.run(_CLAIM, grace, most)
         return [(row["user_id"], row["sha256"]) for row in rows]
 
     async def forget_removal(self, user_id: int, sha256: bytes) -> None:
         """The file is gone."""
-        await self._database.write(_FORGET, user_id, sha256)
+        await self._database.writes.run(_FORGET, user_id, sha256)
 
     async def schema_version(self) -> int:
         """The newest migration that the database has; 0 where it never saw one."""
@@ -202,11 +205,11 @@ class Photos:
         return int(row["max"] or 0) if row else 0
 
     async def _row(self, statement: str, *values: Any) -> Record | None:
-        async with self._database.connection() as connection:
+        async with self._database.reads.connection() as connection:
             return await connection.fetchrow(statement, *values)
 
     async def _rows(self, statement: str, *values: Any) -> list[Photo]:
-        async with self._database.connection() as connection:
+        async with self._database.reads.connection() as connection:
             return [_photo(row) for row in await connection.fetch(statement, *values)]
 
 

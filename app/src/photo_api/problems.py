@@ -52,11 +52,12 @@ class Problem(Exception):
         return JSONResponse(body, self.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def pool_exhausted(size: int, waited: float) -> Problem:
+def pool_exhausted(size: int, use: str, waited: float) -> Problem:
+    """`use`: read or write."""
     return Problem(
         503,
         "pool-exhausted",
-        f"all {size} database connections of this host stayed busy for {waited:g} s; try again later",
+        f"all {size} database connections of this host to {use} stayed busy for {waited:g} s; try again later",
         retry_after=2,
     )
 
@@ -68,6 +69,11 @@ def database_unavailable(why: str) -> Problem:
 def write_unconfirmed() -> Problem:
     detail = "the write was not confirmed and may be lost; send it again, an upload with the same Idempotency-Key"
     return Problem(503, "write-unconfirmed", detail, retry_after=5)
+
+
+def writes_waiting(size: int) -> Problem:
+    detail = f"all {size} database connections of this host to write wait for their commits; try again later"
+    return Problem(503, "writes-waiting", detail, retry_after=5)
 
 
 def storage_unavailable(why: str) -> Problem:

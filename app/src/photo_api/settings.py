@@ -44,10 +44,13 @@ class Settings(DatabaseSettings):
     """What `photo-api serve` needs. Times are in seconds."""
 
     database_user: str = "photos_app"
-    #: Connections of this process, at most. Requests beyond wait `pool_acquire_timeout`, then get a 503.
+    #: Connections of this process, at most: to read, and to write. Requests beyond wait `pool_acquire_timeout`, then
+    #: get a 503; at once where all that write wait for a commit that is past its deadline.
     pool_size: int = Field(ge=1, le=200)
+    write_pool_size: int = Field(ge=1, le=200)
     pool_acquire_timeout: float = Field(default=5.0, gt=0)
-    #: The server's own statement_timeout of the role is shorter (5 s): the server gives up first, and says so.
+    #: The server's own statement_timeout of the role is shorter (5 s): the server gives up first, and says so. It does
+    #: not hold for a commit that waits for a standby; that one is answered 503 after this time, and goes on.
     database_command_timeout: float = Field(default=8.0, gt=0)
 
     s3_endpoint: str = Field(pattern=r"^https://")

@@ -160,6 +160,8 @@ async def create_database(cluster: Cluster) -> None:
     for role in ("photos_owner", "photos_app"):
         await connection.execute(f"DROP ROLE IF EXISTS {role}")
         await connection.execute(f"CREATE ROLE {role} LOGIN NOINHERIT PASSWORD '{PASSWORDS[role]}'")
+    await connection.execute("ALTER ROLE photos_app SET lock_timeout = '2s'")
+    await connection.execute("ALTER ROLE photos_app SET statement_timeout = '5s'")
     await connection.execute("CREATE DATABASE photos OWNER photos_owner")
     await connection.close()
     connection = await cluster.connect("postgres")
@@ -229,6 +231,7 @@ def make_settings(cluster: Cluster, endpoint: str, **changes) -> Settings:
         "s3_ca_file": cluster.authority.ca_file,
         "s3_endpoint": endpoint,
         "pool_size": 5,
+        "write_pool_size": 3,
         "max_upload_mib": 1,
         "exif_location": "keep",
         **changes,

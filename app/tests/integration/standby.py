@@ -15,6 +15,7 @@ class Standby:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.logged = 0
 
     async def lose(self) -> None:
         """From now on no commit is confirmed."""
@@ -25,10 +26,28 @@ class Standby:
                 while True:
                     await connection.execute("SELECT pg_logical_emit_message(true, '', '')", timeout=0.3)
         await connection.close()
+        self.logged = len(self._log())
 
     async def find(self) -> None:
-        """Commits that wait go on, too."""
+        """Commits that wait go on, too, and new ones do not wait."""
         await self._configure("RESET synchronous_standby_names")
+        connection = await self.cluster.connect("postgres")
+        await connection.execute("SELECT pg_logical_emit_message(true, '', '')", timeout=20)
+        await connection.close()
+
+    def log(self) -> str:
+        """What the server has logged since the standby was last lost."""
+        return self._log()[self.logged :]
+
+    def _log(self) -> str:
+        return (self.cluster.data / "log").read_text()
+
+    async def backends(self) -> list[int]:
+        """The connections of the application."""
+        connection = await self.cluster.connect("postgres")
+        rows = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE usename = 'photos_app'")
+        await connection.close()
+        return [row["pid"] for row in rows]
 
     async def waiting(self, number: int = 1, role: str = "photos_app") -> list[int]:
         """The backends of `role` whose commits wait, once there are so many."""

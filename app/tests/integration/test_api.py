@@ -256,7 +256,8 @@ async def test_metrics_and_openapi_describe_what_was_done(client):
     )
     assert 'photo_api_refused_photos_total{reason="not-jpeg"} 1.0' in figures
     assert 'photo_api_storage_duration_seconds_count{operation="put",outcome="ok"} 1.0' in figures
-    assert "photo_api_pool_connections_max 5.0" in figures
+    assert 'photo_api_pool_connections_max{pool="read"} 5.0' in figures
+    assert 'photo_api_pool_connections_max{pool="write"} 3.0' in figures
     assert f"photo_api_uploaded_bytes_total {stored['size_bytes']}.0" in figures
     document = (await client.get("/openapi.json")).json()
     assert set(document["paths"]) == {

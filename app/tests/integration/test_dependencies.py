@@ -26,25 +26,25 @@ async def test_all_connections_busy_is_a_503_that_says_when_to_come_back(migrate
     )
     metrics = Metrics()
     async with open_database(settings, credentials(), metrics) as database:
-        async with database.connection(), database.connection():
+        async with database.reads.connection(), database.reads.connection():
             begun = time.monotonic()
             with pytest.raises(Problem) as caught:
-                async with database.connection():
+                async with database.reads.connection():
                     pass
             assert time.monotonic() - begun < 1.5
         assert caught.value.response().headers["retry-after"] == "2"
         assert (caught.value.status, caught.value.kind) == (503, "pool-exhausted")
-        assert metrics.registry.get_sample_value("photo_api_pool_exhausted_total") == 1
-        async with database.connection() as connection:
+        assert metrics.registry.get_sample_value("photo_api_pool_exhausted_total", {"pool": "read"}) == 1
+        async with database.reads.connection() as connection:
             assert await connection.fetchval("SELECT 1") == 1
 
 
 async def test_a_transaction_left_open_does_not_reach_the_next_request(migrated, gateway):
     settings = make_settings(migrated, gateway.endpoint, pool_size=1)
     async with open_database(settings, credentials(), Metrics()) as database:
-        async with database.connection() as connection:
+        async with database.reads.connection() as connection:
             await connection.execute("BEGIN")
-        async with database.connection() as connection:
+        async with database.reads.connection() as connection:
             assert not connection.is_in_transaction()
 
 
@@ -53,7 +53,7 @@ async def test_giving_a_connection_back_costs_the_database_nothing(migrated, gat
     settings = make_settings(migrated, gateway.endpoint, pool_size=1)
     async with open_database(settings, credentials(), Metrics()) as database:
         for _ in range(2):
-            async with database.connection() as connection:
+            async with database.reads.connection() as connection:
                 await connection.fetchval("SELECT 42")
         observer = await migrated.connect("postgres")
         last = await observer.fetchval("SELECT query FROM pg_stat_activity WHERE usename = 'photos_app'")

@@ -68,6 +68,7 @@ def supervisor(migrated, gateway, tmp_path):
             "PHOTO_API_S3_CA_FILE": authority,
             "PHOTO_API_S3_ENDPOINT": gateway.endpoint,
             "PHOTO_API_POOL_SIZE": "3",
+            "PHOTO_API_WRITE_POOL_SIZE": "2",
             "PHOTO_API_MAX_UPLOAD_MIB": "1",
         },
     )

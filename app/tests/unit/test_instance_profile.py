@@ -122,7 +122,13 @@ async def test_credentials_are_kept_until_they_near_their_end(metadata):
 def settings(tmp_path):
     authority = tmp_path / "ca.crt"
     authority.write_text("x")
-    values = {"s3_credentials": "instance-profile", "s3_addressing": "virtual", "pool_size": 1, "max_upload_mib": 1}
+    values = {
+        "s3_credentials": "instance-profile",
+        "s3_addressing": "virtual",
+        "pool_size": 1,
+        "write_pool_size": 1,
+        "max_upload_mib": 1,
+    }
     return Settings(
         database_host="db1",
         database_ca_file=authority,

@@ -17,6 +17,7 @@ def environment(monkeypatch, tmp_path):
         "S3_ENDPOINT": "https://s3:7070",
         "S3_CA_FILE": str(authority),
         "POOL_SIZE": "20",
+        "WRITE_POOL_SIZE": "8",
         "MAX_UPLOAD_MIB": "10",
     }
     for name, value in values.items():
@@ -36,7 +37,7 @@ def credentials(monkeypatch, tmp_path):
 
 def test_reads_the_environment(environment):
     read = subject.load_settings()
-    assert (read.pool_size, read.max_upload_bytes) == (20, 10 * 1024 * 1024)
+    assert (read.pool_size, read.write_pool_size, read.max_upload_bytes) == (20, 8, 10 * 1024 * 1024)
     assert read.max_body_bytes > read.max_upload_bytes
 
 
@@ -45,6 +46,7 @@ def test_reads_the_environment(environment):
     [
         ("POOL_SIZE", "none"),
         ("POOL_SIZE", "0"),
+        ("WRITE_POOL_SIZE", "0"),
         ("S3_ENDPOINT", "http://s3:7070"),
         ("DATABASE_CA_FILE", "/nowhere/ca.crt"),
         ("MAX_UPLOAD_MIB", "101"),

@@ -145,7 +145,9 @@ class Ec2Hosts:
         if url.endswith("/readyz"):
             body = json.dumps({"database": "ok", "storage": "ok"})
         elif url.endswith("/metrics"):
-            body = f"photo_api_pool_connections_max {float(self._contract.app.pool_size)}\n"
+            app, name = self._contract.app, "photo_api_pool_connections_max"
+            sizes = {"read": app.pool_size, "write": app.write_pool_size}
+            body = "".join(f'{name}{{pool="{pool}"}} {float(size)}\n' for pool, size in sizes.items())
         else:
             assert "/api/v1/targets" in url, url
             up = [

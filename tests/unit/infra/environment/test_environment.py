@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -68,17 +69,19 @@ def test_an_unknown_key_is_refused_at_every_level(path: Path_) -> None:
     assert line == f"{where} = 'red': is not a key of the environment; remove it or correct its spelling"
 
 
-#: Environments of an older kit do not have it.
-NEW_KEY = ("app", "exif_location")
+#: Environments of an older kit do not have them.
+NEW_KEYS = {("app", "exif_location"): "strip", ("app", "write_pool_size"): 4}
 
 
 def test_an_environment_of_an_older_kit_needs_no_new_key() -> None:
-    declared = spoiled(LOCAL, NEW_KEY, None)
-    del declared["app"]["exif_location"]
-    assert Environment.parse(declared).app.exif_location == "strip"
+    declared = copy.deepcopy(LOCAL)
+    for section, key in NEW_KEYS:
+        del declared[section][key]
+    app = Environment.parse(declared).app
+    assert [getattr(app, key) for _, key in NEW_KEYS] == list(NEW_KEYS.values())
 
 
-@pytest.mark.parametrize("path", [path for path, _ in leaves(LOCAL) if path != NEW_KEY], ids=dotted)
+@pytest.mark.parametrize("path", [path for path, _ in leaves(LOCAL) if path not in NEW_KEYS], ids=dotted)
 def test_a_missing_key_is_named(path: Path_) -> None:
     declared = spoiled(LOCAL, path, None)
     del at(declared, path[:-1])[path[-1]]
@@ -125,6 +128,7 @@ WRONG: list[tuple[str, Path_, Any, str, str]] = [
     ("nothing expected", ("database", "expected_data_gib"), 0.0, "database.expected_data_gib", "than 0"),
     ("endless data", ("database", "expected_data_gib"), math.inf, "database.expected_data_gib", "finite"),
     ("no pool", ("app", "pool_size"), 0, "app.pool_size", "equal to 1"),
+    ("no pool to write", ("app", "write_pool_size"), 0, "app.write_pool_size", "equal to 1"),
     ("huge upload", ("app", "max_upload_mib"), 101, "app.max_upload_mib", "equal to 100"),
 ]
 

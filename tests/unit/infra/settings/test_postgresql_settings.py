@@ -65,6 +65,7 @@ def workable(draw: st.DrawFn) -> Any:
     declared = draw(environments(max_web=8))
     declared["database"]["size"]["memory_mib"] = draw(st.integers(1500, 1_048_576))
     declared["app"]["pool_size"] = draw(st.integers(1, 60))
+    declared["app"]["write_pool_size"] = draw(st.integers(1, 20))
     for volume in declared["database"]["volumes"]:
         volume["size_gib"] += draw(st.integers(1, 4096))
     try:
@@ -118,11 +119,12 @@ def test_wal_and_temporary_files_fit_their_volumes_next_to_the_data(declared: An
 @relaxed
 @given(workable())
 def test_connections_cover_every_pool_and_a_release_that_overlaps(declared: Any) -> None:
-    v, pool, web = values(declared), declared["app"]["pool_size"], declared["web"]["count"]
+    v, web = values(declared), declared["web"]["count"]
+    pools = declared["app"]["pool_size"] + declared["app"]["write_pool_size"]
     for_clients = (
         int(v["max_connections"]) - int(v["superuser_reserved_connections"]) - int(v["reserved_connections"])
     )
-    assert for_clients >= web * pool + pool
+    assert for_clients >= web * pools + pools
 
 
 @relaxed
