@@ -81,6 +81,7 @@ check: ## Run linters, type checks and unit tests, in about a minute
 unit:
 	@pytest tests/unit --ignore-glob='tests/unit/*/aws'
 	@uv run --frozen --directory app pytest tests/unit
+	@uv run --frozen --directory patroni pytest
 
 components: ## Test AWS: components on Pulumi's mocks, files of its hosts, checks of the account
 	@pytest $(shell find tests/unit -type d -name aws)
@@ -88,6 +89,7 @@ components: ## Test AWS: components on Pulumi's mocks, files of its hosts, check
 types:
 	@mypy
 	@uv run --frozen --directory app mypy
+	@uv run --frozen --directory patroni mypy
 	@uv sync --frozen --quiet --project policy
 	@mypy --python-executable policy/.venv/bin/python policy/engine.py policy/__main__.py policy/rules
 

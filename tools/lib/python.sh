@@ -44,8 +44,8 @@ link_uv() { # at a path that is on PATH for what runs later: the app's wheels ar
 # the environment exists while it works: a run that finds it installs all packages again.
 UNFINISHED=.venv.unfinished
 
-# The tree's own, the app's, and the policy pack's, whose SDK takes an older protobuf than the tree's.
-PYTHON_PROJECTS=("$FLASHTIER_TREE" "$FLASHTIER_TREE/app" "$FLASHTIER_TREE/policy")
+# The tree's own, the app's, Patroni's, and the policy pack's, whose SDK takes an older protobuf than the tree's.
+PYTHON_PROJECTS=("$FLASHTIER_TREE" "$FLASHTIER_TREE/app" "$FLASHTIER_TREE/patroni" "$FLASHTIER_TREE/policy")
 
 synced_python() { # whether all environments are what the locks say, to their last file
     local project

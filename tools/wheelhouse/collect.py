@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from .patches import rebuild
 from .project import Failed, Project, cache
 
 #: Debian 13 has glibc 2.41: every manylinux tag up to that will do. The newest first, as pip wants them.
@@ -87,6 +88,12 @@ def collect(project: Project, archive: Path, python: str, machine: str) -> None:
         sources = [requirements.pop(name) for name in sorted(project.without_wheel() & set(requirements))]
         lines = list(requirements.values())
         download(project, _written(Path(work) / "download.txt", lines), wheels, python, machine)
+        if project.patched:
+            lines.remove(requirements[project.patched])
+            (published,) = wheels.glob(
+                f"{project.patched}-*.whl"
+            )  # pip has compared its hash with the lock's
+            lines.append(pinned(rebuild(published, project.patches(), project.version().partition("+")[2])))
         if sources:
             lines += build(project, _written(Path(work) / "build.txt", sources), wheels)
         if project.builds:

@@ -25,6 +25,8 @@ class Project:
     builds: str | None
     #: Files, and folders with all that is in them, that the wheels follow from.
     made_of: tuple[str, ...]
+    #: The locked package that the files in patches/ change; its wheel gets the local version of the project.
+    patched: str | None = None
 
     def sources(self) -> list[Path]:
         found: list[Path] = []
@@ -34,17 +36,23 @@ class Project:
             found += inside if path.is_dir() else [path]
         return found
 
+    def patches(self) -> list[Path]:
+        return sorted((self.folder / "patches").glob("*.patch"))
+
+    def version(self) -> str:
+        text = (self.folder / "pyproject.toml").read_text()
+        version = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
+        if version is None:
+            raise Failed(f"{self.folder}/pyproject.toml: has no version; write one")
+        return version[1]
+
     def release_name(self, python: str, machine: str) -> str:
         digest = hashlib.sha256(f"{python} {machine}".encode())
         for path in self.sources():
             content = path.read_bytes()
             digest.update(f"\0{path.relative_to(self.folder)}\0{len(content)}\0".encode())
             digest.update(content)
-        text = (self.folder / "pyproject.toml").read_text()
-        version = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
-        if version is None:
-            raise Failed(f"{self.folder}/pyproject.toml: has no version; write one")
-        return f"{version[1]}-{digest.hexdigest()[:12]}"
+        return f"{self.version()}-{digest.hexdigest()[:12]}"
 
     def without_wheel(self) -> set[str]:
         """The locked packages that their authors publish as source only."""
@@ -62,5 +70,5 @@ def cache() -> Path:
 LOCKED = ("pyproject.toml", "uv.lock")
 PROJECTS = {
     "app": Project(TREE / "app", "photo_api", (*LOCKED, "README.md", "src")),
-    "patroni": Project(TREE / "patroni", None, LOCKED),
+    "patroni": Project(TREE / "patroni", None, (*LOCKED, "patches"), patched="patroni"),
 }

@@ -19,7 +19,7 @@ case ${FATE:-} in kill) kill -KILL $$ ;; fail) exit 2 ;; esac
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for project in ("app", "policy"):
+    for project in ("app", "patroni", "policy"):
         (tmp_path / project).mkdir()
     uv = tmp_path / "uv"
     uv.write_text(UV)
@@ -51,7 +51,7 @@ def shell(tree: Path, script: str, **variables: str) -> tuple[int, list[str]]:
 def test_where_all_is_there_nothing_is_installed(tree: Path) -> None:
     code, calls = shell(tree, "synced_python")
     assert code == 0
-    assert len(calls) == 3
+    assert len(calls) == 4
     assert all("--check" in call for call in calls)
     assert shell(tree, "synced_python", STALE="1")[0] == 1
 
@@ -65,6 +65,8 @@ def test_after_a_killed_uv_all_packages_are_installed_again(tree: Path, fate: st
     assert shell(tree, "synced_python")[0] == 1
     code, calls = shell(tree, "sync_python")
     assert code == 0
-    assert ["--reinstall" in call for call in calls] == [True, False, False], "the others were not begun"
+    assert ["--reinstall" in call for call in calls] == [True, False, False, False], (
+        "the others were not begun"
+    )
     assert shell(tree, "synced_python")[0] == 0
     assert not ["--reinstall" for call in shell(tree, "sync_python")[1] if "--reinstall" in call]

@@ -29,7 +29,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 def test_the_name_is_the_version_and_what_it_is_made_of(project: Project) -> None:
     name = project.release_name("3.13", "x86_64")
-    assert name.startswith({"app": "0.1.0-", "patroni": "4.1.5-"}[project.folder.name])
+    assert name.startswith({"app": "0.1.0-", "patroni": "4.1.5+flashtier."}[project.folder.name])
     assert name == project.release_name("3.13", "x86_64")
     assert len({name, project.release_name("3.12", "x86_64"), project.release_name("3.13", "aarch64")}) == 3
 
@@ -39,7 +39,7 @@ def test_any_change_of_what_it_is_made_of_is_another_release(project: Project) -
     sources = project.sources()
     expected = {
         "app": {"src/photo_api/api.py", "src/photo_api/migrations/0001_photos.sql", "README.md"},
-        "patroni": set(),
+        "patroni": {"patches/3717-keep-upstream.patch"},
     }[project.folder.name] | {"uv.lock", "pyproject.toml"}
     assert expected <= {str(path.relative_to(project.folder)) for path in sources}
     for path in sources:
