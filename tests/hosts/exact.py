@@ -196,7 +196,8 @@ ASKED = PACKAGES | {"dbus", "python3-apt", "systemd-resolved", "systemd-sysv", "
 
 
 def packages(host: ContractHost) -> set[str]:
-    found = PACKAGES | PACKAGES_OF_TIERS[host.tier]
+    own = {package for name in host.components for package in components.of(name).packages}
+    found = PACKAGES | PACKAGES_OF_TIERS[host.tier] | own
     if on_aws(host):
         found = (found | {"systemd-timesyncd"}) - {"s3cmd"}  # there S3 is no gateway of ours
     return found | _of_drives(host)

@@ -1,4 +1,4 @@
-"""What each component leaves on the root disk of its hosts, a module for each: files, folders, accounts.
+"""What each component leaves on the root disk of its hosts, a module for each.
 
 What is the same for every component (units, ports, key files) is in the contract's table of components.
 """
@@ -17,12 +17,14 @@ class Own:
     """Files by path, folders whose rights are not 0755 root:root with mode and owner:group, and accounts.
 
     `runtime`: sockets and folders below /run that its units make, with mode and owner:group.
+    `packages`: those that are asked for where it runs, beyond the ones of its tier (tests/hosts/exact.py).
     """
 
     files: dict[str, Expected] = field(default_factory=dict)
     folders: dict[str, tuple[str, str]] = field(default_factory=dict)
     runtime: dict[str, tuple[str, str]] = field(default_factory=dict)
     accounts: frozenset[str] = frozenset()
+    packages: frozenset[str] = frozenset()
 
 
 def of(name: str) -> Own:
