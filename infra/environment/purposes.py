@@ -19,6 +19,8 @@ class PurposeOfVolume(Model):
     holds_data: bool = False
     #: The platforms whose hosts keep it on a volume.
     platforms: tuple[str, ...] = ("local", "aws")
+    #: It has no volume of its own, but lies on that of the first of these purposes that has one.
+    shares: tuple[str, ...] = ()
 
 
 PURPOSES: tuple[PurposeOfVolume, ...] = (
@@ -36,6 +38,15 @@ PURPOSES: tuple[PurposeOfVolume, ...] = (
         owner="versitygw",
         holds_data=True,
         platforms=("local",),
+    ),
+    # Not next to the data that they are of, where there is a volume for copies.
+    PurposeOfVolume(
+        name="snapshots",
+        tier="control",
+        path="/var/lib/etcd-snapshots",
+        owner="etcd",
+        holds_data=True,
+        shares=("repository", "etcd"),
     ),
 )
 

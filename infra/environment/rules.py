@@ -51,7 +51,9 @@ def platform_fault(environment: Sections) -> KeyedError | None:
 
 #: What each platform's control hosts keep, a volume each.
 CONTROL_VOLUMES: dict[str, frozenset[str]] = {
-    platform: frozenset(purpose.name for purpose in of_tier("control") if platform in purpose.platforms)
+    platform: frozenset(
+        purpose.name for purpose in of_tier("control") if platform in purpose.platforms and not purpose.shares
+    )
     for platform in CLASSES
 }
 

@@ -38,6 +38,10 @@ MAKERS: dict[str, Callable[[], str]] = {
     "s3_root_secret_key": _secret_key,
     "s3_app_access_key": _access_key,
     "s3_app_secret_key": _secret_key,
+    "etcd_root_password": _password,
+    "etcd_snapshot_password": _password,
+    "etcd_patroni_password": _password,
+    "etcd_follower_password": _password,
 }
 
 SECRET_NAMES: tuple[str, ...] = tuple(MAKERS)

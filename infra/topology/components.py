@@ -46,6 +46,8 @@ class Metrics(Model):
     job: str
     port: str
     path: str = "/metrics"
+    #: Whether only a client with a certificate of the authority is answered.
+    client_certificate: bool = False
 
 
 class KeyFile(Model):
@@ -71,6 +73,8 @@ class Component(Model):
     platform: Platform | None = None
     #: Units that are active and start at boot.
     units: tuple[str, ...] = ()
+    #: Units that timers of `units` start, and that end by themselves.
+    timed: tuple[str, ...] = ()
     #: Units of packages to which the role adds a drop-in.
     drop_ins: tuple[str, ...] = ()
     #: Beginnings of the names of units that only hosts with this component may run or enable.
@@ -164,6 +168,24 @@ COMPONENTS: tuple[Component, ...] = (
         hosts="first",
         units=("flashtier-postgresql.service",),
         daemons=("flashtier-postgresql",),
+    ),
+    # Who leads the database. One member, or an odd number of them.
+    Component(
+        name="etcd",
+        tier="control",
+        units=("etcd.service", "flashtier-etcd-snapshot.timer"),
+        timed=("flashtier-etcd-snapshot.service",),
+        drop_ins=("etcd.service",),
+        daemons=("etcd", "flashtier-etcd"),
+        ports=(
+            # Prometheus scrapes it here, too.
+            Port(name="etcd_client", number=2379, clients=("database", "web", "control"), program="etcd"),
+            # Members are on control hosts only; of one alone it is reached by itself.
+            Port(name="etcd_peer", number=2380, clients=("control",), program="etcd"),
+        ),
+        metrics=Metrics(job="etcd", port="etcd_client", client_certificate=True),
+        tls=_ALL_TLS,
+        keys=(KeyFile(path="/etc/flashtier/etcd/snapshot_password", mode="0600"),),
     ),
     Component(
         name="prometheus",

@@ -14,6 +14,10 @@ def placements(tier: Tier, environment: Environment) -> tuple[Placed, ...]:
         volumes |= environment.database.placement.items()
     elif tier == "control":
         volumes |= {volume.name: volume.name for volume in environment.control.volumes}
+    for purpose in of_tier(tier):
+        for other in purpose.shares:
+            if other in volumes:
+                volumes.setdefault(purpose.name, volumes[other])
     return tuple(
         Placed(
             purpose=purpose.name,

@@ -8,11 +8,12 @@ from infra.topology.types import Host
 
 
 class ScrapeJob(Model):
-    """`path` at `port` of each of `hosts` (names), over TLS."""
+    """`path` at `port` of each of `hosts` (names), over TLS; some ask for a client's certificate, too."""
 
     job: str
     port: int
     path: str
+    client_certificate: bool
     hosts: tuple[str, ...]
 
 
@@ -23,6 +24,7 @@ def scrape_jobs(hosts: tuple[Host, ...], components: tuple[Component, ...]) -> t
             job=component.metrics.job,
             port=port(component.metrics.port, components).number,
             path=component.metrics.path,
+            client_certificate=component.metrics.client_certificate,
             hosts=names,
         )
         for component in components

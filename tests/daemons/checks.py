@@ -56,6 +56,7 @@ CHECKS = (
     Check(rf"{_UNITS}/[^/]+\.service\.d/.*", "systemd-analyze", _VERIFY, "[Service]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.socket", "systemd-analyze", _VERIFY, "[Socket]\nNonsense=1\n"),
     Check(rf"{_UNITS}/[^/]+\.mount", "systemd-analyze", _VERIFY, "[Mount]\nNonsense=1\n"),
+    Check(rf"{_UNITS}/[^/]+\.timer", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),
     Check(rf"{_UNITS}/[^/]+\.timer\.d/.*", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),
     # Volumes
     Check("/usr/local/lib/flashtier/check-volume", "sh", ("sh", "-n", "{path}"), "if nonsense\n"),
@@ -78,7 +79,8 @@ CHECKS = (
     Check("/etc/flashtier/postgresql/postgresql.conf", "postgres", "postgresql", "nonsense = 1\n"),
     Check("/etc/flashtier/postgresql/pg_hba.conf", "postgres", "postgresql", "local all all nonsense\n"),
     Check("/etc/flashtier/postgresql/pg_ident.conf", "postgres", "postgresql", "nonsense\n"),
-    # Hosts with Prometheus
+    # Control hosts
+    Check("/etc/default/etcd", "etcd", "etcd", "ETCD_HEARTBEAT_INTERVAL=nonsense\n"),
     Check(
         "/etc/prometheus/prometheus.yml",
         "promtool",

@@ -6,7 +6,7 @@ import re
 
 from infra.contract import Contract, ContractHost
 from tests.hosts import components
-from tests.hosts.promises import has_arrays, mount_places, mount_unit, on_aws, units
+from tests.hosts.promises import has_arrays, mount_places, mount_unit, on_aws, own_timed, units
 
 
 def _words(text: str) -> set[str]:
@@ -30,6 +30,8 @@ ALIASES = {
         "sshd": "/usr/lib/systemd/system/ssh",
     }.items()
 }
+#: Debian's unit gives it to itself when it is enabled.
+ALIASES_OF_ETCD = {"/etc/systemd/system/etcd2.service": "/usr/lib/systemd/system/etcd.service"}
 #: Of the manager, and so of every unit.
 ENVIRONMENT = ["LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"]
 #: Masked by the image and the roles; a mask below /usr/lib is a package's own.
@@ -107,14 +109,16 @@ def may_run(host: ContractHost) -> set[str]:
     return RUNNING | (UNITS_WITH_ARRAYS if has_arrays(host) else set())
 
 
-def comes_and_goes(host: ContractHost, unit: str) -> bool:
-    return unit in COME_AND_GO or (on_aws(host) and unit.startswith(COME_AND_GO_ON_AWS))
+def comes_and_goes(contract: Contract, host: ContractHost, unit: str) -> bool:
+    own = COME_AND_GO | own_timed(contract, host)
+    return unit in own or (on_aws(host) and unit.startswith(COME_AND_GO_ON_AWS))
 
 
 def aliases(host: ContractHost) -> dict[str, str]:
     """Other names of units, and masks, by path with what the link leads to."""
     masks = {f"/etc/systemd/system/{unit}": "/dev/null" for unit in masked(host)}
-    return masks if on_aws(host) else ALIASES | masks
+    named = ALIASES_OF_ETCD if "etcd" in host.components else {}
+    return named | masks if on_aws(host) else ALIASES | named | masks
 
 
 def may_be_named() -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ OOM_SCORES = {
     "nginx.service": -500,
     "haproxy.service": -500,
     "versitygw.service": -500,
+    "etcd.service": -800,
     "flashtier-postgresql.service": -900,
 }
 

@@ -175,13 +175,11 @@ UNITS_EVERYWHERE = [
 #: On AWS the network is the image's to configure, and hosts keep their own time.
 UNITS_OF_LOCAL = ["systemd-networkd.service", "systemd-resolved.service"]
 UNITS_OF_AWS = ["systemd-timesyncd.service"]
-#: Beginnings of the names of daemons that are installed and that no component runs yet.
-IDLE_DAEMONS = ("etcd",)
 
 
 def daemons(contract: Contract) -> tuple[str, ...]:
     """Beginnings of the names of units that only hosts with a certain component may run or enable."""
-    return (*IDLE_DAEMONS, *(name for component in contract.components for name in component.daemons))
+    return tuple(name for component in contract.components for name in component.daemons)
 
 
 #: What timers may start: updates and housekeeping of the system itself.
@@ -215,9 +213,14 @@ def has_arrays(host: ContractHost) -> bool:
     return any(volume.nvme and volume.nvme.count > 1 for volume in host.volumes)
 
 
-def timed(host: ContractHost) -> set[str]:
+def own_timed(contract: Contract, host: ContractHost) -> set[str]:
+    """What timers of the components of `host` start; it ends by itself."""
+    return {unit for component in contract.running(host) for unit in component.timed}
+
+
+def timed(contract: Contract, host: ContractHost) -> set[str]:
     """What timers of `host` may start."""
-    return TIMED | (TIMED_WITH_ARRAYS if has_arrays(host) else set())
+    return TIMED | own_timed(contract, host) | (TIMED_WITH_ARRAYS if has_arrays(host) else set())
 
 
 def drop_ins(contract: Contract, host: ContractHost) -> set[str]:
@@ -239,6 +242,7 @@ def own_units(contract: Contract, host: ContractHost) -> set[str]:
         *checks,
         *map(mount_unit, mount_places(host)),
         *units(contract, host),
+        *own_timed(contract, host),
     }
 
 

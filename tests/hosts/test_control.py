@@ -133,3 +133,18 @@ def test_prometheus_sees_every_target(
         check.fact(f"{key}.port", job.port if ports == {str(job.port)} else sorted(ports), how=how)
     declared = {job.job for job in contract.scrape_jobs}
     check.equal("jobs beyond the declared", [], sorted({state[2] for state in targets.values()} - declared))
+
+
+def test_metrics_that_ask_for_a_certificate(contract: Contract, hosts: Hosts, check: Check) -> None:
+    """Asked without one from the host of Prometheus, which may reach all of them."""
+    name = next(flow for flow in contract.flows if flow.port_name == "prometheus").destination
+    jobs = {
+        f"https://{contract.host(job.hosts[0]).address}:{job.port}{job.path}": job
+        for job in contract.scrape_jobs
+    }
+    answers = hosts.ask((HERE / "fetch.py").read_text(), {name: list(jobs)})[name]
+    if isinstance(answers, dict):
+        pytest.fail(f"{name} cannot ask for metrics: {answers['error']}", pytrace=False)
+    for (url, job), answer in zip(jobs.items(), answers, strict=True):
+        how = f"{url} without a certificate: {answer.get('status') or answer['error']}"
+        check.fact(f"scrape_job.{job.job}.client_certificate", "error" in answer, how=how)

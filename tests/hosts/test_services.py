@@ -55,7 +55,7 @@ def test_nothing_else_was_started(
     declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
     """Daemons that have no part on this host, and those that packages would start by themselves."""
-    expected = set(promises.units(contract, declared))
+    expected = {*promises.units(contract, declared), *promises.own_timed(contract, declared)}
     for name, unit in snapshot["units"]["shown"].items():
         if name.startswith(promises.daemons(contract)) and name not in expected:
             check.equal(f"{declared.name}: {name}", "inactive", unit["ActiveState"])
@@ -111,7 +111,9 @@ def test_no_other_unit_starts_runs_or_is_masked(
     check.equal(
         f"{name}: units that run and are not declared",
         [],
-        sorted(unit for unit in live(snapshot) - may_run if not exact.comes_and_goes(declared, unit)),
+        sorted(
+            unit for unit in live(snapshot) - may_run if not exact.comes_and_goes(contract, declared, unit)
+        ),
     )
     check.equal(f"{name}: units that do not run", [], sorted(running - live(snapshot)))
     check.equal(f"{name}: programs that no unit runs", [], snapshot["left_behind"])
@@ -174,11 +176,11 @@ def cron(snapshot: Snapshot) -> set[str]:
 
 
 def test_nothing_restarts_on_a_schedule(
-    declared: ContractHost, snapshot: Snapshot, image: Image, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, check: Check
 ) -> None:
     """The story's web servers were restarted hourly. Here nothing is: no timer, no cron, no life limit."""
     shown = snapshot["units"]["shown"]
-    may = image.completed("timers", declared.name, promises.timed(declared), triggered)
+    may = image.completed("timers", declared.name, promises.timed(contract, declared), triggered)
     check.equal(
         f"{declared.name}: what timers start",
         [],

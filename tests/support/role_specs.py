@@ -16,7 +16,7 @@ TIERS = {
     "edge": ("haproxy",),
     "web": ("app", "nginx"),
     "database": ("postgresql", "postgresql_server", "postgresql_databases"),
-    "control": ("prometheus", "s3"),
+    "control": ("etcd", "prometheus", "s3"),
 }
 
 

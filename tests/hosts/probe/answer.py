@@ -3,7 +3,18 @@
 import json
 import sys
 
-from tests.hosts.probe import accounts, files, instance, memory, network, release, services, storage, system
+from tests.hosts.probe import (
+    accounts,
+    etcd,
+    files,
+    instance,
+    memory,
+    network,
+    release,
+    services,
+    storage,
+    system,
+)
 
 PARTS = (
     system.identity,
@@ -28,6 +39,7 @@ PARTS = (
     services.processes,
     services.database,
     services.balancer,
+    etcd.etcd,
     accounts.accounts,
     accounts.privileges,
     accounts.ssh_daemon,

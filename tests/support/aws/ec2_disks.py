@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.contract import Contract, ContractHost, ContractVolume
+from infra.paths import ROOT
 from tests.hosts import exact, own_files, promises, rights
 from tests.hosts.content import Contents
-from tests.hosts.file_kinds import Lines, Secret, Template
+from tests.hosts.file_kinds import Lines, Secret, Template, Tree
 from tests.hosts.image_files import OF_ARRAYS
 
 _MIB = 1 << 20
@@ -184,6 +185,8 @@ def files(contract: Contract, host: ContractHost, contents: Contents, secrets: d
             text = contents.rendered(content, host.name)
         elif isinstance(content, Secret):
             text = secrets[content.name]
+        elif isinstance(content, Tree):
+            text = (ROOT / content.path).read_text()
         elif isinstance(content, Lines):
             text = "\n".join(content.lines)
         state = "as packaged" if content == "as packaged" else "of no package"

@@ -20,7 +20,7 @@ from infra.contract import Contract, ContractHost
 from tests.hosts import memory, promises
 from tests.hosts.content import Contents
 from tests.hosts.snapshot import HERE, probe_program, reach_program, tls_ports
-from tests.support.aws import ec2_database
+from tests.support.aws import ec2_database, ec2_etcd
 from tests.support.aws import ec2_disks as disks
 from tests.support.aws import ec2_system as system
 from tests.support.aws.ec2_api import Api
@@ -142,6 +142,9 @@ class Ec2Hosts:
         return [self._page(url) for url in urls]
 
     def _page(self, url: str) -> Any:
+        asking = [f":{job.port}{job.path}" for job in self._contract.scrape_jobs if job.client_certificate]
+        if url.endswith(tuple(asking)):
+            return {"error": "tlsv13 alert certificate required"}
         if url.endswith("/readyz"):
             body = json.dumps({"database": "ok", "storage": "ok"})
         elif url.endswith("/metrics"):
@@ -200,6 +203,7 @@ class Ec2Hosts:
             "schedules": {"/etc/cron.daily/dpkg": ["exec dpkg"], "/etc/cron.d/image": ["@daily root true"]},
             "processes": system.processes(host),
             "balancer": [],
+            "etcd": ec2_etcd.etcd(contract, host),
             "accounts": system.accounts(contract, host),
             "privileges": system.privileges(contract),
             "ssh_daemon": {
