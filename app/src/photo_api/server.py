@@ -7,8 +7,11 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from photo_api.application import application
 from photo_api.settings import ConfigurationError, Credentials, Settings
@@ -19,12 +22,38 @@ LISTEN_FD = 3
 _CHECK = 0.02
 
 
-class Server(uvicorn.Server):
-    """uvicorn, which on SIGTERM closes connections whose request it has not read yet. This one answers them first.
+class LastAnswers:
+    """ASGI layer: once `begun`, each answer ends its connection, so that the client asks for the next on a new one."""
 
-    Everyone who connected before the socket was let go has been promised an answer; those who come later wait in
-    the socket's queue for the next process.
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.begun:
+            await self.app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which on SIGTERM closes connections that have no request in it. This one never closes such a connection.
+
+    A request may be on its way on it, and would be lost. The client, which keeps connections for less time, lets go of
+    them: it is told so by the next answer, or has had none to ask for. The socket is served until all connections of
+    before are gone, so that others do not wait for that. Who connected by then has been promised an answer; those who
+    come later wait in the socket's queue for the next process.
     """
+
+    def __init__(self, config: uvicorn.Config, last: LastAnswers) -> None:
+        super().__init__(config)
+        self._last = last
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -32,13 +61,28 @@ class Server(uvicorn.Server):
             notify("READY=1")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._last.begun = True
+        connections = self.server_state.connections
+        before = set(connections)
+        for connection in before:
+            # An answer that has begun has not said that it is the last on its connection.
+            if isinstance(connection, HttpToolsProtocol) and (cycle := connection.cycle) is not None:
+                cycle.keep_alive = cycle.keep_alive and cycle.response_started
         notify("STOPPING=1")
+        seconds = self.config.timeout_graceful_shutdown or 0
+        until = asyncio.get_running_loop().time() + seconds
+        # Half of the time: what is slow would keep the next process waiting, and is waited for below.
+        await _wait(lambda: connections.isdisjoint(before), until - seconds / 2)
         for server in self.servers:
             server.close()
-        until = asyncio.get_running_loop().time() + (self.config.timeout_graceful_shutdown or 0)
-        while self.server_state.connections and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
-            await asyncio.sleep(_CHECK)
+        await _wait(lambda: not connections, until)
         await super().shutdown(sockets)
+
+
+async def _wait(condition: Callable[[], bool], until: float) -> None:
+    """Until `condition` holds, or the event loop's clock says `until`."""
+    while not condition() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+        await asyncio.sleep(_CHECK)
 
 
 def notify(state: str) -> None:
@@ -67,8 +111,9 @@ def serve(settings: Settings, credentials: Credentials) -> None:
 
 async def _serve(settings: Settings, credentials: Credentials) -> None:
     async with application(settings, credentials) as app:
+        last = LastAnswers(app)
         config = uvicorn.Config(
-            app,
+            last,
             http="httptools",
             ws="none",
             lifespan="off",
@@ -77,14 +122,12 @@ async def _serve(settings: Settings, credentials: Credentials) -> None:
             server_header=False,
             log_config=None,
             proxy_headers=False,
-            # nginx opens a connection a request (a unix socket costs microseconds), so that none is idle here when
-            # the process stops: an idle one could get a request in the moment it is closed.
-            timeout_keep_alive=5,
+            timeout_keep_alive=settings.keep_alive_timeout,
             timeout_graceful_shutdown=int(settings.shutdown_timeout),
         )
         # uvicorn raises the signal again when it is done; the pool is still to be closed then.
         signal.signal(signal.SIGTERM, lambda *_: None)
-        await Server(config).serve([socket.socket(fileno=LISTEN_FD)])
+        await Server(config, last).serve([socket.socket(fileno=LISTEN_FD)])
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop]:

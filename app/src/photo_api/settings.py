@@ -83,6 +83,9 @@ class Settings(DatabaseSettings):
 
     #: A request that has not begun to answer by then gets a 503. Shorter than nginx's and the edge's patience.
     request_timeout: float = Field(default=20.0, gt=0)
+    #: A connection without a request is closed after that. nginx closes it long before: a request that is on its way
+    #: to a connection as it is closed here would be lost.
+    keep_alive_timeout: int = Field(default=75, ge=5)
     #: After SIGTERM, requests in flight may take this long. Longer than any request may.
     shutdown_timeout: float = Field(default=25.0, gt=0)
     #: What /readyz grants the database and S3 together; shorter than any checker's own patience.

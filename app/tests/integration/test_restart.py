@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import os
+import random
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +20,8 @@ import pytest
 from tests.integration.conftest import ACCESS_KEY, PASSWORDS, SECRET_KEY, wait_until
 
 RESTARTS = 4
+#: Seconds for a start or an end of the process, which take as long as the machine is busy.
+PATIENCE = 120
 
 
 class Supervisor:
@@ -28,7 +34,7 @@ class Supervisor:
         self.environment = environment
         self.ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ready.bind(f"{path}.notify")
-        self.ready.settimeout(20)
+        self.ready.settimeout(PATIENCE)
         self.environment["NOTIFY_SOCKET"] = f"{path}.notify"
 
     def start(self) -> None:
@@ -46,7 +52,7 @@ class Supervisor:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         assert self.ready.recv(100) == b"STOPPING=1"
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -82,8 +88,6 @@ def supervisor(migrated, gateway, tmp_path):
 
 
 def connections(migrated) -> int:
-    import asyncio
-
     async def count() -> int:
         observer = await migrated.connect("postgres")
         number = await observer.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename = 'photos_app'")
@@ -93,15 +97,115 @@ def connections(migrated) -> int:
     return asyncio.run(count())
 
 
+class Kept(http.client.HTTPConnection):
+    """As nginx keeps one: used again unless the answer says that it was the last."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("app", timeout=PATIENCE)
+        self.path = path
+        self.opened = 0
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self.path)
+        self.opened += 1
+
+    def ask(self, path: str) -> http.client.HTTPResponse:
+        self.request("GET", path)
+        answer = self.getresponse()
+        answer.read()
+        return answer
+
+
+def test_no_request_on_a_kept_connection_fails_while_the_process_is_replaced(supervisor):
+    """Busy ones and ones that are idle for a while. A request that finds its connection closed is lost."""
+    stop, failures = threading.Event(), []
+    clients = [Kept(supervisor.socket.getsockname()) for _ in range(6)]
+    answered = [0] * len(clients)
+
+    def ask(number: int, client: Kept) -> None:
+        draw = random.Random(number)  # noqa: S311
+        while not stop.is_set():
+            try:
+                assert client.ask("/users/1/timeline").status == 200
+                answered[number] += 1
+            except (OSError, http.client.HTTPException) as error:
+                failures.append(repr(error))
+                client.close()
+            stop.wait(draw.uniform(0, 0.15) * (number % 3))
+
+    threads = [threading.Thread(target=ask, args=one) for one in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(RESTARTS // 2):
+            before = sum(answered)
+            wait_until(lambda before=before: sum(answered) > before + 60, "requests between restarts", PATIENCE)
+            assert supervisor.stop() == 0
+            supervisor.start()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+    assert failures == []
+    assert sum(answered) > 3 * sum(client.opened for client in clients), "connections were not kept"
+    for client in clients:
+        client.close()
+
+
+def test_an_idle_connection_is_closed_by_the_client_alone(supervisor):
+    """A request that is on its way when the process is told to stop finds it open, and is told to come back anew."""
+    path = supervisor.socket.getsockname()
+    busy, idle = Kept(path), Kept(path)
+    for client in (busy, idle):
+        assert client.ask("/healthz").getheader("connection") is None
+    supervisor.process.send_signal(signal.SIGTERM)
+    assert supervisor.ready.recv(100) == b"STOPPING=1"
+    other = Kept(path)
+    for client in (busy, other):
+        answer = client.ask("/healthz")
+        assert (answer.status, answer.getheader("connection")) == (200, "close")
+    assert select.select([idle.sock], [], [], 1) == ([], [], []), "closed by the application"
+    assert supervisor.process.poll() is None
+    idle.close()
+    assert supervisor.process.wait(PATIENCE) == 0
+
+
+def test_an_answer_under_way_when_the_process_is_told_to_stop_is_the_last_of_its_connection(supervisor, migrated):
+    async def held() -> None:
+        """A timeline that is asked for while its table is locked, until the process has been told to stop."""
+        connection, observer = await migrated.connect("postgres"), await migrated.connect("postgres")
+        await connection.execute("ALTER ROLE photos_app SET lock_timeout = 0")
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE photos")
+            thread.start()
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'photos_app' AND wait_event_type = 'Lock'"
+            async with asyncio.timeout(PATIENCE):
+                while not await observer.fetchval(waits):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            supervisor.process.send_signal(signal.SIGTERM)
+            assert supervisor.ready.recv(100) == b"STOPPING=1"
+        await connection.close()
+        await observer.close()
+
+    client, answers = Kept(supervisor.socket.getsockname()), []
+    thread = threading.Thread(target=lambda: answers.append(client.ask("/users/1/timeline")))
+    asyncio.run(held())
+    thread.join(PATIENCE)
+    assert answers[0].getheader("connection") == "close"
+    assert supervisor.process.wait(PATIENCE) == 0
+
+
 def test_no_request_fails_while_the_process_is_replaced(supervisor, migrated):
-    """As nginx does: a connection a request. Every one is answered, by the old process or by the new."""
+    """A connection a request. Every one is answered, by the old process or by the new."""
     stop, failures, answered = threading.Event(), [], [0, 0, 0]
     path = supervisor.socket.getsockname()
 
     def ask(number: int) -> None:
         while not stop.is_set():
             try:
-                with httpx.Client(transport=httpx.HTTPTransport(uds=path), timeout=20) as client:
+                with httpx.Client(transport=httpx.HTTPTransport(uds=path), timeout=PATIENCE) as client:
                     answer = client.get("http://app/users/1/timeline")
                     answer.raise_for_status()
                     answered[number] += 1
@@ -111,14 +215,16 @@ def test_no_request_fails_while_the_process_is_replaced(supervisor, migrated):
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(answered))]
     for thread in threads:
         thread.start()
-    for _ in range(RESTARTS):
-        before = sum(answered)
-        wait_until(lambda before=before: sum(answered) > before + 20, "requests between restarts")
-        assert supervisor.stop() == 0
-        supervisor.start()
-    stop.set()
-    for thread in threads:
-        thread.join(30)
+    try:
+        for _ in range(RESTARTS):
+            before = sum(answered)
+            wait_until(lambda before=before: sum(answered) > before + 20, "requests between restarts", PATIENCE)
+            assert supervisor.stop() == 0
+            supervisor.start()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(PATIENCE)
     assert failures == []
     assert supervisor.stop() == 0
     wait_until(lambda: connections(migrated) == 0, "the pool's connections to close", 5)
@@ -134,7 +240,7 @@ def test_a_client_that_connected_but_has_not_asked_yet_gets_its_answer(superviso
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n")
         answer = client.recv(100)
     assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert supervisor.process.wait(30) == 0
+    assert supervisor.process.wait(PATIENCE) == 0
 
 
 def test_refuses_to_run_without_a_socket(supervisor):

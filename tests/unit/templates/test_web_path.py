@@ -87,6 +87,18 @@ def test_each_hop_waits_longer_for_an_answer_than_the_one_behind_it() -> None:
     assert outermost_longest([TABLE["stop"], TABLE["shutdown"], answer["app"]])
 
 
+def test_nginx_lets_go_of_an_idle_connection_long_before_the_app_does(nginx: str) -> None:
+    """Also while the app's process is replaced, which waits for that at most half of its time."""
+    kept = TABLE["kept"]
+    assert kept["app"] > 10 * kept["nginx"]
+    assert TABLE["shutdown"] > 4 * kept["nginx"]
+    upstream = re.search(r"upstream photo_api \{(.*?)\}", nginx, re.DOTALL)
+    assert upstream
+    assert number(upstream[1], r"^\s*keepalive (\d+);$") > 0
+    assert 'proxy_set_header Connection "";' in nginx
+    assert "proxy_http_version 1.1;" in nginx
+
+
 def test_the_hop_next_to_the_client_loses_patience_with_it_first() -> None:
     """It alone can answer 408: for every other hop a silent client is a silent peer."""
     assert outermost_longest([TABLE["silence"]["nginx"], IDLE_TIMEOUT_S, TABLE["silence"]["edge"]])
@@ -103,6 +115,8 @@ def test_every_hop_has_its_waits_from_the_table(app: str, unit: str, nginx: str,
         "answer.statement": number(app, r"^PHOTO_API_DATABASE_COMMAND_TIMEOUT=(\d+)$"),
         "app.connection": number(app, r"^PHOTO_API_POOL_ACQUIRE_TIMEOUT=(\d+)$"),
         "app.connect": number(app, r"^PHOTO_API_DATABASE_CONNECT_TIMEOUT=(\d+)$"),
+        "kept.nginx": number(nginx, r"^\s*keepalive_timeout (\d+)s;\n    \}"),
+        "kept.app": number(app, r"^PHOTO_API_KEEP_ALIVE_TIMEOUT=(\d+)$"),
         "silence.edge": number(haproxy, r"^\s*timeout client (\d+)s$"),
         "silence.nginx": number(nginx, r"client_body_timeout (\d+)s;"),
         "header.edge": number(haproxy, r"^\s*timeout http-request (\d+)s$"),
