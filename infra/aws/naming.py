@@ -37,6 +37,8 @@ class Naming:
         self.environment = environment
         #: Set by the platform: the provider with the environment's region and tags, for every component.
         self.provider: pulumi.ProviderResource | None = None
+        #: Set by the platform: what is called with each error of AWS, for every resource.
+        self.on_error: pulumi.ErrorHook | None = None
         self._account_id: pulumi.Output[str] | None = None
         self._partition: pulumi.Output[aws.GetPartitionResult] | None = None
 
@@ -99,4 +101,6 @@ class Component(pulumi.ComponentResource):
 
     def of(self, **options: Any) -> pulumi.ResourceOptions:  # noqa: ANN401 - the SDK checks them
         """The options of a resource of this component."""
-        return pulumi.ResourceOptions(parent=self, **options)
+        hook = self.naming.on_error
+        hooks = pulumi.ResourceHookBinding(on_error=[hook]) if hook else None
+        return pulumi.ResourceOptions(parent=self, hooks=hooks, **options)

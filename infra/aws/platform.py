@@ -22,6 +22,7 @@ from infra.aws.naming import Naming
 from infra.aws.network import Network
 from infra.aws.preflight import account, limits
 from infra.aws.preflight.notices import notices
+from infra.aws.provider_errors import Advise
 from infra.aws.roles import Roles
 from infra.aws.ssh_host_key import SshHostKey
 from infra.aws.storage_buckets import Buckets
@@ -56,6 +57,7 @@ class AwsPlatform:
             region=settings.region,
             default_tags=aws.ProviderDefaultTagsArgs(tags=naming.tags()),
         )
+        naming.on_error = pulumi.ErrorHook("aws-errors", Advise())
         access = Access(
             user=environment.access.user,
             authorized_keys=(public_key(topology.stack).read_text().strip(),),

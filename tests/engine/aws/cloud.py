@@ -106,7 +106,7 @@ class Stack:
             self.must("stack", "init", name)
 
     def run(self, *arguments: str, seconds: float = 300, **faults: Any) -> subprocess.CompletedProcess[str]:
-        """`faults` go to the stand-in: FAIL and SLOW of server.py."""
+        """`faults` go to the stand-in: FULL, FAIL and SLOW of server.py."""
         reads = arguments[0] in ("up", "preview", "destroy", "refresh")
         if reads:
             read = yaml.safe_load(self.file.read_text()) or {} if self.file.exists() else {}

@@ -4,6 +4,7 @@ laws."""
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from standin import convert, laws
-from standin.row import Values
+from standin.row import Refused, Values
 
 #: Error codes that say that an object is not there.
 _GONE = ("NotFound", "NoSuch", "Unknown", "404", "InvalidAllocationID", "WAFNonexistentItem")
@@ -26,8 +27,26 @@ def is_gone(error: Exception) -> bool:
     return any(word in code for word in _GONE)
 
 
+def shown(error: ClientError | Refused, service: str, operation: str) -> str:
+    """An error as the provider passes it on: the text of the SDK for Go, version 2."""
+    if isinstance(error, Refused):
+        status, text = 500 if error.code.startswith("Insufficient") else 400, f"{error.code}: {error.message}"
+    else:
+        answer = error.response
+        status = answer["ResponseMetadata"]["HTTPStatusCode"]
+        text = f"{answer['Error']['Code']}: {answer['Error']['Message']}"
+    name = "".join(word.title() for word in operation.split("_"))
+    return (
+        f"operation error {convert.service_id(service)}: {name}, https response error StatusCode: {status}, "
+        f"RequestID: {uuid.uuid4()}, api error {text}"
+    )
+
+
 class Account:
-    def __init__(self, records: Path) -> None:
+    """`full`: zones in which no host can be had."""
+
+    def __init__(self, records: Path, full: frozenset[str] = frozenset()) -> None:
+        self.full = full
         self.region = ""
         self.number = ""
         self.default_tags: dict[str, str] = {}
@@ -53,12 +72,16 @@ class Account:
             return self._clients[service]
 
     def call(self, service: str, operation: str, **request: Any) -> Values:
-        """Raises `Bad`, `Refused` and boto3's errors."""
+        """Raises `Bad`, `Refused` and boto3's errors, the last two with the text that the provider shows."""
         convert.validate(service, operation, request)
-        if not operation.startswith(_LOOKS):
-            laws.uphold(self, service, operation, request)
-            self._log(service, operation, request)
-        return getattr(self.client(service), operation)(**request)
+        try:
+            if not operation.startswith(_LOOKS):
+                laws.uphold(self, service, operation, request)
+                self._log(service, operation, request)
+            return getattr(self.client(service), operation)(**request)
+        except (Refused, ClientError) as error:
+            error.args = (shown(error, service, operation),)
+            raise
 
     def _log(self, service: str, operation: str, request: Values) -> None:
         """Each change that was asked for, a line: tests check who may make it."""

@@ -34,6 +34,12 @@ def _operations(service: str) -> dict[str, OperationModel]:
     return {xform_name(name): model.operation_model(name) for name in model.operation_names}
 
 
+def service_id(service: str) -> str:
+    """The name that AWS's SDKs give a service in their errors."""
+    with LOCK:
+        return SESSION.get_service_model(service).service_id
+
+
 def shape_of(service: str, operation: str) -> Shape:
     return _operations(service)[operation].input_shape
 

@@ -29,6 +29,7 @@ class Refused(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
 
 
 def _same(inputs: Values) -> Values:

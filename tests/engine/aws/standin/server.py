@@ -38,10 +38,11 @@ _SETTINGS = {"region", "defaultTags", "version", "skipCredentialsValidation", "s
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, home: Path) -> None:
-        self._account = Account(Path(os.environ["AWS_STANDIN_RECORDS"]))
+        # Faults that a test asks for: zones that have no hosts to give, {"urn's name": "Code: message"} and
+        # {"type": seconds that a creation takes}.
+        full = frozenset(json.loads(os.environ.get("AWS_STANDIN_FULL", "[]")))
+        self._account = Account(Path(os.environ["AWS_STANDIN_RECORDS"]), full)
         self._schema = json.loads((home / "schema.json").read_text())
-        # Faults that a test asks for: {"urn's name": "Code: message"} and {"type": seconds that a creation
-        # takes}.
         self._fails: dict[str, str] = json.loads(os.environ.get("AWS_STANDIN_FAIL", "{}"))
         self._slow: dict[str, float] = json.loads(os.environ.get("AWS_STANDIN_SLOW", "{}"))
 
@@ -227,10 +228,8 @@ def _answer(
 ) -> Answer:
     try:
         return work()
-    except (Bad, Refused) as error:
+    except (Bad, Refused, ClientError) as error:
         text = str(error)
-    except ClientError as error:
-        text = f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
     except Exception as error:  # not foreseen: the place goes to the log
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}"

@@ -34,6 +34,8 @@ def _run(account: Any, request: Values) -> None:
             )
         if placement.get("GroupName"):
             _in_group(account, placement, zone)
+        if zone in account.full:
+            raise Refused("InsufficientInstanceCapacity", _no_capacity(request.get("InstanceType"), zone))
     if request.get("ImageId") and request.get("InstanceType"):
         image = account.call("ec2", "describe_images", ImageIds=[request["ImageId"]])["Images"][0]
         kind = account.call("ec2", "describe_instance_types", InstanceTypes=[request["InstanceType"]])[
@@ -52,6 +54,14 @@ def _run(account: Any, request: Values) -> None:
         volumes.limits(
             disk.get("VolumeType"), disk.get("VolumeSize"), disk.get("Iops"), disk.get("Throughput")
         )
+
+
+def _no_capacity(kind: str | None, zone: str) -> str:
+    """AWS's words. Source: commonwarexyz/monorepo #2859."""
+    return (
+        f"We currently do not have sufficient {kind} capacity in the Availability Zone you requested "
+        f"({zone}). Our system will be working on provisioning additional capacity."
+    )
 
 
 def _in_subnet(account: Any, request: Values, interface: Values, place: Values) -> None:
