@@ -54,7 +54,8 @@ ROWS = {
             Step(
                 "put_key_policy",
                 ("policy",),
-                lambda n, i: {"keyId": i, "policy": n.get("policy")},
+                # The one name there is. Source: AWS KMS API reference, PutKeyPolicy.
+                lambda n, i: {"keyId": i, "policyName": "default", "policy": n.get("policy")},
                 on_create=False,
             ),
             Step(
