@@ -21,6 +21,7 @@ from photo_api.metrics import Metrics
 from photo_api.photos import Photo, Photos, Upload
 from photo_api.problems import MEDIA_TYPE, Problem
 from photo_api.schemas import (
+    DEFAULT_LIMIT,
     LARGEST_ID,
     Before,
     Caption,
@@ -157,11 +158,13 @@ def install(
         return ViewsOut(views=await photos.view(photo_id))
 
     @app.get("/users/{user_id}/timeline", responses=_problems())
-    async def timeline(user_id: PhotoId, before: Before = LARGEST_ID, limit: Limit = 20) -> PageOut:
+    async def timeline(user_id: PhotoId, before: Before = LARGEST_ID, limit: Limit = DEFAULT_LIMIT) -> PageOut:
         """A user's photos, newest upload first; empty for a user who has none."""
         return PageOut.of(await photos.timeline(user_id, before, limit + 1), limit)
 
     @app.get("/search", responses=_problems())
-    async def search(tag: Annotated[Tag, Query()], before: Before = LARGEST_ID, limit: Limit = 20) -> PageOut:
+    async def search(
+        tag: Annotated[Tag, Query()], before: Before = LARGEST_ID, limit: Limit = DEFAULT_LIMIT
+    ) -> PageOut:
         """Photos that carry a tag, newest upload first."""
         return PageOut.of(await photos.tagged(tag, before, limit + 1), limit)

@@ -13,6 +13,7 @@ from photo_api import __version__, api, description, health, migrate, problems, 
 from photo_api.database import open_database
 from photo_api.decoding import Decoder
 from photo_api.head import Head
+from photo_api.hot import Hot
 from photo_api.metrics import Metrics
 from photo_api.middleware import BodyLimit, Deadline, Measure
 from photo_api.photos import Photos
@@ -55,6 +56,6 @@ async def application(settings: Settings, credentials: Credentials) -> AsyncIter
         api.install(app, photos, storage, decoder, metrics, settings.max_upload_bytes, settings.cdn_url)
         health.install(app, photos, storage, metrics, len(migrate.load()), settings.ready_timeout)
         description.install(app)
-        bounded = BodyLimit(Head(app), settings.max_body_bytes)
+        bounded = BodyLimit(Head(Hot(app, photos)), settings.max_body_bytes)
         async with _background(removals.run(photos, storage, metrics)):
             yield Measure(Deadline(bounded, settings.request_timeout), metrics)

@@ -151,17 +151,29 @@ class Photos:
         return photo, False
 
     async def get(self, photo_id: int) -> Photo:
+        return _photo(await self.row(photo_id))
+
+    async def row(self, photo_id: int) -> Record:
+        """What `get` reads, as it comes from the database."""
         row = await self._row(_BY_ID, photo_id)
         if row is None:
             raise photo_not_found(photo_id)
-        return _photo(row)
+        return row
 
     async def timeline(self, user_id: int, before: int, limit: int) -> list[Photo]:
         """The user's photos with ids under `before`, newest upload first."""
+        return [_photo(row) for row in await self.timeline_rows(user_id, before, limit)]
+
+    async def timeline_rows(self, user_id: int, before: int, limit: int) -> list[Record]:
+        """What `timeline` reads, as it comes from the database."""
         return await self._rows(_TIMELINE, user_id, before, limit)
 
     async def tagged(self, tag: str, before: int, limit: int) -> list[Photo]:
         """Photos that carry `tag` with ids under `before`, newest upload first."""
+        return [_photo(row) for row in await self.tagged_rows(tag, before, limit)]
+
+    async def tagged_rows(self, tag: str, before: int, limit: int) -> list[Record]:
+        """What `tagged` reads, as it comes from the database."""
         return await self._rows(_TAGGED, tag, before, limit)
 
     async def view(self, photo_id: int) -> int:
@@ -208,15 +220,21 @@ class Photos:
         async with self._database.reads.connection() as connection:
             return await connection.fetchrow(statement, *values)
 
-    async def _rows(self, statement: str, *values: Any) -> list[Photo]:
+    async def _rows(self, statement: str, *values: Any) -> list[Record]:
         async with self._database.reads.connection() as connection:
-            return [_photo(row) for row in await connection.fetch(statement, *values)]
+            return await connection.fetch(statement, *values)
+
+
+def taken_at(row: Record) -> datetime | None:
+    """The camera's clock in a row, with its offset from UTC where that is known."""
+    taken: datetime | None = row["taken_at"]
+    offset = row["taken_utc_offset_minutes"]
+    if taken is None or offset is None:
+        return taken
+    return taken.replace(tzinfo=timezone(timedelta(minutes=offset)))
 
 
 def _photo(row: Record) -> Photo:
-    taken_at, offset = row["taken_at"], row["taken_utc_offset_minutes"]
-    if taken_at is not None and offset is not None:
-        taken_at = taken_at.replace(tzinfo=timezone(timedelta(minutes=offset)))
     return Photo(
         id=row["id"],
         user_id=row["user_id"],
@@ -227,7 +245,7 @@ def _photo(row: Record) -> Photo:
         caption=row["caption"],
         tags=tuple(row["tags"]),
         camera=row["camera"],
-        taken_at=taken_at,
+        taken_at=taken_at(row),
         latitude=row["latitude"],
         longitude=row["longitude"],
         views=row["views"],

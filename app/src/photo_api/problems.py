@@ -93,6 +93,10 @@ def body_too_large(limit: int) -> Problem:
     )
 
 
+def unexpected() -> Problem:
+    return Problem(500, "internal-error", "an unexpected error; it has been logged")
+
+
 def install(app: FastAPI) -> None:
     """Make `app` answer every error as a problem document."""
 
@@ -121,7 +125,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, __: Exception) -> JSONResponse:
         # The server logs it with its traceback: the framework raises it again after this answer.
-        return Problem(500, "internal-error", "an unexpected error; it has been logged").response()
+        return unexpected().response()
 
 
 def _no_room(error: OSError) -> Problem:

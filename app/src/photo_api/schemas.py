@@ -17,6 +17,8 @@ from photo_api.photos import Photo
 
 #: Ids are PostgreSQL bigint.
 LARGEST_ID = 2**63 - 1
+#: Photos a page.
+DEFAULT_LIMIT, LARGEST_LIMIT = 20, 100
 MAX_TAGS, MAX_TAG_LENGTH, MAX_CAPTION_LENGTH = 20, 50, 2000
 
 
@@ -58,7 +60,7 @@ Before = Annotated[
     int,
     Query(ge=1, le=LARGEST_ID, description="Only photos with smaller ids: the `next` of the page before."),
 ]
-Limit = Annotated[int, Query(ge=1, le=100, description="Photos a page.")]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="Photos a page.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
