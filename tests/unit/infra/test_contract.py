@@ -90,7 +90,7 @@ def test_no_value_is_converted_from_another_type(path: Path_, wrong: object) -> 
 #: Types of tables written by hand, in which a usual value is left out; `ports` has names for keys.
 WITH_DEFAULTS = ("components", "egress", "ports")
 #: Keys that environments of an older kit do not have.
-NEW_KEYS = ("exif_location", "owner")
+NEW_KEYS = ("exif_location", "owner", "write_pool_size")
 
 
 def needs_a_value(path: Path_) -> bool:
