@@ -34,6 +34,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "ca_private_key": authority.new_key,
     "app_database_password": _password,
     "owner_database_password": _password,
+    "follower_database_password": _password,
+    "etcd_follower_password": _password,
     "s3_root_access_key": _access_key,
     "s3_root_secret_key": _secret_key,
     "s3_app_access_key": _access_key,

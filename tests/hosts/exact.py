@@ -187,7 +187,7 @@ PACKAGES = _words("""
 """)
 PACKAGES_OF_TIERS = {
     "edge": {"haproxy"},
-    "web": {"nginx", "logrotate", "python3", "python3-venv"},
+    "web": {"nginx", "logrotate", "pgbouncer", "python3", "python3-psycopg2", "python3-venv"},
     "database": {"postgresql-17", "postgresql-common", "python3-psycopg2", "xfsprogs", "e2fsprogs"},
     "control": {"prometheus", "s3cmd", "etcd-server", "etcd-client", "xfsprogs", "e2fsprogs"},
 }

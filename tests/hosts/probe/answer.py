@@ -3,7 +3,18 @@
 import json
 import sys
 
-from tests.hosts.probe import accounts, files, instance, memory, network, release, services, storage, system
+from tests.hosts.probe import (
+    accounts,
+    files,
+    instance,
+    memory,
+    network,
+    pooler,
+    release,
+    services,
+    storage,
+    system,
+)
 
 PARTS = (
     system.identity,
@@ -28,6 +39,8 @@ PARTS = (
     services.processes,
     services.database,
     services.balancer,
+    pooler.pooler,
+    pooler.follower,
     accounts.accounts,
     accounts.privileges,
     accounts.ssh_daemon,
