@@ -13,7 +13,7 @@ description:
   - C(etcd_blank) says whether a host has no data of etcd; C(etcd_known) whether a cluster was ever complete;
     C(etcd_bootstraps) whether the hosts of this play make a new one; C(etcd_problems) gives a line for each
     reason to change nothing.
-  - C(etcd_undeclared) gives members at addresses that nobody declares, C(etcd_learns) says whether a host's
+  - C(etcd_undeclared) gives members at addresses that no one declares, C(etcd_learns) says whether a host's
     member has no vote yet, C(etcd_stale) whether it runs with other files than were written.
 options:
   _input:

@@ -153,7 +153,7 @@ def listed_at(tls: Tls, url: str) -> tuple[Listed, ...]:
 
 
 def auth_at(tls: Tls, url: str) -> bool:
-    """Whether the cluster asks for accounts: then it says so to nobody without one. Raises `EtcdError`."""
+    """Whether the cluster asks for accounts. One that does answers no one without one. Raises `EtcdError`."""
     try:
         return bool(ask(tls, url, "/v3/auth/status", {}).get("enabled", False))
     except EtcdError as error:
@@ -190,7 +190,7 @@ def wait(tls: Tls, endpoints: Mapping[str, str], names: list[str], seconds: floa
 
 
 def quorum(cluster: Cluster) -> tuple[int, int]:
-    """How many voting members serve, and how many must. (0, 1) where nobody can say."""
+    """How many voting members serve, and how many must. (0, 1) where no one can tell."""
     voters = [one for one in cluster.listed if not one.learner]
     serving = {cluster.members[name].member_id for name in cluster.healthy}
     return len([one for one in voters if one.member_id in serving]), len(voters) // 2 + 1

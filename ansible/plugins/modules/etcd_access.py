@@ -8,7 +8,7 @@ module: etcd_access
 short_description: Keeps etcd's accounts, roles and rights, exactly those that are declared
 description:
   - Adds what is missing, sets a password that is another one, and removes accounts, roles and rights that
-    nobody declares. Asking for accounts is turned on last, when there are all of them.
+    no one declares. Asking for accounts is turned on last, when there are all of them.
   - Root's password is set by another account with the role root, if there is one, and the other way round.
     Both cannot be changed in one run.
 author: flashtier
@@ -192,7 +192,7 @@ class Access:
             self.change(f"account {name}: added", "user/add", {"name": name, "password": password})
         else:
             have = self.ask("user/get", {"name": name}).get("roles", [])
-            # Nobody can try a password before accounts are asked for.
+            # No one can try a password before accounts are asked for.
             if not self.auth or not self.opens(name):
                 self.change(
                     f"account {name}: password set",

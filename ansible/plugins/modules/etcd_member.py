@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: etcd_member
-short_description: Adds a member under a new id, makes it vote, or removes members that nobody declares
+short_description: Adds a member under a new id, makes it vote, or removes members that no one declares
 description:
   - C(added) removes whatever the cluster knows under the member's name or peer address and adds it as a
     learner, which has a new id and no vote. So a host that lost its data never comes back with an id whose
@@ -149,7 +149,7 @@ def old_entries(cluster: Cluster, name: str, peer: str) -> list[Listed]:
 
 
 def undeclared(cluster: Cluster, peers: Mapping[str, str]) -> list[Listed]:
-    """Members at addresses that nobody declares."""
+    """Members at addresses that no one declares."""
     return [one for one in cluster.listed if not set(one.peer_urls) & set(peers.values())]
 
 
@@ -187,7 +187,7 @@ def voting(changes: Changes, asked: Mapping[str, Any], check_mode: bool) -> dict
 
 
 def pruned(changes: Changes, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """No member that nobody declares."""
+    """No member that no one declares."""
     gone = remove(changes, undeclared(changes.cluster, asked["peers"]), check_mode)
     return {"changed": bool(gone), "removed": gone}
 
