@@ -11,10 +11,13 @@ SHELL := /bin/bash
 BASH_ENV := $(CURDIR)/tools/env.sh
 export BASH_ENV
 
-# The stack, which is the environment that Pulumi.<stack>.yaml declares.
-STACK ?= local
+# The stack, which is the environment that Pulumi.<stack>.yaml declares. CONVERT names one that an earlier release made,
+# and whose server may become the first member of a cluster: writes stop for some seconds.
+STACK ?= $(or $(CONVERT),local)
 FLASHTIER_STACK := $(STACK)
 export FLASHTIER_STACK
+FLASHTIER_CONVERT := $(CONVERT)
+export FLASHTIER_CONVERT
 # FLASHTIER_CONFIG_FILE names a declaration elsewhere; `flashtier secrets` reads it, too.
 CONFIG_FILE := $(if $(FLASHTIER_CONFIG_FILE),--config-file '$(FLASHTIER_CONFIG_FILE)')
 

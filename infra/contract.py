@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from infra.environment import App, Durability, Platform, Size, Tier, VolumeClass
 from infra.errors import FlashtierError
 from infra.model import Model
+from infra.settings.patroni import Patroni
 from infra.settings.setting import PostgresqlSetting, Setting
 from infra.topology import MOUNT_OPTIONS, Component, Egress, Flow, Placed, ScrapeJob
 
@@ -118,6 +119,7 @@ class ContractDatabase(Model):
     #: The member that the cluster is made on. Who leads is asked at run time.
     first: str
     settings: tuple[PostgresqlSetting, ...]
+    patroni: Patroni
 
 
 class Unsupported(Model):
@@ -180,7 +182,7 @@ class Contract(PlatformFacts):
     scrape_jobs: tuple[ScrapeJob, ...]
     database: ContractDatabase
     app: App
-    durability: Durability | None
+    durability: Durability
 
     @field_validator("hosts")
     @classmethod

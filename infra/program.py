@@ -27,6 +27,7 @@ from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.platform import Platform
 from infra.settings import kernel, postgresql
+from infra.settings.patroni import cluster_settings
 from infra.settings.setting import PostgresqlSetting
 from infra.stack.secret_table import SECRET_NAMES
 from infra.topology import Host, Topology
@@ -151,6 +152,7 @@ def contract_of(
             members=hosts.members,
             first=hosts.first,
             settings=settings,
+            patroni=cluster_settings(environment, settings),
         ),
         app=environment.app,
         durability=environment.durability,

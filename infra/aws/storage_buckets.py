@@ -44,7 +44,7 @@ class Buckets(Component):
             naming.resource("database"),
         )
         durability = naming.environment.durability
-        archive = durability.archive if durability else None
+        archive = durability.archive
         photos = self._bucket("photos", keys.data, PHOTO_VERSIONS_DAYS)
         backups = self._bucket(
             "backups",

@@ -132,7 +132,7 @@ def _network(environment: Environment, asked: Needs) -> Iterator[Item]:
 
 def _s3(environment: Environment, asked: Needs) -> Iterator[Item]:
     a, price = asked.traffic.assumptions, usd("s3_gb_month")
-    archive = environment.durability.archive if environment.durability else None
+    archive = environment.durability.archive
     if archive:
         days = archive.retention_days
         wal = services.archived_gb(asked.demand.wal_gb_day, a.wal_archive_compression, days)

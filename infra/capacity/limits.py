@@ -51,7 +51,7 @@ def limits(environment: Environment) -> tuple[Limit, ...]:
 
 def zone_loss_counts(environment: Environment) -> bool:
     """Whether the environment must carry its peak with one zone gone: where commits wait for another zone."""
-    return environment.durability is not None and environment.durability.synchronous_mode == "quorum"
+    return environment.durability.quorum
 
 
 def hosts_counted(environment: Environment, hosts: int) -> int:

@@ -122,7 +122,7 @@ def _s3_requests(environment: Environment, asked: Needs) -> Item:
     """Uploads, WAL segments and reads of photos. Backups and lists are few compared with them."""
     traffic, a = asked.traffic, asked.traffic.assumptions
     uploads = traffic.calls_per_day * traffic.write_share * a.upload_share * DAYS_MONTH
-    archive = environment.durability.archive if environment.durability else None
+    archive = environment.durability.archive
     segments = 0.0
     if archive:
         full = asked.demand.wal_gb_day * GB / WAL_SEGMENT_BYTES

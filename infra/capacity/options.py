@@ -110,7 +110,6 @@ def _option(
 def _rules(environment: Environment, tier: DatabaseTier) -> list[str]:
     """What the environment must change before drives that a stop erases may carry its data."""
     assert environment.aws is not None  # noqa: S101 - the model's rule for platform aws
-    assert environment.durability is not None  # noqa: S101 - the model's rule for platform aws
     broken = durability.instance_store_faults(
         tier.members, len(environment.aws.zones), environment.control.count, environment.durability
     )

@@ -43,6 +43,10 @@ class Durability(Model):
     synchronous_mode_strict: bool
     archive: Archive | None = None
 
+    @property
+    def quorum(self) -> bool:
+        return self.synchronous_mode == "quorum"
+
 
 def instance_store_faults(
     members: int, zones: int, control: int, durability: Durability

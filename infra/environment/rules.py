@@ -28,7 +28,6 @@ def platform_fault(environment: Sections) -> KeyedError | None:
             return KeyedError(f"{tier}.instance_type", "platform local takes size in place of instance_type")
     for key, needed in (
         ("aws", environment.aws),
-        ("durability", environment.durability),
         ("traffic", environment.traffic),
     ):
         if aws and needed is None:
@@ -105,29 +104,35 @@ def _class_fault(platform: str, tier: str, index: int, volume: Volume) -> KeyedE
 def durability_fault(environment: Sections) -> KeyedError | None:
     """The first rule of durability that the environment breaks.
 
-    Instance store is erased when its host stops, so its data needs copies elsewhere, a commit that waits for
-    one of them, an archive for when all go, and the cluster's state in another place: Patroni makes a new,
-    empty cluster where it finds neither data nor that state.
+    A quorum needs a copy to spare and an etcd that outlives a host. Instance store is erased when its host
+    stops, so its data needs copies elsewhere, a commit that waits for one of them, an archive for when all
+    go, and the cluster's state in another place.
     """
     database, control, durability = environment.database, environment.control, environment.durability
-    if environment.aws is None or durability is None:
-        return None
-    zones = len(
-        set(subnets.spread(environment.aws.zones, database.members, environment.aws.joined("database")))
-    )
-    quorum = durability.synchronous_mode == "quorum"
-    if durability.synchronous_mode_strict and not quorum:
+    if environment.platform == "local" and durability.archive is not None:
+        return KeyedError(
+            "durability.archive", "has no effect on platform local, where nothing is archived yet; remove it"
+        )
+    if durability.synchronous_mode_strict and not durability.quorum:
         return KeyedError(
             "durability.synchronous_mode_strict", "true needs synchronous_mode: quorum; set one of the two"
         )
-    if quorum and database.members < LEAST_COPIES:
+    if durability.quorum and database.members < LEAST_COPIES:
         return KeyedError(
             "durability.synchronous_mode",
             f"quorum with {database.members} members stops writing when one is lost; take at least "
             f"{LEAST_COPIES} members or asynchronous",
         )
-    if not on_drives(environment):
+    if database.members > 1 and control.count == 1:
+        return KeyedError(
+            "control.count",
+            f"1 with {database.members} members: etcd on one host takes the leader's lease with it; take 3",
+        )
+    if environment.aws is None or not on_drives(environment):
         return None
+    zones = len(
+        set(subnets.spread(environment.aws.zones, database.members, environment.aws.joined("database")))
+    )
     broken = instance_store_faults(database.members, zones, control.count, durability)
     return KeyedError(*broken[0]) if broken else None
 

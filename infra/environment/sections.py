@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from infra.environment import accounts, sizes
 from infra.environment.aws import Aws
 from infra.environment.durability import Durability
+from infra.environment.failover import Failover
 from infra.environment.sizes import Size
 from infra.environment.traffic import Traffic
 from infra.environment.volumes import Placement, Volume, unique_names
@@ -105,6 +106,7 @@ class Database(Model):
     volumes: tuple[Volume, ...] = Field(min_length=1, max_length=8)
     placement: Placement
     expected_data_gib: float = Field(gt=0, allow_inf_nan=False)
+    failover: Failover = Failover()
     accept_single_copy: bool = False
 
     _size = model_validator(mode="before")(sizes.sized_with_drives)
@@ -183,7 +185,7 @@ class App(Model):
 class Sections(Model):
     """The keys of one environment, each section checked by itself; `rules` checks them against each other.
 
-    `edge` is for local; on aws it is a load balancer of AWS. `aws`, `durability`, `traffic`: for aws.
+    `edge` is for local; on aws it is a load balancer of AWS. `aws` and `traffic`: for aws.
     """
 
     platform: Platform
@@ -194,6 +196,6 @@ class Sections(Model):
     database: Database
     control: Control
     app: App
+    durability: Durability
     aws: Aws | None = None
-    durability: Durability | None = None
     traffic: Traffic | None = None

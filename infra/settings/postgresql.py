@@ -22,7 +22,7 @@ from infra.settings.postgresql_sizing import (
     max_connections,
     memory,
 )
-from infra.settings.setting import PostgresqlSetting
+from infra.settings.setting import Owner, PostgresqlSetting
 
 
 def settings(environment: Environment) -> tuple[PostgresqlSetting, ...]:
@@ -46,7 +46,9 @@ def settings(environment: Environment) -> tuple[PostgresqlSetting, ...]:
         *_device(data),
         *_wal(room, wal),
         *fixed.DURABILITY,
+        *fixed.CLUSTER,
         *_replication(database.members, room),
+        *fixed.REPLICATION,
         *_planner(shared, data),
         *fixed.PLANNER,
         *_autovacuum(shared, data),
@@ -69,8 +71,8 @@ def _mib(mib: int) -> str:
     return size_text(mib << 10)
 
 
-def _set(name: str, value: str | int, reason: str, source: str) -> PostgresqlSetting:
-    return PostgresqlSetting(name=name, value=str(value), reason=reason, source=source)
+def _set(name: str, value: str | int, reason: str, source: str, owner: Owner = "file") -> PostgresqlSetting:
+    return PostgresqlSetting(name=name, value=str(value), reason=reason, source=source, owner=owner)
 
 
 def _by_class(volume_class: VolumeClass, *, flash: str, network: str) -> str:
@@ -85,6 +87,7 @@ def _connections(environment: Environment) -> Iterator[PostgresqlSetting]:
         "two releases overlap on one, "
         f"and {RESERVED_CONNECTIONS} for migrations, backups, monitoring and people",
         manual("19.3"),
+        "dcs",
     )
 
 
@@ -113,7 +116,7 @@ def _memory(m: Memory) -> Iterator[PostgresqlSetting]:
 
 def _processes(vcpus: int) -> Iterator[PostgresqlSetting]:
     source = manual("19.4.6")
-    yield _set("max_worker_processes", vcpus + 6, "parallel workers, and room for extensions", source)
+    yield _set("max_worker_processes", vcpus + 6, "parallel workers, and room for extensions", source, "dcs")
     yield _set("max_parallel_workers", vcpus, "no more than there are cores", source)
     yield _set(
         "max_parallel_workers_per_gather", min(2, vcpus // 2), "one long query leaves cores to others", source
@@ -170,10 +173,20 @@ def _replication(members: int, room: Disk) -> Iterator[PostgresqlSetting]:
     source = manual("19.6")
     senders = 2 * members + 4
     yield _set(
-        "max_wal_senders", senders, "two a member (stream and copy), four for backups and tools", source
+        "max_wal_senders",
+        senders,
+        "two a member (stream and copy), four for backups and tools",
+        source,
+        "dcs",
     )
-    yield _set("max_replication_slots", senders, "one for each sender", source)
-    yield _set("hot_standby", "on", "a standby answers reads and checks", source)
+    yield _set("max_replication_slots", senders, "one for each sender", source, "dcs")
+    yield _set(
+        "wal_keep_size",
+        _mib(min(room.slot_keep, 1024)),
+        "what a new member may miss between its copy and its first connection, which gets a slot",
+        source,
+        "dcs",
+    )
     yield _set(
         "max_slot_wal_keep_size",
         _mib(room.slot_keep),

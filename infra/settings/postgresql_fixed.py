@@ -6,7 +6,7 @@ role, since here it would also end backups and vacuums.
 
 from __future__ import annotations
 
-from infra.settings.setting import PostgresqlSetting
+from infra.settings.setting import Owner, PostgresqlSetting
 
 FACTS = "docs/sizing-facts.md"
 STALL = f"{FACTS}, stall_settings"
@@ -17,9 +17,9 @@ def manual(section: str) -> str:
     return f"PostgreSQL 17 manual, {section}"
 
 
-def _group(source: str, *rows: tuple[str, str, str]) -> tuple[PostgresqlSetting, ...]:
+def _group(source: str, *rows: tuple[str, str, str], owner: Owner = "file") -> tuple[PostgresqlSetting, ...]:
     return tuple(
-        PostgresqlSetting(name=name, value=value, reason=reason, source=source)
+        PostgresqlSetting(name=name, value=value, reason=reason, source=source, owner=owner)
         for name, value, reason in rows
     )
 
@@ -51,7 +51,6 @@ MEMORY = _group(
 
 DURABILITY = _group(
     f"{manual('19.5')}; {STALL}",
-    ("wal_level", "replica", "standbys and archiving need it, and a change takes a restart"),
     ("fsync", "on", "an acknowledged write is on the medium"),
     ("synchronous_commit", "on", "an acknowledged write survives a crash"),
     ("full_page_writes", "on", "no device here promises to write 8 KiB in one piece"),
@@ -68,6 +67,26 @@ DURABILITY = _group(
     ("checkpoint_completion_target", "0.9", "a checkpoint's writes are spread, not one burst"),
     ("checkpoint_flush_after", "256kB", "the kernel never gathers a burst of dirty pages"),
     ("checkpoint_warning", "5min", "a line in the log when writes outgrow max_wal_size"),
+)
+
+#: Patroni gives these on the command line, so that all members have the same.
+CLUSTER = _group(
+    f"{manual('19.5')}; {manual('19.6')}",
+    ("wal_level", "replica", "standbys and archiving need it, and a change takes a restart"),
+    ("hot_standby", "on", "a standby answers reads and checks"),
+    ("wal_log_hints", "on", "pg_rewind needs it or checksums, which log the same: it costs nothing more"),
+    ("max_prepared_transactions", "0", "no client uses two-phase commit"),
+    ("max_locks_per_transaction", "64", "the default: no statement touches as many tables"),
+    ("track_commit_timestamp", "off", "nothing reads it"),
+    owner="dcs",
+)
+
+REPLICATION = _group(
+    manual("19.6"),
+    ("wal_receiver_timeout", "5s", "a leader that is silent is left before its lease ends"),
+    ("wal_sender_timeout", "5s", "a standby that is silent leaves the quorum before commits queue for long"),
+    ("wal_retrieve_retry_interval", "200ms", "a standby follows a new leader at once, not after 5 s"),
+    ("max_standby_streaming_delay", "1s", "a promotion replays everything first: no query holds it up"),
 )
 
 PLANNER = _group(

@@ -6,6 +6,8 @@ from typing import Literal
 
 from infra.model import Model
 
+Owner = Literal["file", "command line", "dcs"]
+
 
 class Setting(Model):
     """`value` is as the program takes and reports it; `source` says where the figure is from."""
@@ -18,7 +20,7 @@ class Setting(Model):
 
 class PostgresqlSetting(Setting):
     """`owner` is where the server gets it: a file that a role writes, its command line, or the store of the
-    cluster manager (DCS). The verification expects the value from there.
+    cluster manager (DCS), which gives it on the command line. The verification expects the value from there.
     """
 
-    owner: Literal["file", "command line", "dcs"] = "file"
+    owner: Owner = "file"

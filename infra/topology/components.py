@@ -141,7 +141,7 @@ COMPONENTS: tuple[Component, ...] = (
             KeyFile(path="/etc/photo-api/credentials/s3_secret_key", mode="0400", platform="local"),
         ),
     ),
-    # Packages, directories, settings and client authentication, on every member.
+    # Packages, directories, settings and client authentication.
     Component(
         name="postgresql",
         tier="database",
@@ -150,9 +150,9 @@ COMPONENTS: tuple[Component, ...] = (
             Port(
                 name="postgresql",
                 number=5432,
-                clients=("web",),
+                clients=("web", PEERS),
                 program="postgres",
-                served_by="postgresql_server",
+                served_by="patroni",
             ),
         ),
         tls=_ALL_TLS,
@@ -161,13 +161,16 @@ COMPONENTS: tuple[Component, ...] = (
             for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
         ),
     ),
-    # Bootstrap and supervision: one member has a cluster, until a cluster manager decides who leads.
+    # Runs the server of each member, and decides who leads.
     Component(
-        name="postgresql_server",
+        name="patroni",
         tier="database",
-        hosts="first",
-        units=("flashtier-postgresql.service",),
-        daemons=("flashtier-postgresql",),
+        units=("patroni.service",),
+        daemons=("patroni", "flashtier-postgresql"),
+        ports=(Port(name="patroni", number=8008, clients=(PEERS, "control"), program="patroni"),),
+        metrics=Metrics(job="patroni", port="patroni", client_certificate=True),
+        tls=_ALL_TLS,
+        keys=(KeyFile(path="/etc/patroni/patroni.yml", mode="0640", group="postgres"),),
     ),
     # Who leads the database. One member, or an odd number of them.
     Component(

@@ -12,6 +12,7 @@ from tests.daemons.checks import Check, check_of
 from tests.hosts.content import Contents
 from tests.hosts.file_kinds import Built, Expected, Secret, Template, Tree
 from tests.hosts.own_files import expected
+from tests.support import secret_values
 from tests.support.aws_contract import aws_contract
 from tests.support.aws_environments import STACKS
 
@@ -39,11 +40,12 @@ def _contents(stack: str) -> Contents:
 def rendered(stack: str, name: str) -> dict[str, File]:
     """The files that roles render on one host, as they are written there, and cloud-init's user data."""
     contract = aws_contract(stack)
-    return {USER_DATA: ("0600", "root:root", user_data(contract.access))} | {
-        path: (mode, owner, _contents(stack).rendered(content, name))
-        for path, (mode, owner, content) in expected(contract.host(name), contract).items()
-        if isinstance(content, Template)
-    }
+    with secret_values.given():
+        return {USER_DATA: ("0600", "root:root", user_data(contract.access))} | {
+            path: (mode, owner, _contents(stack).rendered(content, name))
+            for path, (mode, owner, content) in expected(contract.host(name), contract).items()
+            if isinstance(content, Template)
+        }
 
 
 @functools.cache

@@ -59,7 +59,7 @@ CHECKS = (
     Check(rf"{_UNITS}/[^/]+\.timer", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),
     Check(rf"{_UNITS}/[^/]+\.timer\.d/.*", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),
     # Volumes
-    Check("/usr/local/lib/flashtier/check-volume", "sh", ("sh", "-n", "{path}"), "if nonsense\n"),
+    Check("/usr/local/lib/flashtier/check-(volume|member)", "sh", ("sh", "-n", "{path}"), "if nonsense\n"),
     Check(
         "/etc/udev/rules.d/70-flashtier-storage.rules",
         "udevadm",
@@ -79,6 +79,7 @@ CHECKS = (
     Check("/etc/flashtier/postgresql/postgresql.conf", "postgres", "postgresql", "nonsense = 1\n"),
     Check("/etc/flashtier/postgresql/pg_hba.conf", "postgres", "postgresql", "local all all nonsense\n"),
     Check("/etc/flashtier/postgresql/pg_ident.conf", "postgres", "postgresql", "nonsense\n"),
+    Check("/etc/patroni/patroni.yml", "patroni", "patroni", "restapi: nonsense\n"),
     # Control hosts
     Check("/etc/default/etcd", "etcd", "etcd", "ETCD_HEARTBEAT_INTERVAL=nonsense\n"),
     Check(

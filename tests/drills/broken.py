@@ -21,14 +21,14 @@ class Broken:
 
     def make(self, change: Change) -> None:
         """Make the change; fail unless a fault that was not there before names it."""
-        host = self.inside.first(change.host)
+        host = self.inside.chosen(change.host)
         self.inside.run(host, change.make)
-        self.verifier.hosts.forget(host)
+        self.verifier.hosts.forget(*self.affected(change, host))
         found = set(self.verifier.run().faults)
         fresh = found - self.faults
         if change.undo:
             self.inside.run(host, change.undo)
-            self.verifier.hosts.forget(host)
+            self.verifier.hosts.forget(*self.affected(change, host))
             self.undone.append(change)
         else:
             self.faults = found
@@ -37,3 +37,8 @@ class Broken:
         assert named, f"no new fault says all of {list(change.says)}; new are:\n" + "\n".join(
             sorted(fresh)[:20]
         )
+
+    def affected(self, change: Change, host: str) -> list[str]:
+        """The hosts that tell of a change: members and etcd tell of the cluster what one of them does."""
+        shared = ("database", "control") if change.host in ("leader", "standby") else ()
+        return [one.name for one in self.inside.contract.hosts if one.name == host or one.tier in shared]

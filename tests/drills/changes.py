@@ -1,9 +1,9 @@
 """The changes of tests/drills/mutations, as data.
 
 name    the change
-host    the tier whose first host is changed
+host    the tier whose first host is changed; `leader`, `standby`: a member of the database that leads, or not
 make    a shell script for root on the host, or
-sql     a statement for the superuser, in the database postgres
+sql     a statement for the superuser, in the database postgres of the member that leads
 says    texts that one line of the verification's faults must contain, all of them
 person  why no playbook run repairs it; absent where the next one does
 undo    what the person does (undo_sql: a statement)

@@ -16,7 +16,7 @@ from tests.hosts.facts import ANNOTATIONS, NAMED, declared_facts
 
 Path = tuple[str | int, ...]
 
-#: The words that some fields may hold; the first that differs from the declared one is used.
+#: The words that some fields may hold, by path or by name; the first that differs from the declared is used.
 WORDS = {
     "tier": ("edge", "web", "database", "control"),
     "volume_class": ("flash", "network", "gp3"),
@@ -24,6 +24,7 @@ WORDS = {
     "ca": ("project", "system"),
     "model": ("Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"),
     "synchronous_mode": ("quorum", "asynchronous"),
+    "database.patroni.synchronous_mode": ("quorum", "off"),
     "protocol": ("udp", "tcp"),
     "what": ("vm_sysctl", "io_scheduler", "read_ahead", "watchdog", "set_clock"),
     "mode": ("0755", "0700"),
@@ -92,8 +93,8 @@ def other(field: str, value: Any, tree: Any) -> Any:
         return value + 11  # one more is another port of the same hosts: 2379 and 2380
     if isinstance(value, int | float):
         return value + 1
-    if name in WORDS:
-        return next(word for word in WORDS[name] if word != value)
+    if words := WORDS.get(field, WORDS.get(name)):
+        return next(word for word in words if word != value)
     if name in ("source", "destination", "host", "first") and not value.startswith("/"):
         return next(host["name"] for host in reversed(tree["hosts"]) if host["name"] != value)
     if name == "uuid":

@@ -19,6 +19,18 @@ class Inside:
         """The first host of a tier; for the database, the member on which the cluster is made."""
         return next(host.name for host in self.contract.hosts if host.tier == tier)
 
+    def member(self, *, leads: bool) -> str:
+        """A member of the database that leads, or the first that follows, by its server's own word."""
+        asked = "runuser -u postgres -- psql -XAtqc 'SELECT pg_is_in_recovery()'"
+        for name in self.contract.database.members:
+            if self.run(name, asked, check=False) == ("f" if leads else "t"):
+                return name
+        raise AssertionError(f"no member of the database {'leads' if leads else 'follows'}")
+
+    def chosen(self, word: str) -> str:
+        """`leader` and `standby` by what they do now, any other word by the tier."""
+        return self.member(leads=word == "leader") if word in ("leader", "standby") else self.first(word)
+
     def run(self, host: str, script: str, *, seconds: float = 120, check: bool = True) -> str:
         """The output of a shell script, including its errors. The script may have several lines."""
         done = subprocess.run(
@@ -34,3 +46,25 @@ class Inside:
             f"{host}: `{script}` ended with {done.returncode}: {done.stdout}"
         )
         return done.stdout.strip()
+
+    def stop(self, host: str) -> None:
+        """Cut its power: no process of it gets a signal."""
+        self._lxc("stop", "--force", host)
+
+    def start(self, host: str) -> None:
+        """Power it on, unless it runs."""
+        if self._lxc("list", f"^{host}$", "--format=csv", "--columns=s").strip() != "RUNNING":
+            self._lxc("start", host)
+
+    def _lxc(self, verb: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["lxc", verb, "--project", self.project, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"lxc {verb} {' '.join(arguments)}: {done.stdout}"
+        return done.stdout

@@ -37,7 +37,7 @@ def test_check_mode_predicts_exactly_what_changes(
     inside, timer = Inside(verifier.contract), Timer()
     known = {str(change): change for change in changes()}
     for name in MADE:
-        inside.run(inside.first(known[name].host), known[name].make)
+        inside.run(inside.chosen(known[name].host), known[name].make)
     predicted = changed(stack, "--check", "--diff")
     done = changed(stack, "--diff")
     verifier.hosts.forget(*(host.name for host in verifier.contract.hosts))

@@ -17,6 +17,7 @@ import yaml
 
 from infra.paths import ROOT
 from tests.drills.runs import complete, down, environment, nothing_left, running
+from tests.support.declared import alone
 
 #: A file system of this size satisfies the kit's reserve; its sparse file uses no space until it is written.
 DISK = 40 << 30
@@ -157,7 +158,7 @@ def test_two_stacks_at_once(
     other = "drill2"
     environment_of_other = declared(settings)
     environment_of_other["network"]["cidr"] = "10.90.5.0/24"
-    environment_of_other["database"]["members"] = 1
+    alone(environment_of_other)
     own = tmp_path / f"Pulumi.{other}.yaml"
     own.write_text(yaml.safe_dump({"config": {"flashtier:environment": environment_of_other}}))
     try:

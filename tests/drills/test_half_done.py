@@ -113,29 +113,58 @@ def test_dpkg_is_finished(inside: Inside, finished: str) -> None:
     assert inside.run(host, f"test ! -e {POLICY} && echo gone") == "gone"
 
 
+IDENTIFIER = (
+    "LC_ALL=C /usr/lib/postgresql/17/bin/pg_controldata --pgdata=/pg/data/17"
+    " | sed -n 's/^Database system identifier: *//p'"
+)
+
+
 def interrupt_initdb(inside: Inside) -> str:
-    """A host without a cluster, on which initdb was killed midway. Returns the old cluster's identifier."""
-    host = inside.first("database")
-    return inside.run(
-        host,
-        """
-        cat /etc/flashtier/postgresql/system_identifier
-        systemctl stop flashtier-postgresql.service
-        rm -rf /pg/data/17 /pg/wal/17 /pg/temp/17 /pg/log/* /etc/flashtier/postgresql/system_identifier
-        cd /
-        runuser -u postgres -- timeout --signal KILL 0.4 /usr/lib/postgresql/17/bin/initdb \
-            --pgdata /pg/data/17.initdb --waldir /pg/wal/17.initdb >/dev/null 2>&1 || test $? -eq 137
-        test -d /pg/data/17.initdb
+    """No medium and no etcd knows a cluster, and initdb was killed midway. Returns the old identifier.
+
+    That is the state of a new environment: whatever knows the old cluster is removed, on every member.
+    """
+    first, stack = inside.contract.database.first, inside.contract.stack
+    before = inside.run(first, IDENTIFIER)
+    for member in inside.contract.database.members:
+        inside.run(
+            member,
+            """
+            systemctl stop patroni.service
+            rm -rf /pg/data/17 /pg/wal/17 /pg/temp/17 /pg/log/* /vol/*/.flashtier-member
+            """,
+        )
+    control = next(host for host in inside.contract.hosts if "etcd" in host.components)
+    inside.run(
+        control.name,
+        f"""
+        export ETCDCTL_USER=snapshot ETCDCTL_PASSWORD="$(cat /etc/flashtier/etcd/snapshot_password)"
+        tls=/etc/flashtier/tls
+        for prefix in /service/{stack}/ /flashtier/{stack}/members/; do
+            etcdctl --endpoints=https://{control.address}:{inside.contract.ports["etcd_client"]} \
+                --cacert=$tls/ca.crt --cert=$tls/host.crt --key=$tls/host.key del --prefix $prefix
+        done
         """,
     )
+    inside.run(
+        first,
+        """
+        cd /
+        runuser -u postgres -- timeout --signal KILL 0.4 /usr/lib/postgresql/17/bin/initdb \
+            --pgdata /pg/data/17.unfinished --waldir /pg/wal/17.unfinished >/dev/null 2>&1 || test $? -eq 137
+        test -d /pg/data/17.unfinished
+        """,
+    )
+    return before
 
 
 def test_the_cluster_is_made_again(inside: Inside, before: dict[str, str], finished: str) -> None:
-    host = inside.first("database")
-    identifier = inside.run(host, "cat /etc/flashtier/postgresql/system_identifier")
+    found = {member: inside.run(member, IDENTIFIER) for member in inside.contract.database.members}
+    (identifier,) = set(found.values())
     assert identifier
-    assert identifier != before["cluster"].splitlines()[0]
-    assert inside.run(host, "ls /pg/data /pg/wal").count(".initdb") == 0
+    assert identifier != before["cluster"]
+    for member in found:
+        assert inside.run(member, "ls /pg/data /pg/wal").count(".unfinished") == 0
 
 
 def cut_off_release(inside: Inside) -> str:

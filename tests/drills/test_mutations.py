@@ -62,5 +62,5 @@ def test_the_next_playbook_run_repairs_the_rest(
 def test_the_changes_cover_what_they_must() -> None:
     """Every tier and area, and both kinds of repair; names are unique."""
     assert len(CHANGES) == len({str(change) for change in CHANGES}) >= 20
-    assert {change.host for change in CHANGES} == {"edge", "web", "database", "control"}
+    assert {change.host for change in CHANGES} == {"edge", "web", "leader", "standby", "control"}
     assert all(change.says for change in CHANGES)

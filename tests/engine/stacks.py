@@ -21,6 +21,7 @@ from infra.local import loops
 from infra.local.sweep import sweep
 from infra.paths import ROOT
 from infra.stack.secrets import ensure
+from tests.support.declared import alone
 
 #: On a disk: loop devices with direct I/O do not work on a memory file system, which /tmp may be.
 BASE = Path("/var/tmp/flashtier-engine-tests")  # noqa: S108 - a fixed name, so that it is found again
@@ -168,7 +169,8 @@ def small(cidr: str) -> dict[str, Any]:
     """Every tier and both classes of volumes with as few hosts as possible."""
     read = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]["flashtier:environment"]
     read["network"]["cidr"] = cidr
-    read["web"]["count"] = read["database"]["members"] = read["control"]["count"] = 1
+    alone(read)
+    read["web"]["count"] = read["control"]["count"] = 1
     read["database"]["size"]["vcpus"] = 1
     return dict(read)
 

@@ -20,7 +20,7 @@ import requests
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
 from infra.stack.outputs import read_contract
-from tests.hosts import promises, report
+from tests.hosts import database, promises, report
 from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check, Ledger, declared_facts
 from tests.hosts.image import Image
@@ -99,7 +99,7 @@ def hosts(request: pytest.FixtureRequest, contract: Contract) -> Iterator[Hosts]
 @pytest.fixture(scope="session")
 def snapshots(contract: Contract, hosts: Hosts) -> dict[str, Snapshot]:
     """What each host says of itself, asked once for the whole run."""
-    answers = hosts.ask(probe_program(), questions(contract, promises.paths, promises.sql(contract)))
+    answers = hosts.ask(probe_program(), questions(contract, promises.paths, database.sql(contract)))
     return {name: Snapshot(name, answer) for name, answer in answers.items()}
 
 
@@ -114,9 +114,20 @@ def snapshot(declared: ContractHost, snapshots: dict[str, Snapshot]) -> Snapshot
     return snapshots[declared.name]
 
 
+@pytest.fixture(scope="session")
+def leading(contract: Contract, snapshots: dict[str, Snapshot]) -> Snapshot:
+    """The member that takes writes, whichever it is: databases, roles and rights are asked of it."""
+    found = [
+        name for name in contract.database.members if not snapshots[name]["database"]["server"]["in_recovery"]
+    ]
+    if len(found) != 1:
+        pytest.fail(f"members that take writes: {', '.join(found) or 'none'}; must be one", pytrace=False)
+    return snapshots[found[0]]
+
+
 @pytest.fixture
 def server(snapshot: Snapshot) -> Any:
-    """What the server reports of itself (sql/server.sql)."""
+    """What the host's server reports of itself (sql/server.sql)."""
     return snapshot["database"]["server"]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,9 @@ from ansible.template import Templar, trust_as_template
 from infra.contract import Contract
 from infra.paths import ROOT, cache_dir
 from infra.stack.outputs import read_secrets
-from tests.hosts.file_kinds import Built, Like, Lines, Secret, Template, Tree
-from tests.support.rendered import templar
+from tests.hosts.file_kinds import Built, Like, Lines, Release, Secret, Template, Tree
+from tests.support.rendered import AS_FILES, templar
 
-#: How Ansible's module template renders, and the kit's host_files after it.
-AS_FILES = {"trim_blocks": True, "lstrip_blocks": True, "newline_sequence": "\n"}
 #: What a host reports of a file: `probe.files`.
 FileFacts = dict[str, Any]
 
@@ -29,6 +28,8 @@ class Contents:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
+        #: Machine type of each host that has told it; the others are of the controller's.
+        self.machines: dict[str, str] = {}
         self._templars: dict[tuple[str, str], Templar] = {}
 
     def fault(self, content: Any, found: FileFacts, host: str, others: dict[str, FileFacts]) -> str:
@@ -65,7 +66,12 @@ class Contents:
         if known is None:
             known = self._templars[host, role] = templar(self._contract, host, role)
         if content.variables:
-            known = templar(self._contract, host, role, **content.variables)
+            machine = self.machines.get(host) or platform.machine()
+            given = {
+                name: value.on(machine) if isinstance(value, Release) else value
+                for name, value in content.variables.items()
+            }
+            known = templar(self._contract, host, role, **given)
         if content.expression:
             return str(known.template(trust_as_template(content.expression)))
         text = trust_as_template((ROOT / "templates" / content.path).read_text())

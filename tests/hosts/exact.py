@@ -66,6 +66,7 @@ COME_AND_GO = {
     "apt-daily-upgrade.service",
     "apt-daily.service",
     "dpkg-db-backup.service",
+    "flashtier-member.service",
     "logrotate.service",
     "systemd-hostnamed.service",
     "systemd-localed.service",
@@ -192,7 +193,9 @@ PACKAGES = _words("""
 PACKAGES_OF_TIERS = {
     "edge": {"haproxy"},
     "web": {"nginx", "logrotate", "python3", "python3-venv"},
-    "database": {"postgresql-17", "postgresql-common", "python3-psycopg2", "xfsprogs", "e2fsprogs"},
+    "database": _words("""
+        postgresql-17 postgresql-common python3 python3-psycopg2 python3-venv xfsprogs e2fsprogs
+    """),
     "control": {"prometheus", "s3cmd", "etcd-server", "etcd-client", "xfsprogs", "e2fsprogs"},
 }
 #: Asked for by the image or a role (tools/image/packages.txt).

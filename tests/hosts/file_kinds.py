@@ -17,6 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tools.wheelhouse.project import PROJECTS
+
+#: Of Debian 13, which all hosts run.
+PYTHON = "3.13"
+
 
 @dataclass(frozen=True)
 class Template:
@@ -25,6 +30,22 @@ class Template:
     variables: Any = None
     #: An expression instead of a template's file: what a task writes by `content`.
     expression: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A file of the release of this checkout that hosts have, as a value of a template's `variables`.
+
+    Its folder is named after what is in it, and after the Python and the machine type that it is for.
+    """
+
+    project: str
+    path: str
+
+    def on(self, machine: str) -> str:
+        """The path on a host of that machine type."""
+        name = PROJECTS[self.project].release_name(PYTHON, machine)
+        return f"/opt/{self.project}/releases/{name}/{self.path}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ OOM_SCORES = {
     "haproxy.service": -500,
     "versitygw.service": -500,
     "etcd.service": -800,
-    "flashtier-postgresql.service": -900,
+    "patroni.service": -900,
 }
 
 

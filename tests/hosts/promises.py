@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from pathlib import Path
 
 from infra.contract import Contract, ContractHost
-from tests.hosts import components, schema
+from tests.hosts import components
 
 #: `sshd -T`: keys only, one identity, no forwarding.
 SSHD = {
@@ -243,6 +242,7 @@ def own_units(contract: Contract, host: ContractHost) -> set[str]:
         *map(mount_unit, mount_places(host)),
         *units(contract, host),
         *own_timed(contract, host),
+        *(["flashtier-member.service"] if "patroni" in host.components else []),
     }
 
 
@@ -283,15 +283,6 @@ def paths(contract: Contract, host: ContractHost) -> list[str]:
 def runtime(host: ContractHost) -> dict[str, tuple[str, str]]:
     """Sockets and folders that the units of `host` make when they start, with mode and owner:group."""
     return {path: own for name in host.components for path, own in components.of(name).runtime.items()}
-
-
-def sql(contract: Contract) -> dict[str, tuple[str, str]]:
-    """Queries for the leader, each with the database that it is asked of; one JSON document each."""
-    folder = Path(__file__).parent / "sql"
-    return {
-        path.stem: ("postgres" if path.stem == "server" else path.stem, path.read_text())
-        for path in sorted(folder.glob("*.sql"))
-    } | {"schema": ("photos", schema.query())}
 
 
 def is_the_authoritys(pem: str, contract: Contract) -> bool:

@@ -22,7 +22,7 @@ from testinfra.host import Host
 from infra.aws.cli import MOST_TUNNELS
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
-from tests.hosts import own_files, promises
+from tests.hosts import database, own_files, promises
 from tests.hosts.file_kinds import Like, Lines, Template
 from tests.hosts.image_files import OF_THE_IMAGE
 from tests.hosts.promises import mount_places, units
@@ -147,7 +147,6 @@ def questions(
     sql: dict[str, tuple[str, str]],
 ) -> dict[str, Any]:
     """What to ask each host. `paths` gives the files to read in addition to those of the contract."""
-    postgresql = {flow.port for flow in contract.flows if flow.port_name == "postgresql"}
     names = [name for host in contract.hosts for name in (host.name, f"{host.name}.{contract.domain}")]
     return {
         host.name: {
@@ -165,8 +164,12 @@ def questions(
             "names": names,
             **own_contents(host, contract),
             "ports": tls_ports(contract, host),
-            "postgresql_port": next(iter(postgresql), 0),
-            "sql": sql if "postgresql_server" in host.components else {},
+            "postgresql_port": contract.ports["postgresql"],
+            "patroni_port": contract.ports["patroni"],
+            "etcd_port": contract.ports["etcd_client"],
+            "scope": contract.stack,
+            "markers": database.markers(host),
+            "sql": sql if "patroni" in host.components else {},
         }
         for host in contract.hosts
     }
@@ -181,7 +184,8 @@ def own_contents(host: ContractHost, contract: Contract) -> dict[str, list[str]]
         "texts": [
             path
             for path, content in contents.items()
-            if isinstance(content, (Lines, Template)) and not path.startswith("/etc/flashtier/s3/")
+            if isinstance(content, (Lines, Template))
+            and not path.startswith(("/etc/flashtier/s3/", "/etc/patroni/"))
         ],
         "sums": sorted({content.path for content in contents.values() if isinstance(content, Like)}),
     }

@@ -62,25 +62,25 @@ class Photo:
 
 
 @pytest.fixture
-def photo(contract: Contract, hosts: Hosts, store: Store) -> Iterator[Photo]:
+def photo(leading: Snapshot, hosts: Hosts, store: Store) -> Iterator[Photo]:
     """A photo that leaves neither row nor object behind."""
     data = jpeg(f"verification {uuid.uuid4()}")
     photo = Photo(data, digest(data))
     yield photo
     mine = f"user_id = {USER} AND sha256 = '\\x{photo.kept}'"
     for table in ("photos", "photo_removals"):
-        query(contract, hosts, f"DELETE FROM {table} WHERE {mine}")  # noqa: S608 - a number and a digest of ours
+        query(leading.name, hosts, f"DELETE FROM {table} WHERE {mine}")  # noqa: S608 - a number and a digest of ours
     store.remove(USER, photo.kept)
 
 
-def query(contract: Contract, hosts: Hosts, sql: str) -> str:
-    """Run `sql` in the primary's database `photos`, as its superuser on the host itself."""
+def query(leader: str, hosts: Hosts, sql: str) -> str:
+    """Run `sql` in the leader's database `photos`, as its superuser on the host itself."""
     command = "timeout 20 runuser -u postgres -- psql -XAtqw -v ON_ERROR_STOP=1 -d photos -c %s"
-    return hosts.run(contract.database.first, command, sql).strip()
+    return hosts.run(leader, command, sql).strip()
 
 
 def test_write_and_read(
-    contract: Contract, hosts: Hosts, store: Store, client: requests.Session, edge: str, photo: Photo,
+    leading: Snapshot, hosts: Hosts, store: Store, client: requests.Session, edge: str, photo: Photo,
     check: Check,
 ) -> None:  # fmt: skip
     tag = f"verify-{uuid.uuid4()}"
@@ -122,7 +122,7 @@ def test_write_and_read(
         found = client.get(f"{edge}{page}", timeout=DEADLINE).json()
         check.true(f"the photo is on {page}", made["id"] in [entry["id"] for entry in found["photos"]])
     wanted = f"id = {int(made['id'])}"
-    row = query(contract, hosts, f"SELECT encode(sha256, 'hex'), views FROM photos WHERE {wanted}")  # noqa: S608
+    row = query(leading.name, hosts, f"SELECT encode(sha256, 'hex'), views FROM photos WHERE {wanted}")  # noqa: S608
     check.equal("row in PostgreSQL", f"{photo.kept}|2", row)
     check.equal("objects in the store", 1, len(store.objects(USER, photo.kept)))
     deleted = client.delete(f"{edge}/photos/{made['id']}", timeout=DEADLINE)

@@ -129,6 +129,7 @@ def test_prometheus_sees_every_target(
         check.equal(f"{key}: targets beyond the declared", [], sorted({*hosts_found} - {*job.hosts}))
         paths = {path for _, path in found.values()}
         check.fact(f"{key}.path", job.path if paths == {job.path} else sorted(paths), how=how)
+        check.fact(f"{key}.client_certificate", job.client_certificate, how="they answer; see test_etcd.py")
         ports = {target.rpartition(":")[2] for target in found}
         check.fact(f"{key}.port", job.port if ports == {str(job.port)} else sorted(ports), how=how)
     declared = {job.job for job in contract.scrape_jobs}

@@ -64,8 +64,10 @@ def added_files(snapshot: Snapshot) -> list[tuple[str, ...]]:
 
 
 @pytest.fixture(scope="session")
-def contents(contract: Contract) -> Contents:
-    return Contents(contract)
+def contents(contract: Contract, snapshots: dict[str, Snapshot]) -> Contents:
+    made = Contents(contract)
+    made.machines |= {name: snapshot["identity"]["machine"] for name, snapshot in snapshots.items()}
+    return made
 
 
 def as_packages_make_them(name: str, snapshot: Snapshot, contents: Contents) -> set[str]:
@@ -218,16 +220,20 @@ def test_what_packages_made_is_alike_everywhere(
         )
 
 
-def test_a_release_of_the_app_is_as_installed(
-    declared: ContractHost, snapshot: Snapshot, check: Check
+@pytest.mark.parametrize(
+    ("project", "component", "folder"),
+    [("release", "photo_api", "/opt/photo-api/releases"), ("patroni", "patroni", "/opt/patroni/releases")],
+)
+def test_a_release_is_as_installed(
+    declared: ContractHost, snapshot: Snapshot, check: Check, project: str, component: str, folder: str
 ) -> None:
-    """Every file of the serving release against the checksum that its wheel came with."""
-    release = snapshot["release"]
-    if "nginx" not in declared.components:
-        check.equal(f"{declared.name}: a release of the app", None, release)
+    """Every file of the release that runs against the checksum that its wheel came with."""
+    release = snapshot[project]
+    if component not in declared.components:
+        check.equal(f"{declared.name}: a release in {folder}", None, release)
         return
     path = release["path"]
-    check.true(f"{declared.name}: {path} is a release", path.startswith("/opt/photo-api/releases/"))
+    check.true(f"{declared.name}: {path} is a release", path.startswith(f"{folder}/"))
     check.true(f"{declared.name}: {path}: wheels with checksums", release["checked"] > 0)
     check.equal(
         f"{declared.name}: files of the release {release['path']} that were changed, removed or added "

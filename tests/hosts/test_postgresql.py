@@ -1,4 +1,4 @@
-"""The database server itself is asked where its data is and how it is set."""
+"""Each member's server is asked where its data is and how it is set."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from tests.hosts.facts import Check
 from tests.hosts.snapshot import Snapshot
 from tests.hosts.units import normal
 
-serving = pytest.mark.where(lambda host: "postgresql_server" in host.components)
-waiting = pytest.mark.where(
-    lambda host: "postgresql" in host.components and "postgresql_server" not in host.components
-)
+serving = pytest.mark.where(lambda host: "patroni" in host.components)
 
 
 @pytest.fixture
@@ -36,9 +33,15 @@ def test_the_server_is_the_declared_one(
     declared: ContractHost, contract: Contract, server: Any, check: Check
 ) -> None:
     check.fact("database.version", server["version"])
-    check.fact("database.first", declared.name)
-    check.equal(f"{declared.name}: in recovery", False, server["in_recovery"])
-    check.equal("cluster_name", contract.stack, server["settings"]["cluster_name"]["setting"])
+    for setting, value in {
+        "cluster_name": contract.stack,
+        "listen_addresses": declared.address,
+        "port": str(contract.ports["postgresql"]),
+    }.items():
+        found = server["settings"][setting]
+        check.equal(
+            f"{setting}, and where it is from", (value, "command line"), (found["setting"], found["source"])
+        )
     check.equal(
         "databases and owners", {"postgres": "postgres", "photos": "photos_owner"}, server["databases"]
     )
@@ -93,16 +96,12 @@ def test_the_data_directory_holds_what_the_server_makes(
     """A file such as standby.signal decides what the server is at its next start."""
     data = server["settings"]["data_directory"]["setting"]
     found = set((snapshot["paths"].get(data) or {}).get("entries") or [])
-    foreign = {name for name in found - database.DATA_DIRECTORY if not name.startswith("pg_")}
+    signals = database.OF_STANDBYS if server["in_recovery"] else set()
+    known = database.DATA_DIRECTORY | database.OF_COPIES | signals
+    foreign = {name for name in found - known if not name.startswith("pg_")}
     check.true(f"{data} is a cluster", "PG_VERSION" in found, found=sorted(found))
     check.equal(f"files in {data} that the server does not make", [], sorted(foreign))
-
-
-#: By a setting's owner: pg_settings.source and sourcefile. Without a cluster manager no setting is the DCS's.
-SOURCES = {
-    "file": ("configuration file", database.POSTGRESQL_CONFIG),
-    "command line": ("command line", None),
-}
+    check.equal(f"files in {data} that make it a standby", sorted(signals), sorted(signals & found))
 
 
 @serving
@@ -118,7 +117,7 @@ def test_settings_are_in_effect(contract: Contract, server: Any, check: Check) -
         check.fact(key, setting.value if same else found["shown"], how="pg_settings")
         check.equal(
             f"{setting.name}: set in",
-            SOURCES[setting.owner],
+            database.source(setting),
             (found["source"], found["file"]),
         )
 
@@ -137,7 +136,10 @@ def test_no_setting_waits_or_comes_from_elsewhere(contract: Contract, server: An
         for name, setting in settings.items()
         if setting["source"] in ("configuration file", "environment variable", "command line")
     }
-    check.equal("settings that are not declared", [], sorted(given - declared - database.POSTGRESQL_COMMAND))
+    known = declared | database.POSTGRESQL_COMMAND | database.OF_RECOVERY | database.NO_TARGET
+    targets = {n: s["setting"] for n, s in settings.items() if n in database.NO_TARGET and s["setting"]}
+    check.equal("targets of a recovery", {}, targets)
+    check.equal("settings that are not declared", [], sorted(given - known - {"synchronous_standby_names"}))
     check.equal("files that were changed after the server read them", [], server["unread"])
     check.equal(
         "settings of roles and databases", database.POSTGRESQL_ROLE_SETTINGS, server["scoped_settings"]
@@ -158,17 +160,6 @@ def test_safety(server: Any, check: Check) -> None:
         "password_encryption": "scram-sha-256",
     }.items():
         check.equal(name, value, server["settings"][name]["setting"])
-
-
-@waiting
-def test_other_members_run_no_server(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
-    """They have their volumes and packages, and neither a cluster nor a server yet."""
-    check.equal(f"{declared.name}: a cluster", None, snapshot["paths"]["/pg/data/17"])
-    check.equal(
-        f"{declared.name}: processes of postgres",
-        [],
-        [name for name, owner in snapshot["processes"] if owner == "postgres"],
-    )
 
 
 @pytest.mark.where(lambda host: host.tier == "database")

@@ -16,18 +16,23 @@ from tests.hosts import database
 from tests.hosts.facts import Check
 from tests.hosts.snapshot import Snapshot
 
-serving = pytest.mark.where(lambda host: "postgresql_server" in host.components)
+serving = pytest.mark.where(lambda host: "patroni" in host.components)
 
 
 @serving
 def test_who_is_let_in(declared: ContractHost, contract: Contract, server: Any, check: Check) -> None:
-    """Over the network only what the contract's flows name, with TLS and SCRAM; locally only the owner."""
-    addresses = {host.name: host.address for host in contract.hosts}
-    clients = {
-        addresses[flow.source]
+    """Over the network only what the contract's flows name, with TLS and SCRAM; locally only the owner.
+
+    Whoever may replicate can confirm commits: members alone, and each itself, which asks for its WAL's end.
+    """
+    sources = {
+        contract.host(flow.source)
         for flow in contract.flows
         if flow.destination == declared.name and flow.port_name == "postgresql"
     }
+    wanted = {("photos", "photos_app,photos_owner", host.address) for host in sources if host.tier == "web"}
+    for host in [declared, *(host for host in sources if host.name in contract.database.members)]:
+        wanted |= {("replication", "replicator", host.address), ("postgres", "rewinder", host.address)}
     check.equal(
         "pg_hba.conf: lines with an error", [], [rule["error"] for rule in server["hba"] if rule["error"]]
     )
@@ -40,10 +45,12 @@ def test_who_is_let_in(declared: ContractHost, contract: Contract, server: Any, 
         check.equal(
             f"{line}: type and method", ("hostssl", "scram-sha-256"), (rule["type"], rule["auth_method"])
         )
-        check.equal(f"{line}: databases", ["photos"], rule["database"])
-        check.equal(f"{line}: roles", ["photos_app", "photos_owner"], sorted(rule["user_name"]))
-    networks = {network(rule) for rule in let_in if rule["type"] != "local"}
-    check.equal("addresses that pg_hba.conf lets in", sorted(clients), sorted(networks))
+    found = {
+        (",".join(rule["database"]), ",".join(sorted(rule["user_name"])), network(rule))
+        for rule in let_in
+        if rule["type"] != "local"
+    }
+    check.equal(f"{declared.name}: who is let in, and to what", sorted(wanted), sorted(found))
     check.equal("pg_hba.conf ends by refusing", ("host", ["all"], "reject"), last_rule(server["hba"]))
 
 
@@ -57,31 +64,31 @@ def last_rule(rules: list[Any]) -> tuple[str, list[str], str]:
     return (rules[-1]["type"], rules[-1]["user_name"], rules[-1]["auth_method"])
 
 
-@serving
-def test_roles(server: Any, check: Check) -> None:
-    check.equal("roles", ["photos_app", "photos_owner", "postgres"], sorted(server["roles"]))
-    for name, role in server["roles"].items():
-        powers = ("superuser", "create_role", "create_db", "replication", "bypass_rls")
-        held = [power for power in powers if role[power]]
-        check.equal(f"powers of {name}", list(powers) if name == "postgres" else [], held)
-        expected = "" if name == "postgres" else "SCRAM-SHA-256"
+@pytest.fixture
+def leader(leading: Snapshot) -> Any:
+    """What the server of the member that leads reports: members share roles and rights."""
+    return leading["database"]["server"]
+
+
+def test_roles(leader: Any, check: Check) -> None:
+    check.equal("roles", sorted(database.ROLES), sorted(leader["roles"]))
+    for name, role in leader["roles"].items():
+        powers, inherits, secret = database.ROLES.get(name, ([], False, None))
+        held = [power for power in database.ROLES["postgres"][0] if role[power]]
+        check.equal(f"powers of {name}", powers, held)
+        expected = "SCRAM-SHA-256" if secret else ""
         check.equal(f"password of {name}", expected, role["password"] or "", how="pg_authid")
         limits = (role["login"], role["inherit"], role["connections"], role["valid_until"])
-        check.equal(
-            f"login, inherit, connections and end of {name}", (True, name == "postgres", -1, None), limits
-        )
+        check.equal(f"login, inherit, connections and end of {name}", (True, inherits, -1, None), limits)
 
 
-@serving
-def test_passwords_are_the_stacks_secrets(contract: Contract, server: Any, check: Check) -> None:
+def test_passwords_are_the_stacks_secrets(contract: Contract, leader: Any, check: Check) -> None:
     """Against the verifier that the server keeps: an open session would not notice another password."""
     secrets = read_secrets(contract.stack)
-    for role, secret in {
-        "photos_app": "app_database_password",
-        "photos_owner": "owner_database_password",
-    }.items():
-        kept = server["roles"].get(role, {}).get("verifier") or ""
-        check.true(f"password of {role} is the stack's {secret}", verifies(kept, secrets[secret]))
+    for role, (_, _, secret) in database.ROLES.items():
+        if secret:
+            kept = leader["roles"].get(role, {}).get("verifier") or ""
+            check.true(f"password of {role} is the stack's {secret}", verifies(kept, secrets[secret]))
 
 
 def verifies(verifier: str, password: str) -> bool:
@@ -97,21 +104,21 @@ def verifies(verifier: str, password: str) -> bool:
     return hmac.compare_digest(hashlib.sha256(client).digest(), stored)
 
 
-@serving
-def test_no_one_has_other_rights(server: Any, snapshot: Snapshot, check: Check) -> None:
+def test_no_one_has_other_rights(leader: Any, leading: Snapshot, check: Check) -> None:
     """Rights, owners and objects in the cluster and in the app's database: whole lists."""
     rights = {
-        name: {**held, "rights": sorted(held["rights"])} for name, held in server["database_rights"].items()
+        name: {**held, "rights": sorted(held["rights"])} for name, held in leader["database_rights"].items()
     }
     check.equal("rights of databases", database.DATABASE_RIGHTS, rights)
-    check.equal("template databases", ["template0", "template1"], server["templates"])
+    check.equal("template databases", ["template0", "template1"], leader["templates"])
     check.equal("rights of tablespaces", {"temp": ["PUBLIC CREATE", "postgres CREATE"]},
-                {name: sorted(held) for name, held in server["tablespace_rights"].items()})  # fmt: skip
-    check.equal("roles in roles", [], server["memberships"])
-    check.equal("extensions of postgres", ["pg_stat_statements", "plpgsql"], sorted(server["extensions"]))
-    for thing in ("parameter_rights", "slots", "subscriptions", "names_mapped"):
-        check.equal(thing.replace("_", " "), [], server[thing])
-    photos = snapshot["database"]["photos"]
+                {name: sorted(held) for name, held in leader["tablespace_rights"].items()})  # fmt: skip
+    check.equal("roles in roles", [], leader["memberships"])
+    check.equal("extensions of postgres", ["pg_stat_statements", "plpgsql"], sorted(leader["extensions"]))
+    check.equal("rights on functions", database.FUNCTION_RIGHTS, sorted(leader["function_rights"]))
+    for thing in ("parameter_rights", "subscriptions", "names_mapped"):
+        check.equal(thing.replace("_", " "), [], leader[thing])
+    photos = leading["database"]["photos"]
     check.equal("photos: extensions", ["plpgsql"], sorted(photos["extensions"]))
     check.equal("photos: schemas and their rights", database.SCHEMA_RIGHTS, photos["schemas"])
     check.equal("photos: rights on what is made later", {}, photos["default_rights"])
@@ -128,10 +135,9 @@ def test_no_one_has_other_rights(server: Any, snapshot: Snapshot, check: Check) 
         check.equal(f"photos: {thing.replace('_', ' ')}", [], photos[thing])
 
 
-@serving
-def test_the_schema_is_what_the_migrations_declare(snapshot: Snapshot, check: Check) -> None:
+def test_the_schema_is_what_the_migrations_declare(leading: Snapshot, check: Check) -> None:
     """Relations, columns, defaults, constraints, indexes and rights, as the server describes both."""
-    declared, present = (set(snapshot["database"]["schema"][side]) for side in ("declared", "present"))
+    declared, present = (set(leading["database"]["schema"][side]) for side in ("declared", "present"))
     kinds = {line.split()[0] for line in declared}
     check.true(
         "photos: the migrations declare something", {"relation", "column", "right"} <= kinds, found=kinds

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.contract import Contract, ContractHost, ContractVolume
-from tests.hosts import exact
+from tests.hosts import database, exact
 from tests.hosts.facts import Check
 from tests.hosts.image import Image
 from tests.hosts.promises import EBS, IN_THE_HOST
@@ -167,7 +167,14 @@ def test_volumes_hold_what_is_placed_on_them(
     """A folder that is not declared takes the room of those that were."""
     for volume in declared.volumes:
         placed = sorted(
-            one.source.rpartition("/")[2] for one in declared.placements if one.volume == volume.name
+            [
+                *(one.source.rpartition("/")[2] for one in declared.placements if one.volume == volume.name),
+                *(
+                    path.rpartition("/")[2]
+                    for path in database.markers(declared)
+                    if path.startswith(f"{volume.mount_point}/")
+                ),
+            ]
         )
         found = snapshot["paths"][volume.mount_point]
         check.equal(f"{declared.name}: {volume.mount_point} holds", placed, found and found["entries"])

@@ -17,6 +17,7 @@ from infra import program
 from infra.contract import Contract, Deployed
 from infra.environment import Environment, subnets
 from infra.environment.accounts import is_reserved
+from infra.environment.durability import LEAST_COPIES
 from infra.environment.rules import CONTROL_VOLUMES
 from infra.environment.sections import USABLE_SHARE
 from infra.local.platform import object_store
@@ -62,6 +63,7 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
     placement = draw(st.fixed_dictionaries(dict.fromkeys(("data", "wal", "temp", "log"), placed)))
     data = next(volume for volume in declared if volume["name"] == placement["data"])
     share = draw(st.floats(0.01, 0.99))
+    members = draw(st.integers(1, 9))
     return {
         "platform": "local",
         "network": {"cidr": draw(cidrs())},
@@ -69,7 +71,7 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
         "edge": {"count": 1, "size": draw(sizes)},
         "web": {"count": draw(st.integers(1, max_web)), "size": draw(sizes)},
         "database": {
-            "members": draw(st.integers(1, 9)),
+            "members": members,
             "version": 17,
             "size": draw(sizes),
             "volumes": declared,
@@ -77,7 +79,7 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
             "expected_data_gib": data["size_gib"] * USABLE_SHARE * share,
         },
         "control": {
-            "count": draw(st.sampled_from([1, 3, 5])),
+            "count": draw(st.sampled_from([1, 3, 5] if members == 1 else [3, 5])),
             "size": draw(sizes),
             "volumes": [draw(volumes(st.just(name))) for name in sorted(CONTROL_VOLUMES["local"])],
         },
@@ -87,7 +89,26 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
             "max_upload_mib": draw(st.integers(1, 100)),
             "exif_location": draw(st.sampled_from(["strip", "keep"])),
         },
+        "durability": draw(durabilities(members)),
     }
+
+
+def durabilities(members: int) -> st.SearchStrategy[Tree]:
+    """What a cluster of so many members may promise."""
+    waiting = [("quorum", True), ("quorum", False)] if members >= LEAST_COPIES else []
+    return st.sampled_from(
+        [
+            {"synchronous_mode": mode, "synchronous_mode_strict": strict}
+            for mode, strict in [("asynchronous", False), *waiting]
+        ]
+    )
+
+
+def alone(declared: Tree) -> Tree:
+    """`declared` with one database member, and so without a copy that a commit could wait for."""
+    declared["database"]["members"] = 1
+    declared["durability"] = {"synchronous_mode": "asynchronous", "synchronous_mode_strict": False}
+    return declared
 
 
 #: What a contract on AWS says of S3.

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.plugins.loader import filter_loader, init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 
 from infra.contract import Contract
@@ -17,6 +17,9 @@ from infra.paths import ROOT
 init_plugin_loader()
 # As ansible.cfg has it, which is read only where tools/env.sh was.
 filter_loader.add_directory(str(ROOT / "ansible" / "plugins" / "filter"))
+lookup_loader.add_directory(str(ROOT / "ansible" / "plugins" / "lookup"))
+#: How Ansible's module template renders, and the kit's host_files after it.
+AS_FILES = {"trim_blocks": True, "lstrip_blocks": True, "newline_sequence": "\n"}
 MAPPINGS = ROOT / "ansible" / "group_vars" / "flashtier"
 #: Tables that several roles read.
 SHARED = ROOT / "ansible" / "group_vars" / "all"
@@ -56,5 +59,6 @@ def templar(contract: Contract, host: str, role: str, **more: Any) -> Templar:
 
 def render(contract: Contract, host: str, role: str, template: str, **more: Any) -> str:
     """`templates/<role>/<template>` as it is written on `host`."""
-    text = (ROOT / "templates" / role / template).read_text()
-    return str(templar(contract, host, role, **more).template(trust_as_template(text)))
+    text = trust_as_template((ROOT / "templates" / role / template).read_text())
+    known = templar(contract, host, role, **more)
+    return str(known.template(text, escape_backslashes=False, overrides=AS_FILES))

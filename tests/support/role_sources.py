@@ -108,6 +108,33 @@ def made_by(role: str) -> set[str]:
     return found
 
 
+def included_by(role: str) -> set[str]:
+    """Roles that the role's tasks include."""
+    found: set[str] = set()
+
+    def look(tree: Any) -> None:
+        if isinstance(tree, dict):
+            included = tree.get("ansible.builtin.include_role")
+            found.update({included["name"]} if isinstance(included, dict) else ())
+        for item in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+            look(item)
+
+    for path in role_files(role):
+        look(yaml.safe_load(path.read_text()))
+    return found
+
+
+def given_by_playbooks(role: str) -> set[str]:
+    """Variables that procedures give a role when they run a part of it."""
+    found: set[str] = set()
+    for path in (ROOT / "ansible" / "playbooks").glob("*.yml"):
+        for play in yaml.safe_load(path.read_text()):
+            for task in play.get("tasks", []):
+                part = task.get("ansible.builtin.import_role") or task.get("ansible.builtin.include_role")
+                found.update(task.get("vars", {}) if (part or {}).get("name") == role else {})
+    return found
+
+
 def read_by(role: str) -> dict[str, set[str]]:
     """Variables that the role reads: name -> where."""
     found: dict[str, set[str]] = {}

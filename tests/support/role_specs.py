@@ -15,7 +15,7 @@ MAPPED = [role for role in ROLES if (MAPPINGS / f"{role}.yml").exists()]
 TIERS = {
     "edge": ("haproxy",),
     "web": ("app", "nginx"),
-    "database": ("postgresql", "postgresql_server", "postgresql_databases"),
+    "database": ("postgresql", "patroni", "postgresql_databases"),
     "control": ("etcd", "prometheus", "s3"),
 }
 

@@ -64,8 +64,7 @@ def layout(placements: list[Placement], version: int) -> dict[str, str]:
         "config_file": f"{CONFIG}/postgresql.conf",
         "hba_file": f"{CONFIG}/pg_hba.conf",
         "ident_file": f"{CONFIG}/pg_ident.conf",
-        # The identifier of the cluster that this host's root disk remembers.
-        "identity_file": f"{CONFIG}/system_identifier",
+        "sockets": SOCKETS,
         "tls": "/etc/flashtier/tls",
         "data_mount": paths.get("data", ""),
         "data": below["data"],
@@ -74,23 +73,18 @@ def layout(placements: list[Placement], version: int) -> dict[str, str]:
         "log": paths.get("log", ""),
         # ALTER SYSTEM, pg_basebackup and restores write here.
         "auto_file": f"{below['data']}/postgresql.auto.conf",
-        # initdb works under these names; a rename makes the result the cluster.
-        "data_unfinished": f"{below['data']}.initdb",
-        "wal_unfinished": f"{below['wal']}.initdb",
+        # initdb and pg_basebackup work under these names; a rename makes the result the cluster.
+        "data_unfinished": f"{below['data']}.unfinished",
+        "wal_unfinished": f"{below['wal']}.unfinished",
     }
 
 
-def host_settings(
-    at: Mapping[str, str], *, address: str, port: int, cluster_name: str
-) -> list[dict[str, str | int]]:
-    """Settings that follow from the host and not from its size. Values as SHOW prints them."""
+def host_settings(at: Mapping[str, str]) -> list[dict[str, str | int]]:
+    """Settings of the file that follow from the host and not from its size. Values as SHOW prints them.
+
+    Addresses, the cluster's name and the files of client authentication are Patroni's to give.
+    """
     values: dict[str, str | int] = {
-        "cluster_name": cluster_name,
-        "listen_addresses": address,
-        "port": port,
-        "unix_socket_directories": SOCKETS,
-        "hba_file": at["hba_file"],
-        "ident_file": at["ident_file"],
         "log_directory": at["log"],
         "temp_tablespaces": "temp",
         "ssl_ca_file": f"{at['tls']}/ca.crt",

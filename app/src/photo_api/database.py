@@ -68,8 +68,7 @@ async def _open(
     settings: Settings, credentials: Credentials, size: int, command_timeout: float | None
 ) -> AsyncIterator[asyncpg.Pool]:
     pool = asyncpg.create_pool(
-        host=settings.database_host,
-        port=settings.database_port,
+        **settings.database_server,
         database=settings.database_name,
         user=settings.database_user,
         password=credentials.database_password.get_secret_value(),

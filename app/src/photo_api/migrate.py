@@ -189,8 +189,7 @@ async def _session(settings: DatabaseSettings, password: str) -> AsyncIterator[a
     where = f"{OWNER}@{settings.database_host}:{settings.database_port}/{settings.database_name}"
     try:
         connection = await asyncpg.connect(
-            host=settings.database_host,
-            port=settings.database_port,
+            **settings.database_server,
             database=settings.database_name,
             user=OWNER,
             password=password,

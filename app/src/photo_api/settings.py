@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -32,12 +32,21 @@ class DatabaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PHOTO_API_", frozen=True, extra="ignore")
 
-    database_host: str = Field(min_length=1)
+    #: One name, or several with commas: of several, a connection goes to the one that takes writes.
+    database_host: str = Field(pattern=r"^[^\s,]+(,[^\s,]+)*$")
     database_port: int = Field(default=5432, ge=1, le=65535)
     database_name: str = "photos"
     database_ca_file: FilePath
     #: Seconds to open one connection, TLS and login included.
     database_connect_timeout: float = Field(default=3.0, gt=0)
+
+    @property
+    def database_server(self) -> dict[str, Any]:
+        """Which server a connection goes to, as `asyncpg.connect` takes it: of several, the one that leads."""
+        hosts = self.database_host.split(",")
+        if len(hosts) == 1:
+            return {"host": hosts[0], "port": self.database_port}
+        return {"host": hosts, "port": self.database_port, "target_session_attrs": "primary"}
 
 
 class Settings(DatabaseSettings):

@@ -104,13 +104,15 @@ UNION ALL SELECT concat_ws(':', file_name, line_number, error) FROM pg_ident_fil
 """
 
 
+#: As Patroni gives them to the server.
+FILES = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
+
+
 def postgresql(path):
     """A server of its own, on a cluster made here, reports how it parsed its files."""
-    unit = pathlib.Path("/etc/systemd/system/flashtier-postgresql.service").read_text()
-    start = (
-        next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
-    )
-    programs, data = pathlib.Path(start[0]).parent, start[start.index("-D") + 1]
+    programs, data = pathlib.Path("/usr/lib/postgresql/17/bin"), "/pg/data/17"
+    files = {name: f"/etc/flashtier/postgresql/{file}" for name, file in FILES.items()}
+    start = [str(programs / "postgres"), "-D", data, *(f"--{name}={path}" for name, path in files.items())]
     account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
     if not pathlib.Path(data, "PG_VERSION").exists():
         pathlib.Path("/run/postgresql").mkdir()
@@ -140,3 +142,13 @@ def postgresql(path):
             said = LOG.read_text().replace("\nCONTEXT:", "; CONTEXT:").splitlines()
             return "\n".join(line for line in said if not line.startswith(USUAL)) or done.stdout.strip()
         time.sleep(0.1)
+
+
+def patroni(path):
+    """Patroni's own check of its file, by the release that the host has. Nothing is started."""
+    programs = sorted(pathlib.Path("/opt/patroni/releases").glob("*/bin/patroni"))
+    if not programs:
+        return "not checked: no release of Patroni is on the host"
+    account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--groups=ssl-cert", "--"]
+    done = run(*account, str(programs[-1]), "--validate-config", path)
+    return done.stdout.strip() or (f"ended with {done.returncode}" if done.returncode else "")

@@ -36,18 +36,56 @@ VOLUMES = [
         ],
     }
 ]
-#: The roles that write its files, make the cluster and write its unit.
+#: What the role patroni's tasks are given of a host that holds nothing yet.
+BLANK = {
+    "patroni_plan": {"create": "db1"},
+    "patroni_look": {
+        "paths": {"unfinished_wal": {"exists": False}, "program": {"exists": True}},
+        "commands": {},
+    },
+}
+UNIT = "patroni.service"
+FILES = "/etc/flashtier/postgresql"
+#: In the place of Patroni, which would need etcd: the server that it runs, as it runs it.
+SERVER = {
+    "patroni_program": "/usr/lib/postgresql/17/bin/postgres",
+    "patroni_config_file": f"-D /pg/data/17 --config-file={FILES}/postgresql.conf"
+    f" --hba_file={FILES}/pg_hba.conf --ident_file={FILES}/pg_ident.conf"
+    " --listen_addresses=127.0.0.1 --unix_socket_directories=/run/postgresql",
+}
+UNITS = "/etc/systemd/system"
+GUARDS = [
+    {"path": "/usr/local/lib/flashtier", "state": "directory"},
+    {
+        "path": "/usr/local/lib/flashtier/check-member",
+        "template": "patroni/check-member.j2",
+        "mode": "0755",
+    },
+    {"path": f"{UNITS}/flashtier-member.service", "template": "patroni/flashtier-member.service.j2"},
+    {"path": f"{UNITS}/{UNIT}", "template": "patroni/patroni.service.j2"},
+]
+#: The roles that write its files and make the cluster, and the unit with the guards of its medium.
 CLUSTER = [
     {
         "name": "PostgreSQL",
         "hosts": "database",
+        "vars_files": [str(ROOT / "ansible" / "roles" / "patroni" / "vars" / "main.yml")],
         "tasks": [
             {"name": "Files", "ansible.builtin.import_role": {"name": "postgresql"}},
-            {"name": "Cluster", "ansible.builtin.import_role": {"name": "postgresql_server"}},
+            {
+                "name": "Cluster",
+                "ansible.builtin.import_role": {"name": "patroni", "tasks_from": "create"},
+                "vars": BLANK,
+            },
+            {
+                "name": "Marker",
+                "ansible.builtin.import_role": {"name": "patroni", "tasks_from": "mark"},
+                "vars": BLANK | {"patroni_begins": True},
+            },
+            {"name": "Unit", "host_files": {"files": GUARDS}, "vars": SERVER},
         ],
     }
 ]
-UNIT = "flashtier-postgresql.service"
 
 
 def array_device(identity: uuid.UUID) -> str:
@@ -119,18 +157,20 @@ def play(
         "placement_placements": placements,
         "placement_volumes": declared,
         "postgresql_clients": ["127.0.0.1"],
-        "postgresql_server_first": True,
+        "postgresql_members": [],
+        "patroni_scope": "drill",
+        "patroni_volumes": declared,
+        "patroni_database_hosts": [{"name": "db1", "placements": placements, "volumes": declared}],
+        "patroni_watchdog": "unsupported",
     }
     shared = {
         "version": 17,
         "host": "db1",
         "address": "127.0.0.1",
-        "port": 5432,
-        "cluster_name": "drill",
         "settings": [],
         "placements": placements,
     }
-    for role in ("postgresql", "postgresql_server"):
+    for role in ("postgresql", "patroni"):
         variables |= {f"{role}_{name}": value for name, value in shared.items()}
     inventory = Path(machine.folder, "inventory.json")
     inventory.write_text(json.dumps({"database": {"hosts": {"db1": variables}}}))

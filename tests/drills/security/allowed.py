@@ -33,6 +33,8 @@ ALLOWED_FILES: dict[str, dict[str, Right]] = {
         f"/run/credentials/photo-api.service/{name}": ("root", "root", "0440")
         for name in ("database_password", "s3_access_key", "s3_secret_key")
     },
+    "patroni": {"/etc/patroni/patroni.yml": ("root", "postgres", "0640")},
+    "etcd": {"/etc/flashtier/etcd/snapshot_password": ("root", "root", "0600")},
     "s3": {
         "/etc/flashtier/s3/environment": ("root", "root", "0600"),
         "/etc/flashtier/s3/s3cfg": ("root", "root", "0600"),
@@ -41,3 +43,5 @@ ALLOWED_FILES: dict[str, dict[str, Right]] = {
         "/etc/flashtier/s3/policy.json": ("root", "root", "0600"),
     },
 }
+#: What Patroni writes for a server that follows; one that has only led has none.
+MAY_HOLD: dict[str, Right] = {"/run/patroni/pgpass": ("postgres", "postgres", "0600")}

@@ -3,13 +3,8 @@ from tests.hosts.file_kinds import template
 
 OWN = Own(
     files={
-        "/etc/systemd/system/flashtier-postgresql.service": template(
-            "postgresql_server/flashtier-postgresql.service.j2"
-        ),
-        **{
-            f"/etc/flashtier/postgresql/{name}": template(f"postgresql/{name}.j2", ("0640", "root:postgres"))
-            for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
-        },
+        f"/etc/flashtier/postgresql/{name}": template(f"postgresql/{name}.j2", ("0640", "root:postgres"))
+        for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
     },
     runtime={"/run/postgresql": ("2775", "postgres:postgres")},
     folders={"/etc/flashtier/postgresql": ("0750", "root:postgres")},

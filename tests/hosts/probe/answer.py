@@ -10,6 +10,7 @@ from tests.hosts.probe import (
     instance,
     memory,
     network,
+    patroni,
     release,
     services,
     storage,
@@ -40,6 +41,8 @@ PARTS = (
     services.database,
     services.balancer,
     etcd.etcd,
+    patroni.member,
+    patroni.cluster_keys,
     accounts.accounts,
     accounts.privileges,
     accounts.ssh_daemon,
@@ -48,6 +51,7 @@ PARTS = (
     files.sums,
     files.authorities,
     release.release,
+    release.patroni,
     network.firewall,
     network.ways,
     network.raw_sockets,
@@ -64,9 +68,9 @@ PARTS = (
 def answer(question):
     """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
 
-    `question` is what to read: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
-    (of TLS), address, postgresql_port, metadata (whether EC2's is to be asked), and sql (name ->
-    [database, query]) where a server runs.
+    `question` is what to look at: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
+    (of TLS), address, postgresql_port, patroni_port, etcd_port, scope (the cluster's name), markers, metadata
+    (whether EC2's is to be asked), and sql (name -> [database, query]) where a server runs.
     """
     snapshot = {}
     for part in PARTS:

@@ -26,8 +26,8 @@ ROOTS = (
     "/run/modprobe.d",
     "/run/systemd/journald.conf.d", "/run/systemd/resolved.conf.d", "/run/systemd/system-preset",
 )  # fmt: skip
-#: Releases of the app are held against their own checksums elsewhere.
-LEFT_OUT = ("/opt/photo-api/releases",)
+#: Releases of the app and of Patroni are held against their own checksums elsewhere.
+LEFT_OUT = ("/opt/photo-api/releases", "/opt/patroni/releases")
 #: Of a home, /root or /home/<account>, only what a login reads counts: hidden files but for these.
 HISTORY = (".ansible", ".cache", ".local", ".bash_history", ".lesshst", ".viminfo", ".psql_history",
            ".python_history", ".wget-hsts", ".sudo_as_admin_successful")  # fmt: skip

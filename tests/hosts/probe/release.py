@@ -1,9 +1,12 @@
-"""The app's release, held against the checksums that its wheels brought (RECORD, as PyPA specifies it)."""
+"""Releases of Python programs against the checksums that their wheels brought (RECORD, as PyPA has it)."""
 
 import base64
 import csv
 import hashlib
 import pathlib
+import re
+
+from tests.hosts.probe.base import run
 
 CURRENT = pathlib.Path("/opt/photo-api/current")
 #: Runs when Python starts or when it is called; bytecode next to it follows from it.
@@ -11,10 +14,19 @@ RUNS = (".py", ".so", ".pth")
 
 
 def release(question):
-    """None where no release serves; otherwise its path, how many files were checked, and what is wrong."""
-    if not CURRENT.is_symlink():
-        return None
-    root = CURRENT.resolve()
+    """Of the app; None where none serves."""
+    return checked(CURRENT.resolve()) if CURRENT.is_symlink() else None
+
+
+def patroni(question):
+    """The one that the unit starts; None where there is no such unit."""
+    started = run("systemctl", "show", "--property=ExecStart", "--value", "patroni.service")
+    program = re.search(r"\bpath=(\S+)", started)
+    return checked(pathlib.Path(program[1]).parent.parent) if program else None
+
+
+def checked(root):
+    """Its path, how many files were checked, and what is wrong."""
     packages = next(root.glob("lib/python3*/site-packages"))
     faults, known = [], set()
     for record in packages.glob("*.dist-info/RECORD"):

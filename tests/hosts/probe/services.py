@@ -78,9 +78,13 @@ def left_behind(question):
 
 
 def database(question):
-    """Each query's JSON; a query is of the database that it names."""
+    """Each query's JSON; a query is of the database that it names. A standby is asked of its server only."""
     asked = ("runuser", "-u", "postgres", "--", "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1")
-    return {name: json.loads(run(*asked, "-d", of, "-c", sql)) for name, (of, sql) in question["sql"].items()}
+    found = {}
+    for name, (of, sql) in question["sql"].items():
+        if name == "server" or not found["server"]["in_recovery"]:
+            found[name] = json.loads(run(*asked, "-d", of, "-c", sql))
+    return found
 
 
 def gateway(question):

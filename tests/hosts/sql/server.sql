@@ -6,7 +6,10 @@ SELECT json_build_object(
         FROM pg_settings),
     'file_errors', (
         SELECT coalesce(json_agg(concat_ws(' ', sourcefile || ':' || sourceline, name, error)), '[]')
-        FROM pg_file_settings WHERE error IS NOT NULL OR NOT applied),
+        FROM pg_file_settings
+        -- Patroni writes what it gives on the command line into its file, too.
+        WHERE error IS NOT NULL OR (NOT applied AND lower(name) NOT IN (
+            SELECT pg_settings.name FROM pg_settings WHERE source = 'command line'))),
     'auto_settings', (
         SELECT coalesce(json_agg(name), '[]')
         FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'
@@ -40,13 +43,29 @@ SELECT json_build_object(
     'templates', (SELECT json_agg(datname ORDER BY datname) FROM pg_database WHERE datistemplate),
     'extensions', (SELECT json_object_agg(extname, extversion) FROM pg_extension),
     'parameter_rights', (SELECT coalesce(json_agg(parname), '[]') FROM pg_parameter_acl),
-    'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots),
+    'slots', (
+        SELECT coalesce(json_object_agg(slot_name, json_build_object(
+            'type', slot_type, 'temporary', temporary, 'active', active, 'wal', wal_status)), '{}')
+        FROM pg_replication_slots),
+    'standbys', (
+        SELECT coalesce(json_object_agg(application_name, json_build_object(
+            'address', host(client_addr), 'role', usename, 'state', state, 'sync', sync_state)), '{}')
+        FROM pg_stat_replication),
+    'receiver', (
+        SELECT json_build_object('status', status, 'host', sender_host, 'slot', slot_name, 'connection', conninfo)
+        FROM pg_stat_wal_receiver),
+    'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
+    -- Of functions to roles that somebody made.
+    'function_rights', (
+        SELECT coalesce(json_agg(pg_get_userbyid(grantee) || ' ' || pg_proc.oid::regprocedure::text), '[]')
+        FROM pg_proc, aclexplode(proacl) WHERE grantee >= 16384),
     'subscriptions', (SELECT coalesce(json_agg(subname), '[]') FROM pg_subscription),
     'names_mapped', (SELECT coalesce(json_agg(map_name || ' ' || sys_name || ' ' || pg_username), '[]')
         FROM pg_ident_file_mappings),
     'unread', (
         SELECT coalesce(json_agg(file), '[]') FROM unnest(ARRAY[
-            current_setting('config_file'), current_setting('hba_file'), current_setting('ident_file')]) AS file
+            current_setting('config_file'), current_setting('hba_file'), current_setting('ident_file'),
+            '/etc/flashtier/postgresql/postgresql.conf']) AS file
         WHERE (pg_stat_file(file)).modification > pg_conf_load_time()),
     'databases', (
         SELECT json_object_agg(datname, pg_get_userbyid(datdba)) FROM pg_database WHERE NOT datistemplate),

@@ -8,10 +8,12 @@ from typing import Any
 
 from infra.contract import Contract, ContractHost, ContractVolume
 from infra.paths import ROOT
-from tests.hosts import exact, own_files, promises, rights
+from tests.hosts import database, exact, own_files, promises, rights
 from tests.hosts.content import Contents
-from tests.hosts.file_kinds import Lines, Secret, Template, Tree
+from tests.hosts.file_kinds import Lines, Release, Secret, Template, Tree
 from tests.hosts.image_files import OF_ARRAYS
+from tests.support.aws.ec2_cluster import leader
+from tests.support.aws.ec2_system import MACHINE
 
 _MIB = 1 << 20
 #: Of the image, in no list of tests/hosts: made by its builders, changed by them, or with rights of its own.
@@ -116,16 +118,30 @@ def paths(contract: Contract, host: ContractHost, asked: list[str]) -> Any:
         owner, group = own.split(":")
         found[path] = told(path, "0:23", mode, owner, group)
     for volume in host.volumes:
-        placed = sorted(one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name)
-        found[volume.mount_point] = told(volume.mount_point, number(volume, host), "0755", entries=placed)
+        placed = [one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name]
+        root = f"{volume.mount_point}/"
+        placed += [path.rpartition("/")[2] for path in database.markers(host) if path.startswith(root)]
+        found[volume.mount_point] = told(
+            volume.mount_point, number(volume, host), "0755", entries=sorted(placed)
+        )
     where = {}
     for placed_ in host.placements:
         where[placed_.purpose] = at = number(volumes[placed_.volume], host)
         for path in (placed_.path, placed_.source):
             found[path] = told(path, at, placed_.mode, placed_.owner, placed_.group)
-    if "postgresql_server" in host.components:
+    if "patroni" in host.components:
         postgres = ("0700", "postgres", "postgres")
-        made = ["PG_VERSION", "base", "global", "pg_wal", "postmaster.pid"]
+        made = [
+            "PG_VERSION",
+            "base",
+            "global",
+            "patroni.dynamic.json",
+            "pg_wal",
+            "postgresql.conf",
+            "postmaster.pid",
+        ]
+        if host.name != leader(contract):
+            made += ["backup_label.old", "backup_manifest", "standby.signal"]
         found["/pg/data/17"] = told("/pg/data/17", where["data"], *postgres, entries=made)
         found["/pg/data/17/pg_wal"] = told("/pg/wal/17", where["wal"], *postgres)
         found["/pg/temp/17"] = told("/pg/temp/17", where["temp"], *postgres)
@@ -182,6 +198,7 @@ def files(contract: Contract, host: ContractHost, contents: Contents, secrets: d
     for path, (mode, owner, content) in own_files.expected(host, contract).items():
         text = "something of the host's own"
         if isinstance(content, Template):
+            contents.machines[host.name] = MACHINE
             text = contents.rendered(content, host.name)
         elif isinstance(content, Secret):
             text = secrets[content.name]
@@ -231,4 +248,11 @@ def sums(contract: Contract, host: ContractHost) -> Any:
 def release(host: ContractHost) -> Any:
     if "nginx" not in host.components:
         return None
-    return {"path": str(Path("/opt/photo-api/releases/1")), "checked": 100, "faults": []}
+    return {"path": "/opt/photo-api/releases/1", "checked": 100, "faults": []}
+
+
+def patroni(host: ContractHost) -> Any:
+    if "patroni" not in host.components:
+        return None
+    path = Release("patroni", "bin/patroni").on(MACHINE)
+    return {"path": str(Path(path).parent.parent), "checked": 100, "faults": []}

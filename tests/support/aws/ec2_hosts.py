@@ -20,7 +20,7 @@ from infra.contract import Contract, ContractHost
 from tests.hosts import memory, promises
 from tests.hosts.content import Contents
 from tests.hosts.snapshot import HERE, probe_program, reach_program, tls_ports
-from tests.support.aws import ec2_database, ec2_etcd
+from tests.support.aws import ec2_cluster, ec2_database, ec2_etcd
 from tests.support.aws import ec2_disks as disks
 from tests.support.aws import ec2_system as system
 from tests.support.aws.ec2_api import Api
@@ -204,6 +204,9 @@ class Ec2Hosts:
             "processes": system.processes(host),
             "balancer": [],
             "etcd": ec2_etcd.etcd(contract, host),
+            "member": ec2_cluster.member(contract, host),
+            "cluster_keys": ec2_cluster.keys(contract, host),
+            "patroni": disks.patroni(host),
             "accounts": system.accounts(contract, host),
             "privileges": system.privileges(contract),
             "ssh_daemon": {
@@ -247,7 +250,9 @@ class Ec2Hosts:
         gone = {"error": "No such file or directory"}
         for part in ("devices", "drives"):
             told[part] = {path: told[part].get(path, gone) for path in question["devices"]}
-        told["database"] = ec2_database.answers(self._contract, self._secrets) if question["sql"] else {}
+        told["database"] = (
+            ec2_database.answers(self._contract, host, self._secrets) if question["sql"] else {}
+        )
         for name, path, value in self._changes:
             if name == host.name:
                 change(told, path, value)

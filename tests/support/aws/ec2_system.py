@@ -167,6 +167,11 @@ def units(contract: Contract, host: ContractHost) -> Any:
             mount_unit(place), Where=place, SubState="mounted",
             FragmentPath=f"/etc/systemd/system/{mount_unit(place)}",
         )  # fmt: skip
+    for name in promises.own_units(contract, host) - shown.keys():
+        shown[name] = unit(
+            name, ActiveState="inactive", SubState="dead", UnitFileState="static",
+            FragmentPath=f"/etc/systemd/system/{name}",
+        )  # fmt: skip
     for path in promises.drop_ins(contract, host):
         shown[path.split("/")[-2].removesuffix(".d")]["DropInPaths"] = path
     for name, timer in shown.items():
@@ -187,7 +192,7 @@ def units(contract: Contract, host: ContractHost) -> Any:
 
 
 def processes(host: ContractHost) -> Any:
-    served = {"nginx": ["nginx", "root"], "postgresql_server": ["postgres", "postgres"]}
+    served = {"nginx": ["nginx", "root"], "patroni": ["postgres", "postgres"]}
     return [["systemd", "root"], *(served[service] for service in host.components if service in served)]
 
 

@@ -19,10 +19,10 @@ from infra.contract import Contract
 from infra.paths import ca_certificate, passphrase_file
 from infra.stack import authority
 from infra.stack import outputs as stack
-from infra.stack.secret_table import SECRET_NAMES
 from tests.drills.doctored import Altered, alterations, doctored, dotted
 from tests.drills.verifier import Outcome, verify
 from tests.hosts.subject import Subject
+from tests.support import secret_values
 from tests.support.aws.ec2_api import Api
 from tests.support.aws.ec2_cloud import Ec2Cloud
 from tests.support.aws.ec2_hosts import Ec2Hosts
@@ -32,7 +32,7 @@ from tests.support.aws_contract import aws_contract
 def living(name: str, folder: Path) -> tuple[Contract, dict[str, str]]:
     """The contract of a shipped environment with keys that are there, and its secrets."""
     key = authority.new_key()
-    secrets = {secret: f"unit-{secret}" for secret in SECRET_NAMES} | {"ca_private_key": key}
+    secrets = secret_values.made_up() | {"ca_private_key": key}
     private = folder / "id_ed25519"
     private.touch(mode=0o600)
     private.with_suffix(".pub").write_text("ssh-ed25519 AAAAunit controller\n")

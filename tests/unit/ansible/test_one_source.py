@@ -19,14 +19,22 @@ from infra.environment import Environment
 from infra.topology import MOUNT_OPTIONS
 from tests.support.declared import contract_of, local_environment
 from tests.support.rendered import MAPPINGS, ROOT, mapping
-from tests.support.role_sources import made_by, parsed, read_by, sources, where
+from tests.support.role_sources import (
+    given_by_playbooks,
+    included_by,
+    made_by,
+    parsed,
+    read_by,
+    sources,
+    where,
+)
 from tests.support.role_specs import MAPPED, ROLES, options
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 #: Ansible's own names.
 BUILT_IN = {
-    "ansible_check_mode", "ansible_play_batch", "ansible_play_hosts", "dict", "hostvars",
-    "inventory_hostname", "item", "lookup", "now", "omit", "query", "range", "role_path", "undef",
+    "ansible_check_mode", "ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "dict",
+    "hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "query", "range", "role_path", "undef",
 }  # fmt: skip
 #: What an entry of host_files gives its template in `variables`.
 PASSED = {"placement": {"placement"}, "storage": {"volume", "volumes"}}
@@ -36,6 +44,7 @@ GIVEN = {"contract", "flashtier_host"}
 NOT_OF_THE_CONTRACT = {
     **{f"{role}_web_path": "the one table of waits and shares" for role in ("app", "haproxy", "nginx")},
     "app_release": "which release to serve is said on the command line; empty is that of the checkout",
+    "patroni_convert": "which environment may be converted is said on the command line",
     "s3_program": "where the controller has built it",
 }
 
@@ -43,6 +52,8 @@ NOT_OF_THE_CONTRACT = {
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_reads_only_what_is_declared_for_it(role: str) -> None:
     known = BUILT_IN | set(options(role)) | made_by(role) | PASSED.get(role, set())
+    # What a role that it includes leaves for it.
+    known = known.union(given_by_playbooks(role), *(made_by(one) for one in included_by(role)))
     assert {name: places for name, places in read_by(role).items() if name not in known} == {}
 
 

@@ -51,10 +51,10 @@ def test_a_member_without_data_starts_only_where_a_play_has_said_so() -> None:
     assert "ETCD_INITIAL_CLUSTER" not in given
 
 
-def test_prometheus_shows_its_certificate_to_etcd_alone() -> None:
+def test_prometheus_shows_its_certificate_where_it_is_asked_for() -> None:
     jobs = yaml.safe_load(render(CONTRACT, "control1", "prometheus", "prometheus.yml.j2"))["scrape_configs"]
     showing = {job["job_name"] for job in jobs if "cert_file" in job["tls_config"]}
-    assert showing == {"etcd"}
+    assert showing == {"etcd", "patroni"}
     assert all(job["tls_config"]["ca_file"] for job in jobs)
 
 

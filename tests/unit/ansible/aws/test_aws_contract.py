@@ -22,8 +22,10 @@ from ansible.template import trust_as_template
 
 from infra.aws.cli import CONNECT_S
 from infra.contract import Contract, ContractHost
+from tests.hosts.content import Contents
 from tests.hosts.file_kinds import Template
 from tests.hosts.own_files import expected
+from tests.support import secret_values
 from tests.support.aws_contract import aws_contract
 from tests.support.inventories import plain
 from tests.support.nftables import NAMESPACE
@@ -147,9 +149,10 @@ def test_every_template_of_every_host_renders(stack: str, host: str) -> None:
         if isinstance(content, Template) and not content.expression
     }
     assert templates
-    for path, content in templates.items():
-        role, _, name = content.path.partition("/")
-        text = render(contract, host, role, name, **content.variables)
+    contents = Contents(contract)
+    with secret_values.given():
+        texts = {path: contents.rendered(content, host) for path, content in templates.items()}
+    for path, text in texts.items():
         assert text.strip(), path
         assert "None" not in text, path
 

@@ -186,7 +186,9 @@ def test_each_purpose_follows_the_class_of_its_own_volume(moved: str, of_the_dev
     declared["database"]["placement"][moved] = "network"
     changed = {name for name, value in values(declared).items() if value != shipped[name]}
     # What lies on a volume also decides how much room there is for the rest.
-    of_the_room = {"max_wal_size", "min_wal_size", "max_slot_wal_keep_size", "temp_file_limit"}
+    of_the_room = {
+        "max_wal_size", "min_wal_size", "max_slot_wal_keep_size", "temp_file_limit", "wal_keep_size",
+    }  # fmt: skip
     assert changed - of_the_room == of_the_device
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid
 from infra.program import accepted
-from infra.topology import ADDRESS_BLOCKS, COMPONENTS, Topology, build, volume_uuid
+from infra.topology import ADDRESS_BLOCKS, COMPONENTS, Component, Host, Topology, build, volume_uuid
+from infra.topology.components import PEERS, Port
 from tests.support.declared import environments, local_environment, spoiled
 
 TIERS = ("edge", "web", "database", "control")
@@ -121,6 +122,12 @@ def test_file_system_uuids_never_change_between_releases() -> None:
 TABLE = {port.name: (component, port) for component in COMPONENTS for port in component.ports}
 
 
+def may_reach(source: Host, destination: Host, component: Component, port: Port) -> bool:
+    """By its tier, or as another host of the component."""
+    peer = component.name in source.components and source.name != destination.name
+    return source.tier in port.clients or (PEERS in port.clients and peer)
+
+
 @given(environments())
 def test_flows_are_between_declared_hosts_for_ports_that_are_there(declared: Any) -> None:
     topology = topology_of(declared)
@@ -131,8 +138,10 @@ def test_flows_are_between_declared_hosts_for_ports_that_are_there(declared: Any
         assert flow.source in {*hosts, "controller", "world"}
         assert component.name in hosts[flow.destination].components
         assert (flow.port, flow.protocol) == (port.number, port.protocol)
-        tier = hosts[flow.source].tier if flow.source in hosts else flow.source
-        assert tier in port.clients
+        if flow.source in hosts:
+            assert may_reach(hosts[flow.source], hosts[flow.destination], component, port)
+        else:
+            assert flow.source in port.clients
         seen.add((flow.source, flow.destination, flow.port_name))
     assert len(seen) == len(topology.flows), "a flow is declared twice"
     wanted = {
@@ -141,7 +150,7 @@ def test_flows_are_between_declared_hosts_for_ports_that_are_there(declared: Any
         for name, (component, port) in TABLE.items()
         if component.name in destination.components
         for source in topology.hosts
-        if source.tier in port.clients
+        if may_reach(source, destination, component, port)
     }
     assert wanted == {entry for entry in seen if entry[0] in hosts}
 
@@ -190,12 +199,27 @@ def test_only_the_edge_is_open_to_the_world(declared: Any) -> None:
 
 
 @given(environments())
-def test_every_member_has_postgresql_and_the_first_alone_a_server(declared: Any) -> None:
+def test_every_member_has_postgresql_and_runs_it_under_patroni(declared: Any) -> None:
     topology = topology_of(declared)
-    members = [host.name for host in topology.hosts if "postgresql" in host.components]
-    assert members == [*topology.members] == [host.name for host in topology.tier("database")]
-    serving = [host.name for host in topology.hosts if "postgresql_server" in host.components]
-    assert serving == [topology.first]
+    tier = [host.name for host in topology.tier("database")]
+    for component in ("postgresql", "patroni"):
+        assert [host.name for host in topology.hosts if component in host.components] == tier
+    assert tier == [*topology.members]
+    assert topology.first in tier
+
+
+@given(environments())
+def test_members_reach_each_other_and_etcd(declared: Any) -> None:
+    """Each asks every other one for its state and for WAL, and etcd who leads."""
+    topology = topology_of(declared)
+    flows = {(flow.source, flow.destination, flow.port_name) for flow in topology.flows}
+    control = [host.name for host in topology.tier("control")]
+    for member in topology.members:
+        others = [other for other in topology.members if other != member]
+        wanted = {(member, other, port) for other in others for port in ("postgresql", "patroni")}
+        wanted |= {(member, host, "etcd_client") for host in control}
+        assert wanted <= flows
+        assert (member, member, "postgresql") not in flows
 
 
 def test_the_same_environment_gives_the_same_topology() -> None:

@@ -11,7 +11,7 @@ from ansible.template import trust_as_template
 
 from infra.paths import ROOT
 from tests.support.filters import CONTRACT, filters, one, said, variables
-from tests.support.rendered import templar
+from tests.support.rendered import render, templar
 
 COMMON = filters("postgresql")
 MEMBERS = list(CONTRACT.database.members)
@@ -125,4 +125,30 @@ def test_every_member_gets_settings_and_client_authentication(member: str) -> No
     paths = {known.template(trust_as_template(entry["path"])) for entry in tasks[0]["host_files"]["files"]}
     names = ("", "/postgresql.conf", "/pg_hba.conf", "/pg_ident.conf")
     assert paths == {f"/etc/flashtier/postgresql{name}" for name in names}
-    assert {"name": "listen_addresses", "value": CONTRACT.host(member).address} in found["host_settings"]
+    # Patroni gives the address, the cluster's name and the places of these files.
+    given = {setting["name"] for setting in found["host_settings"]}
+    assert {"log_directory", "ssl_ca_file", "allow_alter_system"} <= given
+    assert {"listen_addresses", "port", "cluster_name", "hba_file", "ident_file"} & given == set()
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_only_members_replicate_and_only_web_hosts_are_clients(member: str) -> None:
+    lines = [
+        line.split()
+        for line in render(CONTRACT, member, "postgresql", "pg_hba.conf.j2").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    let_in = {(line[0], line[1], line[2], line[3], line[4]) for line in lines if line[-1] == "scram-sha-256"}
+    scram, wanted = "scram-sha-256", set()
+    for host in CONTRACT.hosts:
+        address = f"{host.address}/32"
+        if host.name in MEMBERS:
+            wanted |= {("hostssl", "replication", "replicator", address, scram)}
+            wanted |= {("hostssl", "postgres", "rewinder", address, scram)}
+        if host.tier == "web":
+            wanted |= {("hostssl", "photos", "photos_app,photos_owner", address, scram)}
+    assert let_in == wanted
+    assert [line for line in lines if line[-1] not in (scram, "reject")] == [
+        ["local", "all", "postgres", "peer"]
+    ]
+    assert lines[-1][-1] == "reject"

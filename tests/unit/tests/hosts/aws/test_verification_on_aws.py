@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hosts.facts import declared_facts
+from tests.support.aws.verification import verify
 from tests.support.aws_contract import aws_contract
-from tests.support.declared import TREE
 
 #: What only the comparison of whole files looks at: no fact of the contract.
 DISK = ["test_files.py"]
 #: Declared before it is built; tests/hosts/test_cloud.py gives the reason.
-NOT_YET = {
-    "durability.synchronous_mode",
-    "durability.synchronous_mode_strict",
-    "durability.archive.timeout_s",
-}
-
-
-def verify(folder: Path, stack: str = "dev", **asked: Any) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.aws.verify_ec2", stack, str(folder)],
-        input=json.dumps(asked),
-        cwd=TREE,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads(done.stdout)
+NOT_YET = {"durability.archive.timeout_s"}
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
@@ -64,7 +43,6 @@ def test_a_fact_that_loses_its_check_is_missed(tmp_path: Path) -> None:
         "backups.kms_key_arn",
         "backups.region",
         "durability.archive.retention_days",
-        "durability.synchronous_mode",
         "edge_networks",
         "flow.edge.web1.web.port",
         "host.db1.instance_id",

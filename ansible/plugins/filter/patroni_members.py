@@ -1,0 +1,229 @@
+"""Filters of the role `patroni`: which hosts may run a member, and what has to be made. They only compute.
+
+That a cluster exists is kept on the media (a control file, and a marker in the root of each volume that
+carries data or WAL) and in etcd (the key `initialize`, and a record of each member that has had a copy). A
+cluster is made only where no medium and no etcd knows one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+DOCUMENTATION = r"""
+name: patroni_members
+short_description: Which hosts run a member, make a cluster, get a copy or stay down
+description:
+  - C(patroni_markers) gives the text of the marker of each volume that carries data or WAL;
+    C(patroni_plan) decides, from what C(host_look) found on each host and from what etcd holds.
+options:
+  _input:
+    description: The answers of C(host_look) by host, or a host's volumes.
+    type: raw
+    required: true
+  stack:
+    description: The stack's name.
+    type: str
+"""
+
+EXAMPLES = r"""
+plan: "{{ looks | patroni_plan(dcs, members=contract.database.members, first='db1', markers=markers) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A mapping, as the filter's name says.
+  type: dict
+"""
+
+IDENTIFIER = re.compile(r"system identifier:\s*(\d+)")
+REPLACE = "ansible-playbook ansible/playbooks/replace_member.yml -e member="
+
+#: The answer of `host_look`, which documents it.
+Look = Mapping[str, Any]
+
+
+class Plan(TypedDict):
+    """Names of hosts. `create` and `adopt` are one at most: the member that the cluster begins with."""
+
+    problems: list[str]
+    create: str
+    adopt: str
+    copies: list[str]
+    run: list[str]
+    #: Of each host that stays down, the reason.
+    down: dict[str, str]
+    #: A line, where a server without a cluster manager has to be converted first.
+    convert: str
+
+
+def markers(hosts: list[Mapping[str, Any]], stack: str) -> dict[str, dict[str, str]]:
+    """By host and path, the markers of volumes that carry data or WAL, without the system identifier."""
+    return {host["name"]: _markers(host, stack) for host in hosts}
+
+
+def _markers(host: Mapping[str, Any], stack: str) -> dict[str, str]:
+    carrying = {placed["volume"] for placed in host["placements"] if placed["purpose"] in ("data", "wal")}
+    return {
+        f"{volume['mount_point']}/.flashtier-member": (
+            f"stack={stack}\nhost={host['name']}\nuuid={volume['uuid']}\n"
+        )
+        for volume in host["volumes"]
+        if volume["name"] in carrying
+    }
+
+
+def marked(text: str, identifier: str, begins: bool = False) -> str:
+    """The whole marker of a volume whose cluster has this system identifier.
+
+    `begins`: etcd does not know the cluster yet, which is to begin with this member.
+    """
+    return f"{text}system_identifier={identifier}\n" + ("begins=yes\n" if begins else "")
+
+
+def identifier(look: Look, control: Mapping[str, Any] | None = None) -> str:
+    """The system identifier of the cluster on the host's volume, "" where there is none.
+
+    `control` is pg_controldata's answer from where the role made the cluster, newer than the look's.
+    """
+    before = look["commands"].get("control", {}).get("stdout", "")
+    found = IDENTIFIER.search((control or {}).get("stdout", before))
+    return found[1] if found else ""
+
+
+class Host:
+    """What one host has: its cluster's identifier, and how its markers stand to it."""
+
+    def __init__(self, name: str, look: Look, wanted: Mapping[str, str]) -> None:
+        self.name = name
+        self.has_cluster = bool(look["paths"]["cluster"]["exists"])
+        self.identifier = identifier(look)
+        self.converts = bool(look["paths"]["old_unit"]["exists"])
+        # A run that ended between two volumes left a marker on one of them.
+        found = {path: text for path in wanted if (text := look["contents"][path]) is not None}
+        whole, first = (
+            {path: marked(text, self.identifier, begins) for path, text in wanted.items()}
+            for begins in (False, True)
+        )
+        self.has_marker = bool(found)
+        self.is_foreign = any(text not in (whole[path], first[path]) for path, text in found.items())
+        self.is_member = self.has_cluster and found == whole
+        self.begins = self.has_cluster and any(text == first[path] for path, text in found.items())
+        self.broken = self.has_cluster and not self.identifier
+        self.says = str(look["commands"].get("control", {}).get("stderr", ""))
+
+
+def plan(
+    looks: Mapping[str, Look],
+    dcs: Mapping[str, Any],
+    *,
+    members: list[str],
+    first: str,
+    markers: Mapping[str, Mapping[str, str]],
+    convert: bool,
+) -> Plan:
+    """What each host of the play does. With a problem nothing is changed."""
+    made = Plan(problems=[], create="", adopt="", copies=[], run=[], down={}, convert="")
+    hosts = [Host(name, looks[name], markers[name]) for name in members if name in looks]
+    known, copies = str(dcs.get("initialize") or ""), dcs.get("copies") or {}
+    for host in hosts:
+        if problem := _problem(host, known):
+            made["problems"].append(problem)
+    if made["problems"]:
+        return made
+    if not known:
+        return _first(made, hosts, copies, first=first, convert=convert, complete=len(hosts) == len(members))
+    for host in hosts:
+        _place(made, host, known, copies)
+    return made
+
+
+def _problem(host: Host, known: str) -> str:
+    if host.broken:
+        return (
+            f"{host.name}: pg_controldata cannot read its cluster: {host.says}. Nothing was changed. "
+            "Check whether the volume is whole."
+        )
+    if host.has_cluster and host.is_foreign:
+        return (
+            f"{host.name}: the marker on a volume is not that of this host, this volume and cluster "
+            f"{host.identifier}. Nothing was changed. Find out whose volume it is; if it may be lost: "
+            f"{REPLACE}{host.name}"
+        )
+    if known and host.has_cluster and host.identifier != known:
+        return (
+            f"{host.name}: holds cluster {host.identifier}, and etcd knows {known}. Nothing was changed. "
+            f"If what {host.name} holds may be lost: {REPLACE}{host.name}"
+        )
+    return ""
+
+
+def _first(
+    made: Plan, hosts: list[Host], copies: Mapping[str, Any], *, first: str, convert: bool, complete: bool
+) -> Plan:
+    """Where etcd knows no cluster: one that a member has is adopted, or one is made where none ever was."""
+    marked_hosts = [host.name for host in hosts if host.has_marker and not host.begins]
+    if marked_hosts or copies:
+        names = sorted({*marked_hosts, *copies})
+        made["problems"].append(
+            f"etcd knows no cluster, but {', '.join(names)} had a copy of one. Nothing was changed. Restore "
+            "etcd from a snapshot: ansible-playbook ansible/playbooks/restore_etcd.yml"
+        )
+        return made
+    if not complete:
+        made["problems"].append(
+            "etcd knows no cluster, and not every member is in this run: without all of them it is not known "
+            "that there is none. Nothing was changed. Run the playbook without --limit."
+        )
+        return made
+    holding = [host for host in hosts if host.has_cluster]
+    if len(holding) > 1:
+        which = ", ".join(f"{host.name} ({host.identifier})" for host in holding)
+        made["problems"].append(
+            f"etcd knows no cluster, and {which} each hold one. Nothing was changed. Keep the volume of the "
+            "one that is right, and replace the others."
+        )
+        return made
+    if holding:
+        (one,) = holding
+        if one.converts and not convert:
+            made["convert"] = one.name
+            return made
+        made["adopt"] = one.name
+    else:
+        made["create"] = made["adopt"] = first
+    made["copies"] = [host.name for host in hosts if host.name != made["adopt"]]
+    made["run"] = [made["adopt"]]
+    return made
+
+
+def _place(made: Plan, host: Host, known: str, copies: Mapping[str, Any]) -> None:
+    if host.is_member:
+        made["run"].append(host.name)
+    elif host.begins or (host.has_cluster and host.name not in copies):
+        # Its copy was whole when a run ended before the marker.
+        made["run"].append(host.name)
+    elif host.has_marker or host.has_cluster or host.name in copies:
+        what = (
+            "has a cluster without a marker" if host.has_cluster else "has no cluster on its volume any more"
+        )
+        made["down"][host.name] = (
+            f"{host.name}: was a member of cluster {known} and {what}. It stays down: a copy comes back only "
+            f"on purpose, by {REPLACE}{host.name}"
+        )
+    else:
+        made["copies"].append(host.name)
+
+
+class FilterModule:
+    """The filters, by name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """What templates may call."""
+        return {
+            "patroni_markers": markers,
+            "patroni_marked": marked,
+            "patroni_identifier": identifier,
+            "patroni_plan": plan,
+        }

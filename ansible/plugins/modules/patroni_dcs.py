@@ -1,0 +1,257 @@
+#!/usr/bin/python
+"""Ansible module: what etcd holds of a Patroni cluster, and its cluster-wide settings kept as declared."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: patroni_dcs
+short_description: Reads a Patroni cluster's keys in etcd and keeps its settings
+description:
+  - Reads every key below C(/service/<scope>/) and C(/flashtier/<scope>/members/), over etcd's JSON gateway,
+    from the first endpoint that answers.
+  - With I(config), the key C(config) is made to hold exactly that, in one transaction that fails where
+    someone else wrote it in the meantime. With I(member), the member is recorded as one that has a copy.
+author: flashtier
+options:
+  endpoints:
+    description: Addresses of etcd, such as https://10.88.0.150:2379.
+    type: list
+    elements: str
+    required: true
+  username:
+    description: The user of etcd that Patroni has.
+    type: str
+    required: true
+  password:
+    description: Its password.
+    type: str
+    required: true
+  scope:
+    description: The cluster's name.
+    type: str
+    required: true
+  ca:
+    description: The authority's certificate.
+    type: path
+    required: true
+  cert:
+    description: The host's certificate.
+    type: path
+    required: true
+  key:
+    description: The host's key.
+    type: path
+    required: true
+  config:
+    description: What the key C(config) has to hold. Without it, nothing of the kind is changed.
+    type: dict
+  member:
+    description: Name of a member, and the identity of its copy.
+    type: dict
+  forget:
+    description: Name of a member whose record is removed, since its copy is.
+    type: str
+  timeout:
+    description: Seconds in which an endpoint has to answer.
+    type: float
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Read what etcd knows of the cluster
+  patroni_dcs:
+    endpoints: [https://10.88.0.150:2379]
+    username: patroni
+    password: "{{ lookup('pulumi_secret', 'etcd_patroni_password') }}"
+    scope: local
+    ca: /etc/flashtier/tls/ca.crt
+    cert: /etc/flashtier/tls/host.crt
+    key: /etc/flashtier/tls/host.key
+  register: patroni_dcs
+"""
+
+RETURN = r"""
+initialize:
+  description: The cluster's system identifier, "" where none is known.
+  returned: always
+  type: str
+leader:
+  description: Name of the member that holds the leader's key, "" where none does.
+  returned: always
+  type: str
+config:
+  description: The cluster-wide settings; null where there are none.
+  returned: always
+  type: dict
+sync:
+  description: The key C(sync), null where there is none.
+  returned: always
+  type: dict
+registered:
+  description: Names of the members that run.
+  returned: always
+  type: list
+copies:
+  description: Of each member that has had a copy, what I(member) recorded.
+  returned: always
+  type: dict
+"""
+
+import base64
+import http.client
+import json
+import ssl
+import urllib.parse
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+class Refused(Exception):
+    """etcd answered, and would not."""
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def unb64(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+class Etcd:
+    """The first endpoint that answers. Raises `OSError` with a line for each where none does."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._context = ssl.create_default_context(cafile=options["ca"])
+        self._context.load_cert_chain(options["cert"], options["key"])
+        self._timeout = options["timeout"]
+        self._token = ""
+        silent = []
+        for endpoint in options["endpoints"]:
+            self._address = urllib.parse.urlsplit(endpoint)
+            try:
+                self._token = self.call(
+                    "auth/authenticate", {"name": options["username"], "password": options["password"]}
+                )["token"]
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                silent.append(f"{endpoint}: {error}")
+                continue
+            return
+        raise OSError("; ".join(silent))
+
+    def call(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        connection = http.client.HTTPSConnection(
+            self._address.hostname or "", self._address.port, context=self._context, timeout=self._timeout
+        )
+        try:
+            headers = {"Authorization": self._token} if self._token else {}
+            connection.request("POST", f"/v3/{what}", json.dumps(body), headers)
+            answer = connection.getresponse()
+            found: dict[str, Any] = json.loads(answer.read())
+        finally:
+            connection.close()
+        said = f"{what}: {found.get('message') or found.get('error') or answer.status}"
+        if answer.status >= 500:  # without a leader, say: another member may have one
+            raise OSError(said)
+        if answer.status != 200:
+            raise Refused(said)
+        return found
+
+    def below(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Value and revision of each key, by what follows the prefix."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = self.call("kv/range", {"key": b64(prefix), "range_end": b64(end)})
+        return {
+            unb64(pair["key"])[len(prefix) :]: (unb64(pair.get("value", "")), pair["mod_revision"])
+            for pair in found.get("kvs", ())
+        }
+
+    def replace(self, key: str, value: str, revision: str) -> None:
+        """Write `key` if it still is of `revision`; "0" is one that does not exist."""
+        self._change({"requestPut": {"key": b64(key), "value": b64(value)}}, key, revision)
+
+    def remove(self, key: str, revision: str) -> None:
+        """Delete `key` if it still is of `revision`."""
+        self._change({"requestDeleteRange": {"key": b64(key)}}, key, revision)
+
+    def _change(self, request: dict[str, Any], key: str, revision: str) -> None:
+        compare = {"target": "MOD", "key": b64(key), "modRevision": revision}
+        if not self.call("kv/txn", {"compare": [compare], "success": [request]}).get("succeeded"):
+            raise Refused(f"{key} was changed by someone else in the meantime; run the playbook again")
+
+
+def plain(value: str) -> dict[str, Any] | None:
+    return json.loads(value) if value else None
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    options = module.params
+    etcd = Etcd(options)
+    cluster, copies = f"/service/{options['scope']}/", f"/flashtier/{options['scope']}/members/"
+    keys, recorded = etcd.below(cluster), etcd.below(copies)
+    result: dict[str, Any] = {"changed": False}
+    value, revision = keys.get("config", ("", "0"))
+    config, wanted = plain(value), options["config"]
+    if wanted is not None and config != wanted:
+        result = {
+            "changed": True,
+            "diff": {"before": _shown(config), "after": _shown(wanted), "before_header": f"{cluster}config"},
+        }
+        if not module.check_mode:
+            etcd.replace(f"{cluster}config", json.dumps(wanted, sort_keys=True), revision)
+        config = wanted
+    if (member := options["member"]) is not None:
+        name, text = member["name"], json.dumps(member, sort_keys=True)
+        before, revision = recorded.get(name, ("", "0"))
+        if before != text:
+            result["changed"] = True
+            if not module.check_mode:
+                etcd.replace(copies + name, text, revision)
+            recorded[name] = (text, "")
+    if (gone := options["forget"]) in recorded:
+        result["changed"] = True
+        _, revision = recorded.pop(gone)
+        if not module.check_mode:
+            etcd.remove(copies + gone, revision)
+    return result | {
+        "initialize": keys.get("initialize", ("",))[0],
+        "leader": keys.get("leader", ("",))[0],
+        "config": config,
+        "sync": plain(keys.get("sync", ("",))[0]),
+        "registered": sorted(name.split("/")[1] for name in keys if name.startswith("members/")),
+        "copies": {name: plain(value) for name, (value, _) in recorded.items()},
+    }
+
+
+def _shown(config: dict[str, Any] | None) -> str:
+    return json.dumps(config, indent=2, sort_keys=True) + "\n" if config else ""
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "endpoints": {"type": "list", "elements": "str", "required": True},
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+            "scope": {"type": "str", "required": True},
+            "ca": {"type": "path", "required": True},
+            "cert": {"type": "path", "required": True},
+            "key": {"type": "path", "required": True},
+            "config": {"type": "dict"},
+            "member": {"type": "dict"},
+            "forget": {"type": "str"},
+            "timeout": {"type": "float", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (Refused, OSError, ValueError, http.client.HTTPException) as error:
+        module.fail_json(msg=f"etcd: {error}")
+        return
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The database cluster of a drill's stack: who leads, who follows, and what is in the tables."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from infra.contract import Contract
+from tests.drills.counting import USER
+from tests.drills.hosts import Inside
+
+TLS = "/etc/flashtier/tls"
+CURL = f"curl --silent --max-time 5 --cacert {TLS}/ca.crt --cert {TLS}/host.crt --key {TLS}/host.key"
+#: What drills have written: the rows of their user.
+SELECT, DELETE = (f"{verb} FROM photos WHERE user_id = {USER}" for verb in ("SELECT id", "DELETE"))
+
+
+class Cluster:
+    """Asked from inside the hosts, so that it works whoever leads."""
+
+    def __init__(self, contract: Contract, inside: Inside) -> None:
+        self.contract, self.inside = contract, inside
+        self.members = contract.database.members
+
+    def asked(self, of: str) -> dict[str, Any]:
+        """What Patroni on a member says of the cluster; empty where it does not answer."""
+        port, address = self.contract.ports["patroni"], self.contract.host(of).address
+        said = self.inside.run(of, f"{CURL} https://{address}:{port}/cluster", check=False)
+        try:
+            found: dict[str, Any] = json.loads(said)
+        except ValueError:
+            return {}
+        return found
+
+    def states(self, of: tuple[str, ...] = ()) -> dict[str, tuple[str, str]]:
+        """Role and state of each member, as the first member of `of` that answers sees them."""
+        for name in of or self.members:
+            if found := self.asked(name):
+                return {member["name"]: (member["role"], member["state"]) for member in found["members"]}
+        return {}
+
+    def leader(self, of: tuple[str, ...] = ()) -> str:
+        """The member that leads; "" where none does."""
+        leading = [name for name, (role, _) in self.states(of).items() if role == "leader"]
+        return leading[0] if leading else ""
+
+    def whole(self) -> bool:
+        """Whether one member leads, and all others stream as members of the quorum."""
+        states = list(self.states().values())
+        return (
+            len(states) == len(self.members)
+            and states.count(("quorum_standby", "streaming")) == len(self.members) - 1
+            and ("leader", "running") in states
+        )
+
+    def wait_whole(self, seconds: float) -> float:
+        """Seconds until it is whole. Fails after `seconds`."""
+        begun = time.monotonic()
+        while not self.whole():
+            assert time.monotonic() - begun < seconds, f"not whole after {seconds:.0f} s: {self.states()}"
+            time.sleep(0.5)
+        return time.monotonic() - begun
+
+    def query(self, sql: str) -> str:
+        """The answer of the member that leads."""
+        leader = self.leader()
+        assert leader, f"no member leads: {self.states()}"
+        return self.inside.run(leader, f'runuser -u postgres -- psql -XAtq -d photos -c "{sql}"')
+
+    def lost(self, acknowledged: list[int]) -> list[int]:
+        """Acknowledged uploads that the leader does not have."""
+        kept = set(map(int, self.query(SELECT).split()))
+        return sorted(set(acknowledged) - kept)
+
+    def tidy(self) -> None:
+        """Remove the rows of drills, as the verification wants no other than its own."""
+        self.query(DELETE)

@@ -1,0 +1,20 @@
+"""Secrets of a stack that does not exist, in place of those that a living one would give."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+from infra.stack import outputs
+from infra.stack.secret_table import SECRET_NAMES
+
+
+def made_up() -> dict[str, str]:
+    return {name: f"unit-{name}" for name in SECRET_NAMES}
+
+
+def given(secrets: dict[str, str] | None = None) -> AbstractContextManager[Any]:
+    """While it holds, every stack has these secrets: the lookup of templates gets them, too."""
+    found = {"secrets": secrets or made_up()}
+    return mock.patch.object(outputs, "outputs", return_value=found)
