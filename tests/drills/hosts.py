@@ -53,8 +53,12 @@ class Inside:
 
     def start(self, host: str) -> None:
         """Power it on, unless it runs."""
-        if self._lxc("list", f"^{host}$", "--format=csv", "--columns=s").strip() != "RUNNING":
+        if not self.runs(host):
             self._lxc("start", host)
+
+    def runs(self, host: str) -> bool:
+        """Whether its power is on."""
+        return self._lxc("list", f"^{host}$", "--format=csv", "--columns=s").strip() == "RUNNING"
 
     def _lxc(self, verb: str, *arguments: str) -> str:
         done = subprocess.run(

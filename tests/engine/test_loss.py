@@ -70,7 +70,7 @@ def test_a_blank_file_replaces_one_whose_loss_is_accepted(engine: Engine) -> Non
     assert named in refused(engine)
     assert named in refused(engine, "--refresh")
 
-    accept(engine, f"{HOST}-etcd,{WHICH}")
+    accept(engine, f"{HOST}-etcd")
     assert f"flashtier:acceptBlank = {HOST}-etcd: nothing is lost, its file" in refused(engine)
     accept(engine, "db9-flash")
     said = refused(engine)

@@ -29,7 +29,7 @@ def aws_contract(stack: str = "dev") -> Contract:
     environment = parsed(stack)
     assert environment.aws
     region, zones = environment.aws.region, environment.aws.zones
-    tree: Any = json.loads(contract_of(stack, environment).model_dump_json())
+    tree: Any = json.loads(contract_of(stack, environment, settings=settings(environment)).model_dump_json())
     tree["url"] = f"https://{environment.aws.domain.name}"
     tree["controller"] = of_tier(environment.network.cidr, zones, "access")[0].cidr
     tree["access"]["proxy"] = {
@@ -45,7 +45,6 @@ def aws_contract(stack: str = "dev") -> Contract:
     tree["object_store"] |= {"endpoint": f"https://s3.{region}.amazonaws.com", "region": region}
     if environment.aws.cdn == "cloudfront":
         tree["object_store"]["cdn_url"] = f"https://cdn.{environment.aws.domain.name}"
-    tree["database"]["settings"] = [one.model_dump(mode="json") for one in settings(environment)]
     tree["unsupported"] = []
     hosts = build(stack, environment).hosts
     for number, (host, made) in enumerate(zip(hosts, tree["hosts"], strict=True)):

@@ -129,8 +129,16 @@ def edge_networks(environment: Environment) -> tuple[str, ...]:
     return tuple(subnet.cidr for subnet in public)
 
 
+ONE_SETTING = PostgresqlSetting(
+    name="shared_buffers", value="512MB", reason="a quarter of the memory", source="unit test"
+)
+
+
 def contract_of(
-    stack: str, environment: Environment, components: tuple[Component, ...] = COMPONENTS
+    stack: str,
+    environment: Environment,
+    components: tuple[Component, ...] = COMPONENTS,
+    settings: tuple[PostgresqlSetting, ...] = (ONE_SETTING,),
 ) -> Contract:
     """The contract that a platform would give for `environment`, with made-up keys and device paths."""
     topology = build(stack, environment, components=components)
@@ -172,11 +180,6 @@ def contract_of(
                 for host in topology.hosts
             ),
         }
-    )
-    settings = (
-        PostgresqlSetting(
-            name="shared_buffers", value="512MB", reason="a quarter of the memory", source="unit test"
-        ),
     )
     certificate = "-----BEGIN CERTIFICATE-----\nunit test\n-----END CERTIFICATE-----\n"
     return program.contract_of(topology, environment, deployed, certificate, settings)
