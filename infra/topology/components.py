@@ -165,8 +165,8 @@ COMPONENTS: tuple[Component, ...] = (
     Component(
         name="patroni",
         tier="database",
-        units=("patroni.service",),
-        daemons=("patroni", "flashtier-postgresql"),
+        units=("patroni.service", "flashtier-postmaster.service"),
+        daemons=("patroni", "flashtier-postgresql", "flashtier-postmaster"),
         ports=(Port(name="patroni", number=8008, clients=(PEERS, "control"), program="patroni"),),
         metrics=Metrics(job="patroni", port="patroni", client_certificate=True),
         tls=_ALL_TLS,

@@ -19,6 +19,7 @@ OOM_SCORES = {
     "versitygw.service": -500,
     "etcd.service": -800,
     "patroni.service": -900,
+    "flashtier-postmaster.service": -500,
 }
 
 

@@ -1,11 +1,28 @@
+from infra.paths import ROOT
 from infra.topology.components import port
 from tests.hosts.components import Own
-from tests.hosts.file_kinds import PROGRAM, Release, template
+from tests.hosts.file_kinds import PLAIN, PROGRAM, Release, Tree, template
 
 UNITS = "/etc/systemd/system"
+LIBRARY = "/usr/local/lib/flashtier"
+PYTHON = Release("patroni", "bin/python")
+#: What runs when the server ends, module by module; the client of etcd is the follower's.
+CODE = (
+    *sorted((ROOT / "ansible/roles/patroni/files/holding").glob("*.py")),
+    *(ROOT / "ansible/roles/follower/files/follower" / name for name in ("__init__.py", "etcd.py")),
+)
 OWN = Own(
     files={
-        "/etc/patroni/patroni.yml": template("patroni/patroni.yml.j2", ("0640", "root:postgres")),
+        "/etc/patroni/patroni.yml": template(
+            "patroni/patroni.yml.j2", ("0640", "root:postgres"), patroni_python=PYTHON
+        ),
+        f"{UNITS}/flashtier-postmaster.service": template(
+            "patroni/flashtier-postmaster.service.j2", patroni_python=PYTHON
+        ),
+        **{
+            f"{LIBRARY}/{path.parent.name}/{path.name}": (*PLAIN, Tree(str(path.relative_to(ROOT))))
+            for path in CODE
+        },
         f"{UNITS}/patroni.service": template(
             "patroni/patroni.service.j2", patroni_program=Release("patroni", "bin/patroni")
         ),
@@ -16,5 +33,9 @@ OWN = Own(
         "/run/patroni": ("0700", "postgres:postgres"),
         f"/run/postgresql/.s.PGSQL.{port('postgresql').number}": ("0777", "postgres:postgres"),
     },
-    folders={"/etc/patroni": ("0750", "root:postgres")},
+    folders={
+        "/etc/patroni": ("0750", "root:postgres"),
+        f"{LIBRARY}/follower": ("0755", "root:root"),
+        f"{LIBRARY}/holding": ("0755", "root:root"),
+    },
 )

@@ -1,0 +1,96 @@
+"""etcd's JSON gateway with keys in memory: what a hold asks of it, and nothing more."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from follower.etcd import decoded, encoded
+
+
+@dataclass
+class Keyring:
+    """`keys` by name; `leases`: the keys of each lease that lives. `silent`: nothing is answered."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    leases: dict[str, list[str]] = field(default_factory=dict)
+    silent: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    url: str = ""
+
+    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "/v3/auth/authenticate": self._login,
+            "/v3/lease/grant": self._grant,
+            "/v3/lease/revoke": self._revoke,
+            "/v3/kv/range": self._range,
+            "/v3/kv/txn": self._txn,
+        }[path](body) | {"header": {"revision": "1"}}
+
+    def _login(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"token": f"token of {body['name']}"}
+
+    def _grant(self, body: dict[str, Any]) -> dict[str, Any]:
+        lease = str(len(self.leases) + 1)
+        self.leases[lease] = []
+        return {"ID": lease, "TTL": body["TTL"]}
+
+    def _revoke(self, body: dict[str, Any]) -> dict[str, Any]:
+        for key in self.leases.pop(body["ID"]):
+            self.keys.pop(key, None)
+        return {}
+
+    def _range(self, body: dict[str, Any]) -> dict[str, Any]:
+        first = decoded(body["key"])
+        last = decoded(body["range_end"]) if "range_end" in body else first + "\0"
+        found = sorted(key for key in self.keys if first <= key < last)
+        return {"kvs": [{"key": encoded(key), "value": encoded(self.keys[key])} for key in found]}
+
+    def _txn(self, body: dict[str, Any]) -> dict[str, Any]:
+        (compare,) = body["compare"]
+        if self.keys.get(decoded(compare["key"])) != decoded(compare["value"]):
+            return {}
+        put = body["success"][0]["request_put"]
+        self.keys[decoded(put["key"])] = decoded(put["value"])
+        self.leases[put["lease"]].append(decoded(put["key"]))
+        return {"succeeded": True}
+
+
+@contextmanager
+def serving(**keys: str) -> Iterator[Keyring]:
+    ring = Keyring(dict(keys))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            while ring.silent.is_set() and not ring.over.wait(0.01):
+                pass
+            data = json.dumps(ring.answer(self.path, body)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *args: None  # type: ignore[method-assign]  # clients hang up
+    ring.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield ring
+    finally:
+        ring.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
