@@ -37,6 +37,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "replication_database_password": _password,
     "rewind_database_password": _password,
     "patroni_rest_password": _password,
+    "follower_database_password": _password,
     "s3_root_access_key": _access_key,
     "s3_root_secret_key": _secret_key,
     "s3_app_access_key": _access_key,

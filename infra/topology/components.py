@@ -141,6 +141,29 @@ COMPONENTS: tuple[Component, ...] = (
             KeyFile(path="/etc/photo-api/credentials/s3_secret_key", mode="0400", platform="local"),
         ),
     ),
+    # Between the app and the member that leads. Its socket is no port: only accounts of its group reach it.
+    Component(
+        name="pgbouncer",
+        tier="web",
+        units=("pgbouncer.service",),
+        drop_ins=("pgbouncer.service",),
+        daemons=("pgbouncer",),
+        tls=("ca.crt",),
+        keys=(KeyFile(path="/etc/pgbouncer/userlist.txt", mode="0640", group="pgbouncer"),),
+    ),
+    # Points pgBouncer at the member that leads, and holds statements while there is none.
+    Component(
+        name="follower",
+        tier="web",
+        units=("flashtier-follower.service",),
+        daemons=("flashtier-follower",),
+        tls=_ALL_TLS,
+        keys=(
+            KeyFile(path="/etc/flashtier/follower", mode="0700"),
+            KeyFile(path="/etc/flashtier/follower/etcd_password", mode="0400"),
+            KeyFile(path="/etc/flashtier/follower/database_password", mode="0400"),
+        ),
+    ),
     # Packages, directories, settings and client authentication.
     Component(
         name="postgresql",

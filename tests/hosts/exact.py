@@ -192,7 +192,7 @@ PACKAGES = _words("""
 """)
 PACKAGES_OF_TIERS = {
     "edge": {"haproxy"},
-    "web": {"nginx", "logrotate", "python3", "python3-venv"},
+    "web": {"nginx", "logrotate", "pgbouncer", "python3", "python3-psycopg2", "python3-venv"},
     "database": _words("""
         postgresql-17 postgresql-common python3 python3-psycopg2 python3-venv xfsprogs e2fsprogs
     """),

@@ -14,7 +14,7 @@ MAPPED = [role for role in ROLES if (MAPPINGS / f"{role}.yml").exists()]
 #: A host of each tier that runs the role; every host where a role is not named here.
 TIERS = {
     "edge": ("haproxy",),
-    "web": ("app", "nginx"),
+    "web": ("app", "follower", "nginx", "pgbouncer"),
     "database": ("postgresql", "patroni", "postgresql_databases"),
     "control": ("etcd", "prometheus", "s3"),
 }

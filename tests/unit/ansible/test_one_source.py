@@ -42,7 +42,11 @@ PASSED = {"placement": {"placement"}, "storage": {"volume", "volumes"}}
 GIVEN = {"contract", "flashtier_host"}
 #: Variables of group_vars that say nothing of the contract, each with its reason.
 NOT_OF_THE_CONTRACT = {
-    **{f"{role}_web_path": "the one table of waits and shares" for role in ("app", "haproxy", "nginx")},
+    **{
+        f"{role}_web_path": "the one table of waits and shares"
+        for role in ("app", "follower", "haproxy", "nginx", "pgbouncer")
+    },
+    **{f"{role}_pools": "the one table of pools" for role in ("follower", "pgbouncer")},
     "app_release": "which release to serve is said on the command line; empty is that of the checkout",
     "patroni_convert": "which environment may be converted is said on the command line",
     "s3_program": "where the controller has built it",

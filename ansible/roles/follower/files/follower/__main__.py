@@ -1,0 +1,123 @@
+"""flashtier-follower: `python3 -m follower /etc/flashtier/follower.json`, as a unit of systemd."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import ssl
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from follower.bouncer import Bouncer
+from follower.config import Config, ConfigError, Tls, read
+from follower.daemon import Daemon, credentials
+from follower.etcd import Endpoint
+from follower.probe import Libpq, Member, Prober
+from follower.publisher import Publisher
+from follower.state import boot_id
+from follower.view import Keys, View
+from follower.watcher import Watcher
+
+#: Seconds that the lease's end may take when the follower stops; resuming comes first.
+LAST_WORDS = 0.5
+
+
+class Journal:
+    """Lines with the time of day in milliseconds, written by a thread: nothing waits for them."""
+
+    def __init__(self) -> None:
+        self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self.thread.start()
+
+    def say(self, line: str) -> None:
+        now = time.time()
+        stamp = time.strftime("%H:%M:%S", time.gmtime(now))
+        self.lines.put(f"{stamp}.{int(now % 1 * 1000):03d} {line}")
+
+    def close(self) -> None:
+        self.lines.put(None)
+        self.thread.join(timeout=1)
+
+    def _write(self) -> None:
+        while (line := self.lines.get()) is not None:
+            print(line, flush=True)
+
+
+def context(tls: Tls) -> ssl.SSLContext:
+    """Read at each connection, so that a renewed certificate is used from then on."""
+    made = ssl.create_default_context(cafile=tls.ca)
+    made.load_cert_chain(tls.certificate, tls.key)
+    return made
+
+
+def connection(config: Config, member: str) -> Member:
+    address = config.members.get(member)
+    if address is None:
+        raise OSError(f"has no address: none of {', '.join(config.members)}")
+    return Libpq(
+        {
+            "host": address,
+            "port": str(config.database_port),
+            "dbname": "postgres",
+            "user": config.probe_user,
+            "password": config.probe_password,
+            "sslmode": "verify-full",
+            "sslrootcert": config.tls.ca,
+            "application_name": "flashtier-follower",
+            "tcp_user_timeout": "1000",
+            "connect_timeout": "2",
+        }
+    )
+
+
+def run(config: Config, journal: Journal) -> None:
+    say = journal.say
+
+    def die(failure: threading.ExceptHookArgs) -> None:
+        """A thread that is no more would leave the follower blind; systemd starts it again."""
+        traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
+        os._exit(1)
+
+    threading.excepthook = die
+    endpoints = [
+        [Endpoint(url, config.login, lambda: context(config.tls)) for url in config.etcd] for _ in range(2)
+    ]
+    publisher = Publisher(endpoints[0], f"/flashtier/{config.stack}/followers/{config.host}", say)
+    prober = Prober(
+        lambda member: connection(config, member), config.quorum, lambda *found: daemon.writable(*found), say
+    )
+    bouncer = Bouncer(config.console, config.console_user, (pool.name for pool in config.pools))
+    daemon = Daemon(config, bouncer, prober, publisher.publish, say, boot_id())
+    keys = Keys.of(config.stack)
+    watcher = Watcher(endpoints[1], keys, View(keys, time.time, say), daemon.seen, say)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: daemon.stop(number))
+    daemon.seed()
+    publisher.start()
+    watcher.start()
+    daemon.run()
+    watcher.stop()
+    publisher.stop(LAST_WORDS)
+
+
+def main() -> int:
+    journal = Journal()
+    try:
+        config = read(Path(sys.argv[1]), credentials())
+    except (ConfigError, IndexError) as error:
+        print(f"flashtier-follower: {error or 'the configuration file is its one argument'}", file=sys.stderr)
+        return 2
+    try:
+        run(config, journal)
+    finally:
+        journal.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

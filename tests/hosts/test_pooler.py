@@ -1,0 +1,59 @@
+"""pgBouncer serves as its files say, and its pools lead to the member that etcd names."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.contract import Contract, ContractHost
+from tests.hosts.facts import Check
+from tests.hosts.pooler import declared_settings, differences
+from tests.hosts.snapshot import Seen
+
+pooled = pytest.mark.where(lambda host: "pgbouncer" in host.components)
+following = pytest.mark.where(lambda host: "follower" in host.components)
+
+
+@pooled
+def test_settings_are_in_effect(declared: ContractHost, seen: Seen, check: Check) -> None:
+    """pgBouncer has no way to check a file, and keeps what it had where it cannot read one."""
+    found = seen["pooler"]
+    settings = declared_settings("\n".join(found["ini"]))
+    check.true(f"{declared.name}: pgBouncer's files set something", len(settings) > 20, found=len(settings))
+    wrong = differences(settings, found["settings"])
+    check.equal(f"{declared.name}: settings that differ from pgBouncer's files", {}, wrong)
+
+
+@following
+def test_pools_lead_to_the_member_that_etcd_names(
+    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+) -> None:
+    follower, pools = seen["follower"], seen["pooler"]["pools"]
+    leader = follower["leader_in_etcd"]
+    check.true(f"{declared.name}: etcd names a member", leader in contract.database.members, found=leader)
+    address = contract.host(leader).address if leader in contract.database.members else leader
+    check.true(f"{declared.name}: there are pools", bool(pools), found=pools)
+    for name, pool in pools.items():
+        place = (pool["host"], str(pool["port"]))
+        check.equal(f"{declared.name}: pool {name} leads to {leader}", (address, str(port(contract))), place)
+        check.equal(f"{declared.name}: pool {name} is paused", "0", str(pool["paused"]))
+        size = (contract.app.pool_size, name)
+        check.equal(f"{declared.name}: size of pool {name}", size, (int(pool["pool_size"]), name))
+
+
+@following
+def test_the_follower_holds_nothing(declared: ContractHost, seen: Seen, check: Check) -> None:
+    follower = seen["follower"]
+    told = {key: follower[key] for key in ("state", "holds", "leader", "pgbouncer", "pools_lead_to")}
+    leader = follower["leader_in_etcd"]
+    serving = {
+        "state": "serving",
+        "holds": [],
+        "leader": leader,
+        "pgbouncer": "answers",
+        "pools_lead_to": leader,
+    }
+    check.equal(f"{declared.name}: what the follower does", serving, told)
+
+
+def port(contract: Contract) -> int:
+    return contract.ports["postgresql"]

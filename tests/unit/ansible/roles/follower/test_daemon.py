@@ -1,0 +1,293 @@
+"""The loop as a whole, with a pgBouncer that answers as the real one: files, state, restarts, the end."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from follower import bouncer, daemon, ini
+from follower.bouncer import Bouncer
+from follower.config import Config, Tls
+from follower.daemon import Daemon
+from follower.etcd import Login
+from follower.holds import Key, Seen
+from follower.ini import Pool
+from tests.support.console import Pooler, listening
+from tests.support.gateway import until
+
+HOLD = 1.0
+MEMBERS = {"db1": "10.0.0.1", "db2": "10.0.0.2"}
+
+
+@dataclass
+class Probe:
+    """Says that a member is writable when the test does."""
+
+    token: object | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def start(self, member: str) -> None:
+        self.token = object()
+        self.asked.append(member)
+
+    def stop(self) -> None:
+        self.token = None
+
+
+@dataclass
+class Running:
+    daemon: Daemon
+    thread: threading.Thread
+    probe: Probe
+    published: list[dict[str, Any]]
+    lines: list[str]
+
+    def writable(self, member: str) -> None:
+        until(lambda: self.probe.asked[-1:] == [member], "the probe")
+        self.daemon.writable(member, self.probe.token)
+
+    def end(self) -> None:
+        self.daemon.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+    @property
+    def states(self) -> list[str]:
+        return [state["state"] for state in self.published]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "CHECK", 0.05)
+    monkeypatch.setattr(daemon, "RETRY", 0.02)
+    monkeypatch.setattr(bouncer, "GRACE", 0.05)
+    monkeypatch.setattr(bouncer, "PATIENCE", 0.2)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(
+        stack="lab", host="web1", members=MEMBERS, database_port=5432, etcd=("http://127.0.0.1:1",),
+        login=Login("follower", "x"), tls=Tls("", "", ""), console=str(tmp_path / "socket"),
+        console_user="flashtier-follower", pools=(Pool("photos", "photos", {"pool_size": 10}),),
+        databases_file=tmp_path / "databases.ini", state_file=tmp_path / "state.json", probe_user="p",
+        probe_password="x", quorum=True, hold=HOLD,  # noqa: S106
+    )  # fmt: skip
+
+
+@pytest.fixture
+def pooler(config: Config) -> Iterator[Pooler]:
+    with listening(Path(config.console), config.databases_file, photos="10.0.0.1") as found:
+        yield found
+
+
+def started(config: Config, boot: str = "this boot") -> Running:
+    published: list[dict[str, Any]] = []
+    lines: list[str] = []
+    probe = Probe()
+    asked = Bouncer(config.console, config.console_user, ["photos"])
+    made = Daemon(config, asked, probe, published.append, lines.append, boot)
+    made.seed()
+    thread = threading.Thread(target=made.run, daemon=True)
+    thread.start()
+    return Running(made, thread, probe, published, lines)
+
+
+@pytest.fixture
+def running(config: Config, pooler: Pooler) -> Iterator[Running]:
+    """db1 leads and takes writes."""
+    found = started(config)
+    found.daemon.seen(Seen("db1"))
+    found.writable("db1")
+    until(lambda: found.probe.token is None, "the settled leader")
+    yield found
+    found.end()
+
+
+def saved(config: Config) -> dict[str, Any]:
+    text: dict[str, Any] = json.loads(config.state_file.read_text())
+    return text
+
+
+def test_a_failover_from_the_lost_key_to_the_new_leader(
+    running: Running, pooler: Pooler, config: Config
+) -> None:
+    running.daemon.seen(Seen(None))
+    until(lambda: running.published[-1]["state"] == "held")
+    assert running.published[-1] | {"since": 0} == {
+        "host": "web1", "state": "held", "holds": ["leader"], "leader": None, "since": 0,
+    }  # fmt: skip
+    assert pooler.paused == {"photos": True}
+    running.daemon.seen(Seen("db2"))
+    running.writable("db2")
+    until(lambda: running.published[-1]["state"] == "serving")
+    assert pooler.hosts == {"photos": "10.0.0.2"}
+    assert config.databases_file.read_text().splitlines()[1:] == [
+        "[databases]",
+        "photos = host=10.0.0.2 port=5432 dbname=photos pool_size=10",
+    ]
+    # Pools lead to the new member before a statement goes through.
+    assert pooler.commands.index("RELOAD") < pooler.commands.index('RESUME "photos"')
+    assert saved(config)["leader"] == "db2"
+    assert any("held for" in line for line in running.lines)
+
+
+def test_an_answer_about_a_time_before_resumes_nothing(running: Running, pooler: Pooler) -> None:
+    running.daemon.seen(Seen("db2"))
+    until(lambda: running.probe.asked[-1] == "db2")
+    old = running.probe.token
+    running.daemon.seen(Seen(None))
+    running.daemon.seen(Seen("db2"))
+    until(lambda: running.probe.asked.count("db2") == 2)
+    running.daemon.writable("db2", old)
+    running.daemon.seen(Seen("db2"))
+    until(lambda: running.daemon.events.empty())
+    assert running.daemon.holds.memory.settled is False
+
+
+def test_a_hold_that_statements_keep_from_its_end_is_not_acknowledged(
+    running: Running, pooler: Pooler
+) -> None:
+    pooler.busy, pooler.stubborn = {1}, True
+    running.daemon.seen(Seen(None))
+    until(lambda: any("still under way" in line for line in running.lines))
+    assert set(running.states) == {"serving"}
+    pooler.busy, pooler.stubborn = set(), False
+    until(lambda: running.states[-1] == "held", "the next attempt")
+
+
+def test_a_hold_ends_by_itself(running: Running, pooler: Pooler) -> None:
+    running.daemon.seen(Seen("db1", (Key("db1", "switchover", 5, 5, 0.2),)))
+    until(lambda: pooler.paused["photos"])
+    until(lambda: not pooler.paused["photos"])
+    assert pooler.asked("RESUME") == ['RESUME "photos"']
+
+
+def test_a_restarted_pgbouncer_is_paused_again_while_something_holds(
+    running: Running, pooler: Pooler
+) -> None:
+    running.daemon.seen(Seen(None))
+    until(lambda: pooler.paused["photos"])
+    pooler.restart()
+    until(lambda: pooler.paused["photos"], "the second pause")
+    until(lambda: not pooler.paused["photos"], "the end of the hold")
+
+
+def test_pools_that_somebody_paused_are_resumed(running: Running, pooler: Pooler) -> None:
+    pooler.paused["photos"] = True
+    until(lambda: not pooler.paused["photos"])
+
+
+def test_pools_that_lead_elsewhere_are_set_right(running: Running, pooler: Pooler) -> None:
+    pooler.hosts["photos"] = "10.9.9.9"
+    until(lambda: pooler.hosts["photos"] == "10.0.0.1")
+
+
+def test_a_stop_resumes_what_it_holds(running: Running, pooler: Pooler) -> None:
+    running.daemon.seen(Seen(None, (Key("db1", "test", 5, 5, 60.0),)))
+    until(lambda: pooler.paused["photos"])
+    running.end()
+    assert pooler.paused == {"photos": False}
+
+
+def test_the_next_process_ends_a_hold_when_the_one_before_would_have(config: Config, pooler: Pooler) -> None:
+    first = started(config)
+    first.daemon.seen(Seen("db1"))
+    first.writable("db1")
+    first.daemon.seen(Seen(None))
+    until(lambda: pooler.paused["photos"] and saved(config)["state"] == "held")
+    text = config.state_file.read_text()
+    first.end()
+    # As if it had been killed: the state file of the hold, and pools that are still paused.
+    config.state_file.write_text(text)
+    pooler.paused["photos"] = True
+    second = started(config)
+    until(lambda: second.states[-1:] == ["held"])
+    assert pooler.paused["photos"]
+    until(lambda: not pooler.paused["photos"], "the end of the hold")
+    second.end()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"memory": null}', '{"memory": {"boot": "this boot"}}']
+)
+def test_a_state_file_that_cannot_be_read_is_none(text: str, config: Config, pooler: Pooler) -> None:
+    config.state_file.write_text(text)
+    pooler.paused["photos"] = True
+    found = started(config)
+    until(lambda: not pooler.paused["photos"])
+    found.end()
+
+
+def test_a_state_file_of_another_boot_is_none(config: Config, pooler: Pooler) -> None:
+    first = started(config)
+    first.daemon.seen(Seen("db1"))
+    until(lambda: config.state_file.is_file() and saved(config)["leader"] == "db1")
+    first.end()
+    second = started(config, boot="the next boot")
+    assert second.daemon.holds.memory.leader is None
+    second.end()
+
+
+def test_without_a_pgbouncer_the_list_is_made_and_it_is_asked_for(config: Config) -> None:
+    found = started(config)
+    assert ini.addresses(config.databases_file.read_text()) == {"10.0.0.1"}
+    until(lambda: any("No such file" in line for line in found.lines))
+    until(lambda: config.state_file.is_file())
+    assert saved(config)["pgbouncer"] != "answers"
+    found.daemon.seen(Seen("db2"))
+    with listening(Path(config.console), config.databases_file, photos="10.0.0.1") as pooler:
+        until(lambda: pooler.hosts["photos"] == "10.0.0.2")
+        found.end()
+        assert pooler.paused == {"photos": False}
+    assert len([line for line in found.lines if "No such file" in line]) == 1
+
+
+def test_a_list_that_is_there_is_left_as_it_is(config: Config, pooler: Pooler) -> None:
+    config.databases_file.write_text("photos = host=10.0.0.2")
+    found = started(config)
+    assert config.databases_file.read_text() == "photos = host=10.0.0.2"
+    found.end()
+
+
+def test_a_reload_that_pgbouncer_did_not_take_is_said_and_tried_again(
+    running: Running, pooler: Pooler
+) -> None:
+    pooler.list_file, kept = None, pooler.list_file
+    running.daemon.seen(Seen("db2"))
+    until(lambda: any("RELOAD left the pools where they were" in line for line in running.lines))
+    pooler.list_file = kept
+    until(lambda: pooler.hosts["photos"] == "10.0.0.2")
+
+
+def test_a_leader_that_has_no_address_here_holds_no_longer_than_any(running: Running, pooler: Pooler) -> None:
+    running.daemon.seen(Seen("db9"))
+    until(lambda: any("db9 leads and is none of" in line for line in running.lines))
+    end = time.monotonic() + HOLD * 3
+    until(lambda: not pooler.paused["photos"] and time.monotonic() > end - HOLD)
+    assert pooler.hosts == {"photos": "10.0.0.1"}
+
+
+def test_files_are_readable_and_replaced_whole(running: Running, config: Config) -> None:
+    for path in (config.databases_file, config.state_file):
+        assert path.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in config.state_file.parent.glob(".databases*")] == []
+
+
+def test_a_list_that_cannot_be_written_holds_nothing_up(
+    running: Running, pooler: Pooler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ini, "write", full)
+    running.daemon.seen(Seen("db2"))
+    until(lambda: any("No space left" in line for line in running.lines))
+    until(lambda: not pooler.paused["photos"], "the end of the hold")
