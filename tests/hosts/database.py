@@ -78,7 +78,10 @@ ROLES: dict[str, tuple[list[str], bool, str | None]] = {
     "photos_owner": ([], False, "owner_database_password"),
     "replicator": (["replication"], True, "replication_database_password"),
     "rewinder": ([], True, "rewind_database_password"),
+    "flashtier_follower": ([], False, "follower_database_password"),
 }
+#: Which role has the rights of another, and how: it can neither become that one nor give its rights on.
+MEMBERSHIPS = ["flashtier_follower in pg_read_all_stats, inherits"]
 #: What pg_rewind calls on the member that leads (PostgreSQL 17, pg_rewind, Notes).
 FUNCTION_RIGHTS = [
     "rewinder pg_ls_dir(text,boolean,boolean)",
@@ -106,6 +109,12 @@ def source(setting: PostgresqlSetting) -> tuple[str, str | None]:
     if setting.name in WRITTEN_BY_PATRONI:
         return ("configuration file", PATRONI_CONFIG)
     return SOURCES[setting.owner]
+
+
+def connections(contract: Contract, role: str) -> int:
+    """How many connections a role may have; -1 for no limit."""
+    followers = sum("follower" in host.components for host in contract.hosts)
+    return 2 * followers if role == "flashtier_follower" else -1
 
 
 def locked() -> str:

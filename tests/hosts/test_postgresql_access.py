@@ -30,7 +30,9 @@ def test_who_is_let_in(declared: ContractHost, contract: Contract, server: Any, 
         for flow in contract.flows
         if flow.destination == declared.name and flow.port_name == "postgresql"
     }
-    wanted = {("photos", "photos_app,photos_owner", host.address) for host in sources if host.tier == "web"}
+    web = [host for host in sources if host.tier == "web"]
+    wanted = {("photos", "photos_app,photos_owner", host.address) for host in web}
+    wanted |= {("postgres", "flashtier_follower", host.address) for host in web}
     for host in [declared, *(host for host in sources if host.name in contract.database.members)]:
         wanted |= {("replication", "replicator", host.address), ("postgres", "rewinder", host.address)}
     check.equal(
@@ -70,7 +72,7 @@ def leader(leading: Snapshot) -> Any:
     return leading["database"]["server"]
 
 
-def test_roles(leader: Any, check: Check) -> None:
+def test_roles(contract: Contract, leader: Any, check: Check) -> None:
     check.equal("roles", sorted(database.ROLES), sorted(leader["roles"]))
     for name, role in leader["roles"].items():
         powers, inherits, secret = database.ROLES.get(name, ([], False, None))
@@ -79,7 +81,8 @@ def test_roles(leader: Any, check: Check) -> None:
         expected = "SCRAM-SHA-256" if secret else ""
         check.equal(f"password of {name}", expected, role["password"] or "", how="pg_authid")
         limits = (role["login"], role["inherit"], role["connections"], role["valid_until"])
-        check.equal(f"login, inherit, connections and end of {name}", (True, inherits, -1, None), limits)
+        most = database.connections(contract, name)
+        check.equal(f"login, inherit, connections and end of {name}", (True, inherits, most, None), limits)
 
 
 def test_passwords_are_the_stacks_secrets(contract: Contract, leader: Any, check: Check) -> None:
@@ -113,7 +116,7 @@ def test_no_one_has_other_rights(leader: Any, leading: Snapshot, check: Check) -
     check.equal("template databases", ["template0", "template1"], leader["templates"])
     check.equal("rights of tablespaces", {"temp": ["PUBLIC CREATE", "postgres CREATE"]},
                 {name: sorted(held) for name, held in leader["tablespace_rights"].items()})  # fmt: skip
-    check.equal("roles in roles", [], leader["memberships"])
+    check.equal("roles in roles", database.MEMBERSHIPS, sorted(leader["memberships"]))
     check.equal("extensions of postgres", ["pg_stat_statements", "plpgsql"], sorted(leader["extensions"]))
     check.equal("rights on functions", database.FUNCTION_RIGHTS, sorted(leader["function_rights"]))
     for thing in ("parameter_rights", "subscriptions", "names_mapped"):

@@ -30,7 +30,9 @@ SELECT json_build_object(
             'password', split_part(rolpassword, '$', 1), 'verifier', rolpassword))
         FROM pg_authid WHERE rolname !~ '^pg_'),
     'memberships', (
-        SELECT coalesce(json_agg(pg_get_userbyid(member) || ' in ' || pg_get_userbyid(roleid)), '[]')
+        SELECT coalesce(json_agg(concat(pg_get_userbyid(member), ' in ', pg_get_userbyid(roleid),
+            CASE WHEN inherit_option THEN ', inherits' END, CASE WHEN set_option THEN ', becomes it' END,
+            CASE WHEN admin_option THEN ', gives it' END)), '[]')
         FROM pg_auth_members WHERE NOT (member < 16384 AND roleid < 16384)),
     'database_rights', (
         SELECT json_object_agg(datname, json_build_object(

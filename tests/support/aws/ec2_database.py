@@ -83,6 +83,7 @@ def rules(contract: Contract, host: ContractHost) -> list[dict[str, Any]]:
     ]
     network = {"type": "hostssl", "netmask": "255.255.255.255", "auth_method": "scram-sha-256"}
     app = {**network, "database": ["photos"], "user_name": ["photos_app", "photos_owner"]}
+    follower = {**network, "database": ["postgres"], "user_name": ["flashtier_follower"]}
     members = [host, *(one for one in sources if one.name in contract.database.members)]
     return [
         rule(1, type="local", user_name=["postgres"], auth_method="peer"),
@@ -92,18 +93,23 @@ def rules(contract: Contract, host: ContractHost) -> list[dict[str, Any]]:
             for one in members
             for of, role in (("replication", "replicator"), ("postgres", "rewinder"))
         ),
-        *(rule(4, address=one.address, **app) for one in sources if one.tier == "web"),
+        *(
+            rule(4, address=one.address, **to)
+            for one in sources
+            if one.tier == "web"
+            for to in (app, follower)
+        ),
         rule(5, address="all"),
     ]
 
 
-def role(name: str, secrets: dict[str, str]) -> dict[str, Any]:
+def role(contract: Contract, name: str, secrets: dict[str, str]) -> dict[str, Any]:
     powers, inherits, secret = database.ROLES[name]
     return {
         **{power: power in powers for power in database.ROLES["postgres"][0]},
         "login": True,
         "inherit": inherits,
-        "connections": -1,
+        "connections": database.connections(contract, name),
         "valid_until": None,
         "password": "SCRAM-SHA-256" if secret else None,
         "verifier": verifier(secrets[secret]) if secret else None,
@@ -148,8 +154,9 @@ def answers(contract: Contract, host: ContractHost, secrets: dict[str, str]) -> 
         "hba": rules(contract, host),
         **replication(contract, host),
         "scoped_settings": database.POSTGRESQL_ROLE_SETTINGS,
-        "roles": {name: role(name, secrets) for name in database.ROLES},
+        "roles": {name: role(contract, name, secrets) for name in database.ROLES},
         "function_rights": database.FUNCTION_RIGHTS,
+        "memberships": database.MEMBERSHIPS,
         "database_rights": database.DATABASE_RIGHTS,
         "templates": ["template0", "template1"],
         "extensions": {"pg_stat_statements": "1.11", "plpgsql": "1.0"},
@@ -159,7 +166,7 @@ def answers(contract: Contract, host: ContractHost, secrets: dict[str, str]) -> 
         "log_file": "/pg/log/postgresql.json",
         "version": 17,
         **dict.fromkeys(
-            ("file_errors", "auto_settings", "memberships", "parameter_rights", "subscriptions",
+            ("file_errors", "auto_settings", "parameter_rights", "subscriptions",
              "names_mapped", "unread"),
             nothing,
         ),

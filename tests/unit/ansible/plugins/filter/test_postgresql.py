@@ -147,6 +147,7 @@ def test_only_members_replicate_and_only_web_hosts_are_clients(member: str) -> N
             wanted |= {("hostssl", "postgres", "rewinder", address, scram)}
         if host.tier == "web":
             wanted |= {("hostssl", "photos", "photos_app,photos_owner", address, scram)}
+            wanted |= {("hostssl", "postgres", "flashtier_follower", address, scram)}
     assert let_in == wanted
     assert [line for line in lines if line[-1] not in (scram, "reject")] == [
         ["local", "all", "postgres", "peer"]
