@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from infra.contract import Contract
+
 #: Of sections other than [pgbouncer].
 COMMENTS = ("#", ";")
 #: The console shows it in decimal.
 OCTAL = {"unix_socket_mode"}
+
+
+def pool_size(contract: Contract) -> int:
+    """Connections of one pool: all that the app may use at once."""
+    return contract.app.pool_size + contract.app.write_pool_size
 
 
 def declared_settings(text: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
-from tests.hosts.pooler import declared_settings, differences
+from tests.hosts.pooler import declared_settings, differences, pool_size
 from tests.hosts.snapshot import Seen
 
 pooled = pytest.mark.where(lambda host: "pgbouncer" in host.components)
@@ -36,8 +36,8 @@ def test_pools_lead_to_the_member_that_etcd_names(
         place = (pool["host"], str(pool["port"]))
         check.equal(f"{declared.name}: pool {name} leads to {leader}", (address, str(port(contract))), place)
         check.equal(f"{declared.name}: pool {name} is paused", "0", str(pool["paused"]))
-        size = (contract.app.pool_size, name)
-        check.equal(f"{declared.name}: size of pool {name}", size, (int(pool["pool_size"]), name))
+        size = pool_size(contract)
+        check.equal(f"{declared.name}: size of pool {name}", size, int(pool["pool_size"]))
 
 
 @following

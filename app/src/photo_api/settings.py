@@ -28,11 +28,15 @@ class ConfigurationError(Exception):
 
 
 class DatabaseSettings(BaseSettings):
-    """Where PostgreSQL is. The connection is always TLS, certificate and host name verified (verify-full)."""
+    """Where PostgreSQL is, or the pgBouncer in front of it.
+
+    Over the network the connection is always TLS, certificate and host name verified (verify-full).
+    """
 
     model_config = SettingsConfigDict(env_prefix="PHOTO_API_", frozen=True, extra="ignore")
 
-    #: One name, or several with commas: of several, a connection goes to the one that takes writes.
+    #: One name, or several with commas: of several, a connection goes to the one that takes writes. A path is the folder
+    #: of a unix socket, of which the port is a part.
     database_host: str = Field(pattern=r"^[^\s,]+(,[^\s,]+)*$")
     database_port: int = Field(default=5432, ge=1, le=65535)
     database_name: str = "photos"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import Any
 
@@ -37,22 +36,9 @@ def settings() -> dict[str, str]:
     return declared_settings(of("pgbouncer.ini.j2") + "\n" + of("fixed.ini.j2"))
 
 
-def test_a_statement_that_waits_is_ended_by_the_hold_first() -> None:
-    """Innermost first: the hold, the app's wait for a connection, that of pgBouncer, the statement."""
-    waits = [TABLE["hold"], TABLE["app"]["connection"], TABLE["pooler"]["wait"], TABLE["answer"]["statement"]]
-    assert all(inner < outer for inner, outer in itertools.pairwise(waits)), waits
-
-
 def test_a_login_that_hangs_leaves_time_for_the_next_within_a_hold() -> None:
     assert TABLE["pooler"]["connect"] + TABLE["pooler"]["retry"] < TABLE["hold"]
     assert 0 < TABLE["pooler"]["retry"] <= 0.1
-
-
-def test_pgbouncer_has_its_waits_from_the_table(settings: dict[str, str]) -> None:
-    table = TABLE["pooler"]
-    assert float(settings["query_wait_timeout"]) == table["wait"]
-    assert float(settings["server_connect_timeout"]) == table["connect"]
-    assert float(settings["server_login_retry"]) == table["retry"]
 
 
 def test_what_a_reload_leaves_as_it_is_restarts_pgbouncer() -> None:

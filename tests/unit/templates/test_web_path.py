@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.template import trust_as_template
 
 from infra.aws.edge.load_balancer import IDLE_TIMEOUT_S
 from infra.environment import Environment
 from tests.support.declared import contract_of, local_environment
-from tests.support.rendered import ROOT, SHARED, render
+from tests.support.rendered import ROOT, SHARED, render, templar
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 SETTINGS = ROOT / "app/src/photo_api/settings.py"
@@ -84,6 +85,11 @@ def test_each_hop_waits_longer_for_an_answer_than_the_one_behind_it() -> None:
     # A balancer of AWS in the edge's place.
     assert answer["nginx"] < IDLE_TIMEOUT_S
     assert outermost_longest([answer["statement"], inner["connection"], inner["connect"]])
+    # pgBouncer answers before the app gives up, and a hold ends before anything that waits in it does.
+    pooler = TABLE["pooler"]
+    assert outermost_longest(
+        [answer["statement"], pooler["wait"], inner["connection"], TABLE["hold"], pooler["connect"]]
+    )
     assert outermost_longest([TABLE["stop"], TABLE["shutdown"], answer["app"]])
 
 
@@ -108,7 +114,15 @@ def test_the_hop_next_to_the_client_loses_patience_with_it_first() -> None:
 
 
 def test_every_hop_has_its_waits_from_the_table(app: str, unit: str, nginx: str, haproxy: str) -> None:
+    pooler = of("pgbouncer", "pgbouncer.ini.j2")
+    follower = templar(CONTRACT, "web1", "follower").template(
+        trust_as_template("{{ follower_configuration }}")
+    )
     rendered = {
+        "hold": follower["hold"],
+        "pooler.wait": number(pooler, r"^query_wait_timeout = ([\d.]+)$"),
+        "pooler.connect": number(pooler, r"^server_connect_timeout = ([\d.]+)$"),
+        "pooler.retry": number(pooler, r"^server_login_retry = ([\d.]+)$"),
         "answer.edge": number(haproxy, r"^\s*timeout server (\d+)s$"),
         "answer.nginx": number(nginx, r"proxy_read_timeout (\d+)s;"),
         "answer.app": number(app, r"^PHOTO_API_REQUEST_TIMEOUT=(\d+)$"),
@@ -127,18 +141,6 @@ def test_every_hop_has_its_waits_from_the_table(app: str, unit: str, nginx: str,
     for name, seconds in rendered.items():
         section, _, hop = name.partition(".")
         assert seconds == (TABLE[section][hop] if hop else TABLE[section]), name
-
-
-def test_the_database_has_the_deadlines_of_the_table() -> None:
-    (roles,) = (
-        path
-        for path in ROOT.glob("ansible/roles/postgresql*/tasks/roles.yml")
-        if "statement_timeout" in path.read_text()
-    )
-    (given,) = re.findall(r"statement_timeout: (\d+)s", roles.read_text())
-    assert float(given) == TABLE["answer"]["database_statement"]
-    locks = re.findall(r"lock_timeout: (\d+)s, statement_timeout", roles.read_text())
-    assert [float(one) for one in locks] == [TABLE["answer"]["database_lock"]]
 
 
 def test_a_slow_body_has_a_pace_to_keep() -> None:
@@ -241,16 +243,6 @@ def test_the_app_is_given_every_setting_it_needs_and_none_it_does_not_know(app: 
 
 def test_no_secret_is_among_the_settings(app: str) -> None:
     assert not re.search(r"(?i)password|secret_key|access_key", re.sub(r"(?m)^#.*$", "", app))
-
-
-def test_migrations_run_as_an_account_of_their_own() -> None:
-    """The account that faces the web could read or trace them, and they have the owner's password."""
-    variables = yaml.safe_load((ROOT / "ansible/roles/app/vars/main.yml").read_text())
-    (block,) = yaml.safe_load((ROOT / "ansible/roles/app/tasks/migrate.yml").read_text())
-    name = re.fullmatch(r"\{\{ (\w+) \}\}", block["block"][0]["become_user"])
-    assert name is not None
-    assert variables[name[1]] != variables["app_account"]
-    assert f"User={variables['app_account']}\n" in of("app", "photo-api.service.j2")
 
 
 def test_uploads_wait_on_a_disk(unit: str) -> None:

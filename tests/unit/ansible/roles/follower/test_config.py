@@ -52,8 +52,8 @@ def test_the_program_reads_what_the_role_writes(rendered: dict[str, Any], creden
     assert found.quorum is True
     assert [pool.name for pool in found.pools] == ["photos"]
     assert found.pools[0].parameters == {
-        "pool_size": CONTRACT.app.pool_size,
-        "min_pool_size": CONTRACT.app.pool_size,
+        "pool_size": CONTRACT.app.pool_size + CONTRACT.app.write_pool_size,
+        "min_pool_size": CONTRACT.app.pool_size + CONTRACT.app.write_pool_size,
     }
 
 
