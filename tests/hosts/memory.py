@@ -16,6 +16,8 @@ OOM_SCORES = {
     "photo-api.service": 200,
     "nginx.service": -500,
     "haproxy.service": -500,
+    "pgbouncer.service": -500,
+    "flashtier-follower.service": -500,
     "versitygw.service": -500,
     "etcd.service": -800,
     "patroni.service": -900,

@@ -20,7 +20,7 @@ from infra.contract import Contract, ContractHost
 from tests.hosts import memory, promises
 from tests.hosts.content import Contents
 from tests.hosts.snapshot import HERE, probe_program, reach_program, tls_ports
-from tests.support.aws import ec2_cluster, ec2_database, ec2_etcd
+from tests.support.aws import ec2_cluster, ec2_database, ec2_etcd, ec2_pooler
 from tests.support.aws import ec2_disks as disks
 from tests.support.aws import ec2_system as system
 from tests.support.aws.ec2_api import Api
@@ -207,6 +207,8 @@ class Ec2Hosts:
             "member": ec2_cluster.member(contract, host),
             "cluster_keys": ec2_cluster.keys(contract, host),
             "patroni": disks.patroni(host),
+            "pooler": ec2_pooler.pooler(contract, host),
+            "follower": ec2_pooler.follower(contract, host),
             "accounts": system.accounts(contract, host),
             "privileges": system.privileges(contract),
             "ssh_daemon": {

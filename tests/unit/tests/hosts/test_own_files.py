@@ -55,7 +55,10 @@ def test_nvme_drives_have_files_of_their_own() -> None:
 def test_files_of_the_image_and_of_roles_are_in_the_tree() -> None:
     named = {content.path for _, _, content in FILES.values() if isinstance(content, Tree)}
     image = [path for path in (TREE / "tools/image/files").rglob("*") if path.is_file()]
-    programs = list((TREE / "ansible/roles").glob("*/files/*/*.py"))
+    programs = [
+        *(TREE / "ansible/roles").glob("*/files/*/*.py"),
+        *(TREE / "ansible/roles").glob("*/files/*.py"),
+    ]
     there = {str(path.relative_to(TREE)) for path in [*image, *programs]}
     assert {path for path in named if path.startswith(("tools/image/files/", "ansible/roles/"))} == there
     assert [path for path in named if not (TREE / path).is_file()] == []
