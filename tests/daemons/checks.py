@@ -75,6 +75,12 @@ CHECKS = (
     Check("/etc/nginx/nginx.conf", "nginx", ("nginx", "-t", "-q"), "nonsense on;\n"),
     Check("/etc/logrotate.d/nginx", "logrotate", "logrotate", "nonsense\n"),
     Check("/etc/photo-api/environment", "photo-api", "photo_api", "PHOTO_API_POOL_SIZE=nonsense\n"),
+    Check("/etc/pgbouncer/pgbouncer[.]ini", "pgbouncer", "pgbouncer", "[pgbouncer]\nnonsense = 1\n"),
+    Check("/etc/pgbouncer/fixed[.]ini", "pgbouncer", "pgbouncer", "nonsense = 1\n"),
+    Check("/etc/pgbouncer/hba[.]conf", "pgbouncer", "pgbouncer", "local nonsense\n"),
+    Check("/etc/pgbouncer/ident[.]conf", "pgbouncer", "pgbouncer", "nonsense\n"),
+    Check("/etc/pgbouncer/userlist[.]txt", "pgbouncer", "pgbouncer", '"nonsense\n'),
+    Check("/etc/flashtier/follower[.]json", "flashtier-follower", "follower", "nonsense\n"),
     # Database hosts
     Check("/etc/flashtier/postgresql/postgresql.conf", "postgres", "postgresql", "nonsense = 1\n"),
     Check("/etc/flashtier/postgresql/pg_hba.conf", "postgres", "postgresql", "local all all nonsense\n"),

@@ -93,6 +93,15 @@ def locale(path):
     return "" if done.stdout == "UTF-8\n" else done.stdout.strip()
 
 
+def follower(path):
+    """The follower's own reading of its settings and credentials. Nothing is started."""
+    code = "import pathlib, sys; from follower.config import read; read(*map(pathlib.Path, sys.argv[1:]))"
+    environment = CLEAN | {"PYTHONPATH": "/usr/local/lib/flashtier"}
+    done = run("python3", "-Bc", code, path, "/etc/flashtier/follower", env=environment)
+    said = done.stdout.strip().splitlines()
+    return said[-1] if said else (f"ended with {done.returncode}" if done.returncode else "")
+
+
 def photo_api(path):
     environment = CLEAN | settings_of(path) | {"CREDENTIALS_DIRECTORY": "/etc/photo-api/credentials"}
     done = run("/opt/photo-api/current/bin/photo-api", "check", env=environment)

@@ -70,6 +70,37 @@ def etcd(path):
     return ""
 
 
+#: Made by the follower, and not of a contract: a member that is not asked, as no client connects.
+POOLS = "[databases]\nphotos = host=127.0.0.1 port=5432 dbname=photos\n"
+
+
+def pgbouncer(path):
+    """pgBouncer starts, and says nothing against its files: it serves without a line that it cannot read."""
+    pools = pathlib.Path("/var/lib/flashtier-follower/databases.ini")
+    pools.parent.mkdir(exist_ok=True)
+    pools.write_text(POOLS)
+    folder = pathlib.Path("/run/pgbouncer")
+    folder.mkdir(exist_ok=True)
+    shutil.chown(folder, "pgbouncer", "pgbouncer")
+    account = ["setpriv", "--reuid=pgbouncer", "--regid=pgbouncer", "--clear-groups", "--"]
+    with LOG.open("w") as out:
+        server = subprocess.Popen(
+            [*account, "/usr/sbin/pgbouncer", "/etc/pgbouncer/pgbouncer.ini"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=CLEAN,
+        )
+    end = time.monotonic() + SERVES
+    while "process up" not in LOG.read_text() and server.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    serves = "process up" in LOG.read_text()
+    stop(server)
+    lines = LOG.read_text().splitlines()
+    wrong = [line for line in lines if re.search(r" (WARNING|ERROR|FATAL) ", line)]
+    return "\n".join(wrong) or ("" if serves else "\n".join(lines[-3:]) or "no output")
+
+
 def asked(address, port, target):
     """The first bytes of an answer over TLS, or why there is none."""
     # The certificate belongs to the host that this runs on, and so to another name.
