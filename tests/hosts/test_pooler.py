@@ -7,16 +7,16 @@ import pytest
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
 from tests.hosts.pooler import declared_settings, differences, pool_size
-from tests.hosts.snapshot import Seen
+from tests.hosts.snapshot import Snapshot
 
 pooled = pytest.mark.where(lambda host: "pgbouncer" in host.components)
 following = pytest.mark.where(lambda host: "follower" in host.components)
 
 
 @pooled
-def test_settings_are_in_effect(declared: ContractHost, seen: Seen, check: Check) -> None:
+def test_settings_are_in_effect(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
     """pgBouncer has no way to check a file, and keeps what it had where it cannot read one."""
-    found = seen["pooler"]
+    found = snapshot["pooler"]
     settings = declared_settings("\n".join(found["ini"]))
     check.true(f"{declared.name}: pgBouncer's files set something", len(settings) > 20, found=len(settings))
     wrong = differences(settings, found["settings"])
@@ -25,9 +25,9 @@ def test_settings_are_in_effect(declared: ContractHost, seen: Seen, check: Check
 
 @following
 def test_pools_lead_to_the_member_that_etcd_names(
-    declared: ContractHost, contract: Contract, seen: Seen, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
 ) -> None:
-    follower, pools = seen["follower"], seen["pooler"]["pools"]
+    follower, pools = snapshot["follower"], snapshot["pooler"]["pools"]
     leader = follower["leader_in_etcd"]
     check.true(f"{declared.name}: etcd names a member", leader in contract.database.members, found=leader)
     address = contract.host(leader).address if leader in contract.database.members else leader
@@ -41,8 +41,8 @@ def test_pools_lead_to_the_member_that_etcd_names(
 
 
 @following
-def test_the_follower_holds_nothing(declared: ContractHost, seen: Seen, check: Check) -> None:
-    follower = seen["follower"]
+def test_the_follower_holds_nothing(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
+    follower = snapshot["follower"]
     told = {key: follower[key] for key in ("state", "holds", "leader", "pgbouncer", "pools_lead_to")}
     leader = follower["leader_in_etcd"]
     serving = {
