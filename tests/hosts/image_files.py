@@ -46,6 +46,11 @@ OF_THE_IMAGE: dict[str, Expected] = {
     "/etc/ssh/sshd_config": (*PLAIN, Like("/usr/share/openssh/sshd_config")),
     "/root/.bashrc": (*PLAIN, Like("/usr/share/base-files/dot.bashrc")),
     "/root/.profile": (*PLAIN, Like("/usr/share/base-files/dot.profile")),
+    # Where pgBouncer runs, its role writes them. The account is the one that the package's unit names.
+    **{
+        f"/etc/pgbouncer/{name}": ("0640", "postgres:postgres", "as packaged")
+        for name in ("pgbouncer.ini", "userlist.txt")
+    },
     "/etc/environment": (*PLAIN, Lines()),
     "/etc/fstab": (*PLAIN, Lines()),
     "/etc/hosts.allow": (*PLAIN, Lines()),
@@ -76,6 +81,14 @@ OF_POSTGRESQL: dict[str, Expected] = {
         ("/etc/postgresql-common/createcluster.conf.ucf-dist", "/etc/postgresql-common/root.crt"),
         (*PLAIN, ALIKE),
     ),
+}
+
+#: The same where it is pgBouncer's package that needs the common one of PostgreSQL: no role writes into it.
+OF_POOLERS = OF_POSTGRESQL | {
+    "/etc/postgresql-common/createcluster.conf": (
+        *PLAIN,
+        Like("/usr/share/postgresql-common/createcluster.conf"),
+    )
 }
 
 #: Key and certificate that the package ssl-cert makes, which that of PostgreSQL needs. No service uses

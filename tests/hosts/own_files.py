@@ -19,7 +19,7 @@ from tests.hosts.file_kinds import (
     Lines,
     template,
 )
-from tests.hosts.image_files import OF_ARRAYS, OF_POSTGRESQL, OF_THE_IMAGE, SNAKEOIL
+from tests.hosts.image_files import OF_ARRAYS, OF_POOLERS, OF_POSTGRESQL, OF_THE_IMAGE, SNAKEOIL
 from tests.hosts.promises import mount_unit
 
 EVERYWHERE: dict[str, Expected] = {
@@ -104,6 +104,7 @@ def _of_aws(host: ContractHost) -> dict[str, Expected]:
     return {
         "/etc/systemd/timesyncd.conf.d/flashtier.conf": template("base/timesyncd.conf.j2"),
         **(OF_POSTGRESQL | SNAKEOIL if host.tier == "database" else {}),
+        **(OF_POOLERS | SNAKEOIL if "pgbouncer" in host.components else {}),
         **(OF_ARRAYS if any(volume.nvme and volume.nvme.count > 1 for volume in host.volumes) else {}),
     }
 

@@ -185,7 +185,7 @@ def own_contents(host: ContractHost, contract: Contract) -> dict[str, list[str]]
             path
             for path, content in contents.items()
             if isinstance(content, (Lines, Template))
-            and not path.startswith(("/etc/flashtier/s3/", "/etc/patroni/"))
+            and not path.startswith(("/etc/flashtier/s3/", "/etc/patroni/", "/etc/pgbouncer/userlist.txt"))
         ],
         "sums": sorted({content.path for content in contents.values() if isinstance(content, Like)}),
     }

@@ -35,8 +35,8 @@ class DatabaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PHOTO_API_", frozen=True, extra="ignore")
 
-    #: One name, or several with commas: of several, a connection goes to the one that takes writes. A path is the folder
-    #: of a unix socket, of which the port is a part.
+    #: One name, or several with commas: of several, a connection goes to the one that takes writes. A path is the
+    #: folder of a unix socket, whose name has the port.
     database_host: str = Field(pattern=r"^[^\s,]+(,[^\s,]+)*$")
     database_port: int = Field(default=5432, ge=1, le=65535)
     database_name: str = "photos"

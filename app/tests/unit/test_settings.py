@@ -58,6 +58,15 @@ def test_names_the_wrong_setting(environment, name, value):
         subject.load_settings()
 
 
+def test_a_path_is_one_socket_and_of_several_names_the_primary_is_asked_for(environment):
+    environment.setenv("PHOTO_API_DATABASE_HOST", "/run/pgbouncer")
+    environment.setenv("PHOTO_API_DATABASE_PORT", "6432")
+    assert subject.load_settings().database_server == {"host": "/run/pgbouncer", "port": 6432}
+    environment.setenv("PHOTO_API_DATABASE_HOST", "db1,db2")
+    server = subject.load_settings().database_server
+    assert (server["host"], server["target_session_attrs"]) == (["db1", "db2"], "primary")
+
+
 def test_all_faults_at_once(environment):
     environment.delenv("PHOTO_API_POOL_SIZE")
     environment.delenv("PHOTO_API_DATABASE_HOST")

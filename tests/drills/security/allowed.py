@@ -33,6 +33,15 @@ ALLOWED_FILES: dict[str, dict[str, Right]] = {
         f"/run/credentials/photo-api.service/{name}": ("root", "root", "0440")
         for name in ("database_password", "s3_access_key", "s3_secret_key")
     },
+    "pgbouncer": {"/etc/pgbouncer/userlist.txt": ("root", "pgbouncer", "0640")},
+    "follower": {
+        f"/etc/flashtier/follower/{name}": ("root", "root", "0400")
+        for name in ("etcd_password", "database_password")
+    }
+    | {
+        f"/run/credentials/flashtier-follower.service/{name}": ("root", "root", "0440")
+        for name in ("etcd_password", "database_password")
+    },
     "patroni": {"/etc/patroni/patroni.yml": ("root", "postgres", "0640")},
     "etcd": {"/etc/flashtier/etcd/snapshot_password": ("root", "root", "0600")},
     "s3": {

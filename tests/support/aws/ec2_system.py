@@ -197,7 +197,9 @@ def processes(host: ContractHost) -> Any:
 
 
 def own_accounts(contract: Contract, host: ContractHost) -> list[str]:
-    tier = {"database": ["postgres"], "control": ["prometheus", "etcd"]}.get(host.tier, [])
+    tier = {"database": ["postgres"], "web": ["postgres"], "control": ["prometheus", "etcd"]}.get(
+        host.tier, []
+    )
     debian = ["root", "daemon", "nobody", "systemd-network", "systemd-resolve", "sshd"]
     found = {*debian, *tier, *ACCOUNTS, *exact.users(contract, host), "prometheus"}
     return sorted(found)
@@ -219,7 +221,7 @@ def accounts(contract: Contract, host: ContractHost) -> Any:
 
 def entries(contract: Contract, host: ContractHost) -> Any:
     names = own_accounts(contract, host)
-    members = {"ssl-cert": "postgres"} if host.tier == "database" else {}
+    members = {"ssl-cert": "postgres"} if "postgres" in names else {}
     own = [name for name in names if name != contract.access.user]
     groups = sorted({*own, "users", "ssl-cert", "kvm"} | ({"photo-api"} & {*names}))
     return {
