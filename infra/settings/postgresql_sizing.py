@@ -13,7 +13,8 @@ from infra.environment.sections import USABLE_SHARE
 
 #: PostgreSQL's default: a hash may take this many times work_mem.
 HASH_MEM_MULTIPLIER = 2
-#: Connections other than the app's: 3 for a superuser, 5 for monitoring, 12 for migrations, backups, people.
+#: Connections other than the app's: 3 for a superuser, 5 for monitoring, 12 for followers that
+#: ask whether a member takes writes, migrations, backups, people.
 RESERVED_CONNECTIONS = 20
 #: One process a connection: beyond this, page tables and snapshots cost more than the connections bring.
 #: Source: docs/sizing-facts.md, sizing.pool_size_needed: 32 suffice for 100 million calls a day.
