@@ -33,6 +33,10 @@ OWN = Own(
         "/run/flashtier-follower": ("0755", "flashtier-follower:flashtier-follower"),
         "/run/flashtier-follower/state.json": ("0644", "flashtier-follower:flashtier-follower"),
     },
-    folders={"/etc/flashtier/follower": ("0700", "root:root")},
+    folders={
+        "/etc/flashtier/follower": ("0700", "root:root"),
+        # Of no package, as every folder there.
+        "/usr/local/lib/flashtier/follower": ("0755", "root:root"),
+    },
     accounts=frozenset({"flashtier-follower"}),
 )

@@ -10,7 +10,7 @@ from infra.contract import Contract, ContractHost, ContractVolume
 from infra.paths import ROOT
 from tests.hosts import database, exact, own_files, promises, rights
 from tests.hosts.content import Contents
-from tests.hosts.file_kinds import Lines, Release, Secret, Template, Tree
+from tests.hosts.file_kinds import Like, Lines, Release, Secret, Template, Tree
 from tests.hosts.image_files import OF_ARRAYS
 from tests.support.aws.ec2_cluster import leader
 from tests.support.aws.ec2_system import MACHINE
@@ -237,7 +237,7 @@ def likes(contract: Contract, host: ContractHost) -> dict[str, str]:
     return {
         path: content.path
         for path, (_, _, content) in own_files.expected(host, contract).items()
-        if hasattr(content, "path") and not isinstance(content, Template) and "skel" in content.path
+        if isinstance(content, Like)
     }
 
 
