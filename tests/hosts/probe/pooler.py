@@ -12,6 +12,8 @@ SOCKET = pathlib.Path("/run/pgbouncer/.s.PGSQL.6432")
 FOLLOWER = pathlib.Path("/etc/flashtier/follower.json")
 STATE = pathlib.Path("/run/flashtier-follower/state.json")
 ACCOUNT = "flashtier-follower"
+#: The account and the socket's group: its unit gives it that one, and /etc/group does not.
+AS_THE_FOLLOWER = ("setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--groups=pgbouncer", "--")
 
 #: As the only account that the console lets in beside pgBouncer's own.
 CONSOLE = """
@@ -34,7 +36,7 @@ def pooler(question):
         return None
     port = SOCKET.name.rpartition(".")[2]
     program = ("python3", "-c", CONSOLE, str(SOCKET.parent), port, ACCOUNT)
-    told = json.loads(run("runuser", "-u", ACCOUNT, "--", *program))
+    told = json.loads(run(*AS_THE_FOLLOWER, *program))
     return {
         "settings": {row["key"]: row["value"] for row in told["CONFIG"]},
         "pools": {
