@@ -7,15 +7,15 @@ a second. Where the leader's key is another's, or etcd is silent, it does nothin
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from holding.config import read
 from holding.hold import Hold
-from holding.release import when_over
 from holding.server import Server
 
 #: Seconds in which the followers answer. One that is late keeps no other waiting.
@@ -24,8 +24,8 @@ HELD = 0.5
 ENDS = 8
 
 
-def run(server: Server, hold: Hold, after: Callable[[Callable[[], None]], None]) -> str:
-    """What it did. `after` runs what outlives this program."""
+def run(server: Server, hold: Hold, after: Callable[[str, int], object]) -> str:
+    """What it did. `after`, given lease and number of the server, starts what ends the hold."""
     postmaster = server.postmaster()
     if postmaster is None:
         return "nothing to hold: no server runs"
@@ -35,29 +35,25 @@ def run(server: Server, hold: Hold, after: Callable[[Callable[[], None]], None])
         if not hold.take():
             return "nothing held: another member leads, or etcd does not answer"
         late = hold.wait_held(HELD)
-        after(lambda: when_over(hold, lambda: server.serves_after(postmaster.pid), _say))
         begun = time.monotonic()
         postmaster.stop()
         ended = postmaster.ends_within(ENDS)
+        seconds = time.monotonic() - begun
+        after(hold.lease, postmaster.pid)
     finally:
         postmaster.close()
     return (
-        ("held" + (f", but not by {', '.join(late)}" if late else ""))
-        + f"; server {'ended' if ended else 'not ended'} after {time.monotonic() - begun:.3f} s"
+        "held" + (f", but not by {', '.join(late)}" if late else "")
+    ) + f"; server {'ended' if ended else 'not ended'} after {seconds:.3f} s"
+
+
+def _releasing(file: Path, lease: str, pid: int) -> object:
+    """A process of its own, for which Patroni does not wait."""
+    return subprocess.Popen(
+        [sys.executable, "-Bm", "holding.release", file, lease, str(pid)],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
-
-
-def _beside(work: Callable[[], None]) -> None:
-    """In a process of its own, for which Patroni does not wait."""
-    if os.fork():
-        return
-    os.setsid()
-    code = 1
-    try:
-        work()
-        code = 0
-    finally:
-        os._exit(code)
 
 
 def _say(line: str) -> None:
@@ -66,8 +62,10 @@ def _say(line: str) -> None:
 
 def main() -> int:
     try:
-        config = read(Path(sys.argv[1]))
-        _say(run(Server(config.data, config.programs), Hold(config, "its server stops"), _beside))
+        file = Path(sys.argv[1])
+        config = read(file)
+        hold = Hold(config, "its server stops")
+        _say(run(Server(config.data, config.programs), hold, partial(_releasing, file)))
     except (OSError, ValueError) as error:
         _say(f"nothing held: {error}")
         return 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from follower.etcd import Login
 
 
@@ -20,6 +21,7 @@ class Config:
     login: Login
     #: None: without TLS, as tests ask.
     context: Callable[[], ssl.SSLContext] | None
+    #: ADDRESS:PORT
     rest: str
     rest_login: Login
     data: Path
@@ -37,7 +39,7 @@ def read(path: Path) -> Config:
             etcd=tuple(f"{etcd['protocol']}://{host}" for host in etcd["hosts"]),
             login=Login(etcd["username"], etcd["password"]),
             context=_context(etcd["cacert"], etcd["cert"], etcd["key"]),
-            rest=f"https://{rest['connect_address']}",
+            rest=rest["connect_address"],
             rest_login=Login(rest["authentication"]["username"], rest["authentication"]["password"]),
             data=Path(server["data_dir"]),
             programs=Path(server["bin_dir"]),

@@ -79,9 +79,7 @@ class Hold:
     def _late(self) -> list[str]:
         prefix = f"/flashtier/{self.config.scope}/followers/"
         try:
-            found = self._ask(
-                "/v3/kv/range", {"key": encoded(prefix), "range_end": encoded(after(prefix))}
-            )
+            found = self._ask("/v3/kv/range", {"key": encoded(prefix), "range_end": encoded(after(prefix))})
         except EtcdError:
             return []  # there is no one to ask, and so nothing to wait for
         return [name for name, state in map(self._read, found.get("kvs", [])) if not self._holds(state)]

@@ -7,11 +7,11 @@ where the leader's server ended by anything but a shutdown, Patroni is woken and
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import sys
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 from holding.config import Config, read
@@ -72,17 +72,23 @@ class Watch:
         """A change of a key that the settings do not have changes nothing, and wakes Patroni's loop."""
         login = self.config.rest_login
         basic = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
-        request = urllib.request.Request(
-            f"{self.config.rest}/config",
-            data=json.dumps({"flashtier_wake": None}).encode(),
-            headers={"Authorization": f"Basic {basic}", "Content-Type": "application/json"},
-            method="PATCH",
+        connection = http.client.HTTPSConnection(
+            self.config.rest, timeout=WAKES, context=self.config.context and self.config.context()
         )
         try:
-            context = self.config.context() if self.config.context else None
-            urllib.request.urlopen(request, timeout=WAKES, context=context).read()
-        except OSError as error:
+            connection.request(
+                "PATCH",
+                "/config",
+                json.dumps({"flashtier_wake": None}),
+                {"Authorization": f"Basic {basic}", "Content-Type": "application/json"},
+            )
+            status = connection.getresponse().status
+            if status != http.client.OK:
+                raise OSError(f"status {status}")
+        except (OSError, http.client.HTTPException) as error:
             _say(f"Patroni was not woken: {error}; it finds out in its next turn")
+        finally:
+            connection.close()
 
 
 def _say(line: str) -> None:

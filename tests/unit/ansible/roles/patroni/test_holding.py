@@ -1,4 +1,4 @@
-"""Before the leader's server stops, and when it has ended: who holds, for how long, and who is not waited for."""
+"""Before the leader's server stops, and when it has ended: who holds, how long, and who is not waited for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from follower import etcd
 from follower.etcd import Login
 from holding import before_stop, hold, release
@@ -21,7 +22,6 @@ from holding.config import Config, read
 from holding.hold import Hold
 from holding.server import Server
 from holding.watch import Watch
-
 from tests.support.keyring import Keyring, serving
 
 LEADER, HOLD = "/service/lab/leader", "/flashtier/lab/holds/db1"
@@ -73,7 +73,7 @@ class Lab:
             etcd=(ring.url,),
             login=Login("patroni", "secret"),
             context=None,
-            rest="https://127.0.0.1:1",
+            rest="127.0.0.1:1",
             rest_login=Login("patroni", "secret"),
             data=self.data,
             programs=self.programs,
@@ -116,8 +116,13 @@ def follower(ring: Keyring, name: str, state: str, holds: list[str]) -> None:
 def stopped(lab: Lab, ring: Keyring) -> tuple[str, list[Callable[[], None]]]:
     """What the hook did on a member, and what it leaves running."""
     left: list[Callable[[], None]] = []
-    said = before_stop.run(lab.server, Hold(lab.config(ring), "its server stops"), left.append)
-    return said, left
+    hold = Hold(lab.config(ring), "its server stops")
+
+    def after(lease: str, pid: int) -> None:
+        assert (lease, pid) == (hold.lease, lab.running[-1].pid)
+        left.append(lambda: release.when_over(hold, lambda: lab.server.serves_after(pid), print))
+
+    return before_stop.run(lab.server, hold, after), left
 
 
 def test_the_leader_holds_stops_and_lets_go_when_it_leads_no_longer(lab: Lab) -> None:
@@ -209,9 +214,7 @@ def test_a_server_that_was_killed_is_held_for_and_one_that_stopped_is_not(
         pid = lab.start()
         lab.kill()
         seen: list[str] = []
-        monkeypatch.setattr(
-            "holding.watch.when_over", lambda hold, serves, say: seen.append(ring.keys[HOLD])
-        )
+        monkeypatch.setattr("holding.watch.when_over", lambda hold, serves, say: seen.append(ring.keys[HOLD]))
         watch.ended(pid)
         assert woken == [True]
         assert json.loads(seen[0])["reason"] == "its server ended without a shutdown"
@@ -223,7 +226,7 @@ def test_a_server_that_was_killed_is_held_for_and_one_that_stopped_is_not(
 
 
 def test_a_stale_file_is_no_server(lab: Lab) -> None:
-    """Its number may be another process's by now, and what it says of itself is of the one that was killed."""
+    """Its number may be another process's by now, and what it says is of the one that was killed."""
     pid = lab.start()
     lab.kill()
     assert not lab.server.serves_after(0)
@@ -252,7 +255,7 @@ def test_patronis_file_says_all(tmp_path: Path) -> None:
     config = read(file)
     assert config.etcd == ("https://10.0.0.1:2379", "https://10.0.0.2:2379")
     assert (config.login, config.rest_login) == (Login("patroni", "p1"), Login("patroni", "p2"))
-    assert config.rest == "https://10.0.0.3:8008"
+    assert config.rest == "10.0.0.3:8008"
     assert config.data == Path("/pg/data/17")
     del given["restapi"]["authentication"]
     file.write_text(yaml.safe_dump(given))
