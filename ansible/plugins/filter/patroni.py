@@ -13,7 +13,8 @@ short_description: What is wrong and what is left to do with a member's server
 description:
   - C(patroni_left) and C(patroni_auto) read what C(host_look) found of ALTER SYSTEM on the host.
   - C(patroni_state) reads what the server answered; C(patroni_wrong) gives a line for
-    each setting that is not as declared; C(patroni_unread) says whether it has to read its files again.
+    each setting that is not as declared; C(patroni_unread) says whether it has to read its files again,
+    and C(patroni_waits) which settings a restart will change.
 options:
   _input:
     description: The answer of C(host_look) or of the server, as the filter's name says.
@@ -69,6 +70,7 @@ class State(TypedDict):
     """The server's answer (files/state.sql)."""
 
     settings: dict[str, str]
+    restart: list[str]
     pending: list[str]
     faults: list[str]
 
@@ -102,6 +104,7 @@ def state(answer: str) -> State:
     found = json.loads(answer) if answer else {}
     return State(
         settings=found.get("settings", {}),
+        restart=found.get("restart", []),
         pending=found.get("pending", []),
         faults=found.get("faults", []),
     )
@@ -116,6 +119,12 @@ def wrong(answered: State, declared: Iterable[Setting], host: str) -> list[str]:
         if effective != value:
             found.append(f"{host}: {name} is {effective}, declared is {value}. {ORIGIN}'{name}'.")
     return found
+
+
+def waits(answered: State, declared: Iterable[Setting]) -> list[str]:
+    """Settings that a restart will change: those that wait for it, and those that this run makes wait."""
+    differs = {one["name"] for one in declared if answered["settings"].get(one["name"]) != str(one["value"])}
+    return sorted({*answered["pending"], *(differs & set(answered["restart"]))})
 
 
 def unread(answered: State, wrong: list[str], written: Mapping[str, Any]) -> bool:
@@ -139,4 +148,5 @@ class FilterModule:
             "patroni_state": state,
             "patroni_wrong": wrong,
             "patroni_unread": unread,
+            "patroni_waits": waits,
         }

@@ -5,7 +5,8 @@ SELECT jsonb_build_object(
   'settings', (
     SELECT jsonb_object_agg(name, CASE WHEN name LIKE 'tcp\_%' THEN reset_val ELSE current_setting(name) END)
       FROM pg_settings),
-  -- Those that only a restart changes.
+  -- Those that only a restart changes, and of them those that wait for one.
+  'restart', ARRAY(SELECT name FROM pg_settings WHERE context = 'postmaster' ORDER BY name),
   'pending', ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name),
   -- What the server could not load of client authentication, as it is on disk now.
   'faults', ARRAY(

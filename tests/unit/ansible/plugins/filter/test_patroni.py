@@ -72,12 +72,15 @@ def test_emptying_never_touches_what_a_standby_or_a_restore_needs(
     assert SERVER["patroni_left"]({"contents": {"auto": written}}) == []
 
 
-ANSWERED: dict[str, Any] = {"settings": {"port": "5432", "work_mem": "4MB"}, "pending": [], "faults": []}
+ANSWERED: dict[str, Any] = {
+    "settings": {"port": "5432", "work_mem": "4MB"},
+    **{"restart": ["port"], "pending": [], "faults": []},
+}
 
 
 @pytest.mark.parametrize("answer", ["", "{}"])
 def test_a_server_that_does_not_answer_has_no_settings(answer: str) -> None:
-    assert SERVER["patroni_state"](answer) == {"settings": {}, "pending": [], "faults": []}
+    assert SERVER["patroni_state"](answer) == {"settings": {}, "restart": [], "pending": [], "faults": []}
     with pytest.raises(ValueError, match="Expecting value"):
         SERVER["patroni_state"]("\n")
 
@@ -154,3 +157,18 @@ def test_every_member_comes_to_the_same_plan(member: str) -> None:
         "patroni", member, "plan", **known | {"hostvars": blanks, "patroni_dcs": {"skipped": True}}
     )
     assert found["plan"]["create"] == FIRST
+
+
+@pytest.mark.parametrize(
+    ("pending", "declared", "waits"),
+    [
+        ([], [{"name": "port", "value": 1}, {"name": "work_mem", "value": "64MB"}], ["port"]),
+        ([], [{"name": "port", "value": 5432}, {"name": "work_mem", "value": "64MB"}], []),
+        (["wal_level"], [{"name": "port", "value": 1}], ["port", "wal_level"]),
+    ],
+    ids=["changed by this run", "as declared; the other takes a reload", "changed by an earlier one"],
+)
+def test_what_a_restart_will_change_is_known_in_the_run_that_changes_it(
+    pending: list[str], declared: list[dict[str, Any]], waits: list[str]
+) -> None:
+    assert SERVER["patroni_waits"](ANSWERED | {"pending": pending}, declared) == waits
