@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from infra.contract import Contract
-from tests.drills.counting import USER
+from tests.drills.counting import USER, Counting
 from tests.drills.hosts import Inside
 
 #: Prints the answer of an address to a host that shows its certificate. Hosts have no curl.
@@ -23,6 +23,9 @@ except OSError:
 END"""
 #: What drills have written: the rows of their user.
 SELECT, DELETE = (f"{verb} FROM photos WHERE user_id = {USER}" for verb in ("SELECT id", "DELETE"))
+
+#: Seconds in which a cluster is whole again after a member was hit: rewind, replay and two turns of the loop.
+WHOLE = 180
 
 
 class Cluster:
@@ -80,6 +83,15 @@ class Cluster:
         """Acknowledged uploads that the leader does not have."""
         kept = set(map(int, self.query(SELECT).split()))
         return sorted(set(acknowledged) - kept)
+
+    def report(self, what: str, client: Counting, since: float, whole: float) -> str:
+        """A drill's figures. Fails where an acknowledged upload is lost."""
+        lost = self.lost(client.acknowledged)
+        assert not lost, f"{what}: {len(lost)} acknowledged uploads are lost: {lost[:10]}"
+        return (
+            f"{what}: {len(client.acknowledged)} uploads acknowledged, 0 lost; {client.failed} failed, gap "
+            f"{client.gap(since):.2f} s, whole again after {whole:.1f} s"
+        )
 
     def tidy(self) -> None:
         """Remove the rows of drills, as the verification wants no other than its own."""

@@ -10,10 +10,14 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.drills.cluster import WHOLE, Cluster
+from tests.drills.counting import Counting
+from tests.drills.hosts import Inside
 from tests.drills.living import bring_up
 from tests.drills.verifier import Verifier
 
@@ -81,3 +85,24 @@ def verifier(stack: str, figure: Callable[[str], None]) -> Iterator[Verifier]:
     made = bring_up(stack, figure)
     yield made
     made.close()
+
+
+@pytest.fixture
+def cluster(verifier: Verifier) -> Iterator[Cluster]:
+    """Three members or more, whole before and after a drill."""
+    made = Cluster(verifier.contract, Inside(verifier.contract))
+    if len(made.members) < 3:
+        pytest.skip(f"{len(made.members)} members: a quorum needs three")
+    made.wait_whole(WHOLE)
+    yield made
+    made.wait_whole(WHOLE)
+    made.tidy()
+    verifier.hosts.forget(*made.members)
+
+
+@pytest.fixture
+def client(verifier: Verifier, tmp_path: Path) -> Counting:
+    """Uploads from outside, through the edge, once it is entered."""
+    authority = tmp_path / "ca.crt"
+    authority.write_text(verifier.contract.ca_certificate)
+    return Counting(verifier.contract, authority)

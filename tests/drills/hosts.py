@@ -47,6 +47,21 @@ class Inside:
         )
         return done.stdout.strip()
 
+    def cut(self, host: str, *others: str) -> None:
+        """Drop everything between a host and others, as a broken network does: no one gets an answer."""
+        addresses = ", ".join(self.contract.host(other).address for other in others)
+        rules = (
+            "table inet flashtier_drill {",
+            f"chain in {{ type filter hook input priority -300; ip saddr {{ {addresses} }} drop; }}",
+            f"chain out {{ type filter hook output priority -300; ip daddr {{ {addresses} }} drop; }}",
+            "}",
+        )
+        self.run(host, f"nft -f - <<'END'\n{chr(10).join(rules)}\nEND")
+
+    def heal(self, host: str) -> None:
+        """Undo `cut`; nothing where it is undone."""
+        self.run(host, "nft destroy table inet flashtier_drill")
+
     def stop(self, host: str) -> None:
         """Cut its power: no process of it gets a signal."""
         self._lxc("stop", "--force", host)

@@ -7,47 +7,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
-
-from tests.drills.cluster import Cluster
+from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
-from tests.drills.hosts import Inside
-from tests.drills.verifier import Verifier
-
-#: Seconds in which a cluster is whole again after a member was hit: rewind, replay and two turns of the loop.
-WHOLE = 180
-
-
-@pytest.fixture
-def cluster(verifier: Verifier) -> Iterator[Cluster]:
-    made = Cluster(verifier.contract, Inside(verifier.contract))
-    if len(made.members) < 3:
-        pytest.skip(f"{len(made.members)} members: a quorum needs three")
-    made.wait_whole(WHOLE)
-    yield made
-    made.wait_whole(WHOLE)
-    made.tidy()
-    verifier.hosts.forget(*made.members)
-
-
-@pytest.fixture
-def client(verifier: Verifier, tmp_path: Path) -> Counting:
-    authority = tmp_path / "ca.crt"
-    authority.write_text(verifier.contract.ca_certificate)
-    return Counting(verifier.contract, authority)
-
-
-def report(what: str, client: Counting, since: float, whole: float, cluster: Cluster) -> str:
-    """Fails where an acknowledged upload is lost."""
-    lost = cluster.lost(client.acknowledged)
-    assert not lost, f"{what}: {len(lost)} acknowledged uploads are lost: {lost[:10]}"
-    return (
-        f"{what}: {len(client.acknowledged)} uploads acknowledged, 0 lost; {client.failed} failed, gap "
-        f"{client.gap(since):.2f} s, whole again after {whole:.1f} s"
-    )
 
 
 def test_the_postmaster_is_killed(
@@ -61,7 +24,7 @@ def test_the_postmaster_is_killed(
         cluster.inside.run(leader, "kill -KILL $(head -1 /pg/data/17/postmaster.pid)")
         client.wait(100, 60)
         whole = cluster.wait_whole(WHOLE)
-    figure(report(f"postmaster of {leader} killed", client, since, whole, cluster))
+    figure(cluster.report(f"postmaster of {leader} killed", client, since, whole))
 
 
 def test_the_host_of_the_leader_stops(
@@ -80,7 +43,7 @@ def test_the_host_of_the_leader_stops(
         finally:
             cluster.inside.start(leader)
         whole = cluster.wait_whole(WHOLE)
-    figure(report(f"host of {leader} stopped hard", client, since, whole, cluster))
+    figure(cluster.report(f"host of {leader} stopped hard", client, since, whole))
 
 
 def test_one_standby_is_lost_and_then_the_other(
@@ -109,5 +72,5 @@ def test_one_standby_is_lost_and_then_the_other(
         client.wait(100, 120)
         whole = cluster.wait_whole(WHOLE)
     figure(
-        report(f"{standbys[0]} stopped (gap {one:.2f} s), then {standbys[1]}", client, since, whole, cluster)
+        cluster.report(f"{standbys[0]} stopped (gap {one:.2f} s), then {standbys[1]}", client, since, whole)
     )

@@ -23,10 +23,12 @@ SECRETS = {
     ("postgresql", "authentication", "replication", "password"): "replication_database_password",
     ("postgresql", "authentication", "rewind", "password"): "rewind_database_password",
 }
+PYTHON = "/opt/patroni/releases/unit/bin/python"
 
 
 def written(member: str, **more: Any) -> Any:
-    known: Templar = templar(CONTRACT, member, "patroni", secret_of=lambda name: f"secret {name}", **more)
+    given = {"secret_of": lambda name: f"secret {name}", "patroni_python": PYTHON} | more
+    known: Templar = templar(CONTRACT, member, "patroni", **given)
     return yaml.safe_load(str(known.template(trust_as_template(TEXT))))
 
 
@@ -103,3 +105,12 @@ def test_the_kits_own_files_are_included_and_named_where_patroni_would_win() -> 
 def test_a_watchdog_is_required_or_off(can: str, expected: dict[str, str]) -> None:
     """Never `automatic`, which goes on without one. In YAML a bare off is no text."""
     assert written(MEMBERS[0], patroni_watchdog=can)["watchdog"] == expected
+
+
+def test_statements_are_held_before_a_server_stops() -> None:
+    """By Patroni's own interpreter, which has the parser of the file that it is given."""
+    command = settings(MEMBERS[0])["postgresql"]["before_stop"].split()
+    assert command == [
+        *("/usr/bin/env", "PYTHONPATH=/usr/local/lib/flashtier", PYTHON),
+        *("-Bm", "holding.before_stop", "/etc/patroni/patroni.yml"),
+    ]
