@@ -15,9 +15,9 @@ import pytest
 
 from infra.contract import Contract, ContractHost
 from infra.local import names
+from infra.reach.sent import program
 from infra.stack.outputs import read_contract
 from tests.daemons import aws
-from tests.hosts.sent import program
 from tests.hosts.snapshot import stack_name
 
 #: Seconds for all checks on one running host.

@@ -22,11 +22,11 @@ from testinfra.host import Host
 from infra.aws.cli import MOST_TUNNELS
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
+from infra.reach.sent import program
 from tests.hosts import database, own_files, promises
 from tests.hosts.file_kinds import Like, Lines, Template
 from tests.hosts.image_files import OF_THE_IMAGE
 from tests.hosts.promises import mount_places, units
-from tests.hosts.sent import program
 
 HERE = Path(__file__).parent
 INVENTORY = ROOT / "ansible" / "inventory.pulumi_stack.yml"

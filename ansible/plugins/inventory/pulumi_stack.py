@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from infra.aws.cli import CONNECT_S, open_tunnel, refuse_unfit_cli
+from infra.aws.cli import CONNECT_S, refuse_unfit_cli
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
+from infra.reach import ssh
 from infra.stack.outputs import read_contract, write_ca, write_known_hosts
 from infra.topology import ADDRESS_BLOCKS
 
@@ -77,21 +80,22 @@ class InventoryModule(BaseInventoryPlugin):
             inventory.add_group(group)
         inventory.set_variable("all", "contract", contract.model_dump(mode="json"))
         for host in contract.hosts:
-            self._add(host, contract, str(known_hosts))
+            self._add(host, contract, known_hosts)
 
-    def _add(self, host: ContractHost, contract: Contract, known_hosts: str) -> None:
+    def _add(self, host: ContractHost, contract: Contract, known_hosts: Path) -> None:
         self.inventory.add_host(host.name, group="flashtier")
         for group in (host.tier, *host.components):
             self.inventory.add_group(group)
             self.inventory.add_child(group, host.name)
         proxy = contract.access.proxy
-        through = f' -o ProxyCommand="{open_tunnel(proxy, host)}"' if proxy is not None else ""
+        options = ssh.options(contract, host, known_hosts).items()
         variables = {
             "ansible_host": host.address,
             "ansible_user": contract.access.user,
             "ansible_ssh_private_key_file": contract.access.private_key_file,
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes "
-            f"-o IdentitiesOnly=yes{through}",
+            "ansible_ssh_common_args": " ".join(
+                f'-o {name}="{value}"' if " " in value else f"-o {name}={value}" for name, value in options
+            ),
             "ansible_python_interpreter": PYTHON,
             "flashtier_host": host.model_dump(mode="json"),
         }

@@ -1,6 +1,5 @@
 """What the host's member of the database cluster says of itself, and what etcd holds of that cluster."""
 
-import base64
 import http.client
 import json
 import pathlib
@@ -8,29 +7,13 @@ import re
 import ssl
 import subprocess
 
+from infra.reach.onhost.https import ask, below, plain
 from tests.hosts.probe.base import DEADLINE, read, run
 
-CONFIG, UNIT, TLS = "/etc/patroni/patroni.yml", "patroni.service", "/etc/flashtier/tls"
+CONFIG, UNIT = "/etc/patroni/patroni.yml", "patroni.service"
 CHECK = "/usr/local/lib/flashtier/check-member"
 #: Of etcd: an account with the role root, on control hosts.
 ETCD, ACCOUNT = "/etc/default/etcd", "/etc/flashtier/etcd/snapshot_password"
-SECONDS = 10
-
-
-def ask(address, port, path, body=None, token="", certificate=True):
-    """Status and text of an answer over TLS; `certificate`: whether the host shows its own."""
-    context = ssl.create_default_context(cafile=f"{TLS}/ca.crt")
-    if certificate:
-        context.load_cert_chain(f"{TLS}/host.crt", f"{TLS}/host.key")
-    asked = http.client.HTTPSConnection(address, port, timeout=SECONDS, context=context)
-    try:
-        headers = {"Authorization": token} if token else {}
-        text = None if body is None else json.dumps(body)
-        asked.request("GET" if body is None else "POST", path, body=text, headers=headers)
-        answer = asked.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        asked.close()
 
 
 def member(question):
@@ -74,18 +57,9 @@ def cluster_keys(question):
     )
     found = {}
     for prefix in (f"/service/{question['scope']}/", f"/flashtier/{question['scope']}/members/"):
-        body = {"key": coded(prefix), "range_end": coded(prefix[:-1] + "0")}
-        status, answer = ask(*where, "/v3/kv/range", body, token=signed_in["token"])
+        status, answer = ask(*where, "/v3/kv/range", below(prefix), token=signed_in["token"])
         if status != 200:
             raise RuntimeError(f"{prefix}: {status} {answer.strip()[:200]}")
         for pair in json.loads(answer).get("kvs", ()):
             found[plain(pair["key"])] = plain(pair.get("value", ""))
     return found
-
-
-def coded(value):
-    return base64.b64encode(value.encode()).decode()
-
-
-def plain(value):
-    return base64.b64decode(value).decode()
