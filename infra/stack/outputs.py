@@ -47,6 +47,13 @@ def read_contract(stack: str) -> Contract:
     return Contract.from_json(json.dumps(_output(stack, "contract")))
 
 
+def read_contract_within(stack: str, seconds: float) -> Contract:
+    """As `read_contract`, asked anew, without a secret, and with an answer in that time."""
+    paths.check_stack(stack)
+    found: dict[str, Any] = json.loads(pulumi(stack, ["stack", "output", "--json"], seconds=seconds))
+    return Contract.from_json(json.dumps(_named(stack, found, "contract")))
+
+
 def read_secrets(stack: str) -> dict[str, str]:
     """The stack's secrets by name (`infra.stack.secret_table.SECRET_NAMES`). Raises like `read_contract`."""
     secrets = _output(stack, "secrets")
@@ -58,7 +65,10 @@ def read_secrets(stack: str) -> dict[str, str]:
 
 
 def _output(stack: str, name: str) -> object:
-    found = outputs(stack)
+    return _named(stack, outputs(stack), name)
+
+
+def _named(stack: str, found: dict[str, Any], name: str) -> object:
     if name not in found:
         known = f"only {', '.join(sorted(found))}" if found else "no outputs"
         raise FlashtierError(
