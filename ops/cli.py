@@ -18,6 +18,7 @@ from infra.stack.outputs import declared, read_contract, write_ca, write_known_h
 from ops import summary as stack_summary
 from ops.image_command import image
 from ops.plan_command import plan
+from ops.status.command import status
 from ops.unprotect_command import unprotect
 
 app = typer.Typer(
@@ -35,6 +36,8 @@ An environment comes up in this order; `make up STACK=local` does all of it:
 3. `ansible-playbook ansible/site.yml` configures the hosts
 4. `pytest tests/hosts` compares the hosts with what is declared
 5. `flashtier summary -s local` shows the hosts, their URLs and how long each step took
+
+While it runs, `flashtier status -s local` asks the hosts who leads the database, and what is wrong.
 
 Run `. tools/env.sh` first: it puts all of these on PATH and names the state and its passphrase.
 """,
@@ -128,6 +131,7 @@ def summary(
     stack_summary.show(collected, Console(width=None if sys.stdout.isatty() else 100))
 
 
+app.command()(status)
 app.command()(plan)
 app.command()(image)
 app.command()(unprotect)

@@ -1,0 +1,108 @@
+"""Pure: answers -> etcd's members, and what its keys say to web hosts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ops.status.answers import Answers, Keys
+from ops.status.facts import Etcd, EtcdMember, Follower, Hold
+
+
+def etcd(answers: Answers, keys: Keys, declared: Sequence[str]) -> Etcd:
+    """`declared`: control hosts with a member. A healthy one, or a key that was read, proves a quorum."""
+    listed = _listed(answers)
+    members = tuple(_member(name, answers, listed) for name in declared)
+    asked = [member for member in members if not answers.why_not(member.name)]
+    healthy = any(member.healthy for member in members) or keys.found is not None
+    alarms = {
+        f"{_name(listed, alarm.get('memberID')) or 'a member'}: {alarm.get('alarm')}"
+        for _, found in answers.all("etcd")
+        for alarm in found["alarms"].get("alarms", ())
+    }
+    return Etcd(
+        quorum=True if healthy else False if asked else None,
+        keys_why=keys.why,
+        members=members,
+        alarms=tuple(sorted(alarms)),
+    )
+
+
+def _listed(answers: Answers) -> dict[str, dict[str, Any]] | None:
+    """Etcd's own list of members by id, of the member that has applied most; None where nobody could say."""
+    found = [part for _, part in answers.all("etcd")]
+    if not found:
+        return None
+    newest = max(found, key=lambda part: int(part["status"].get("raftAppliedIndex", 0)))
+    return {one["ID"]: one for one in newest["members"].get("members", ())}
+
+
+def _name(listed: dict[str, dict[str, Any]] | None, number: object) -> str | None:
+    own = (listed or {}).get(str(number))
+    return str(own.get("name")) if own is not None else None
+
+
+def _member(name: str, answers: Answers, listed: dict[str, dict[str, Any]] | None) -> EtcdMember:
+    found, health = answers.part(name, "etcd"), answers.part(name, "health")
+    status: dict[str, Any] = (found or {}).get("status", {})
+    own = next((one for one in (listed or {}).values() if one.get("name") == name), None)
+    healthy = str(health.get("health")) == "true" if health is not None else None
+    why = answers.why_no_part(name, "etcd") or answers.why_no_part(name, "health")
+    if not why and health is not None and not healthy:
+        why = str(health.get("reason") or "it says that it is not healthy")
+    number = status.get("header", {}).get("member_id")
+    return EtcdMember(
+        name=name,
+        answers=found is not None,
+        why=why,
+        healthy=healthy if found is not None else False if not answers.why_not(name) else None,
+        leads=number is not None and status.get("leader") == number,
+        learner=bool((own or {}).get("isLearner") or status.get("isLearner")),
+        listed=None if listed is None else own is not None,
+        version=status.get("version"),
+    )
+
+
+def holds(keys: Keys) -> tuple[Hold, ...] | None:
+    """Keys below /flashtier/<stack>/holds/; their values name the time of day at which they end."""
+    found = keys.below("holds")
+    if found is None:
+        return None
+    return tuple(_hold(owner, pair, keys.now) for owner, pair in found.items())
+
+
+def _hold(owner: str, pair: dict[str, Any], now: float | None) -> Hold:
+    value = _value(pair)
+    until = value.get("until")
+    left = round(float(until) - now, 1) if isinstance(until, int | float) and now is not None else None
+    reason = str(value.get("reason", "it gives no reason"))[:80]
+    return Hold(owner=owner, reason=reason, seconds_left=left, leased=bool(pair["leased"]))
+
+
+def followers(keys: Keys) -> tuple[Follower, ...] | None:
+    """Keys below /flashtier/<stack>/followers/, one a web host that follows the leader."""
+    found = keys.below("followers")
+    if found is None:
+        return None
+    return tuple(_follower(host, _value(pair), keys.now) for host, pair in found.items())
+
+
+def _follower(host: str, value: dict[str, Any], now: float | None) -> Follower:
+    since = value.get("since")
+    known = isinstance(since, int | float) and now is not None
+    return Follower(
+        host=host,
+        state=str(value.get("state", "unreadable")),
+        leader=value.get("leader"),
+        holds=tuple(str(owner) for owner in value.get("holds") or ()),
+        seconds=round(max(0.0, (now or 0.0) - float(since)), 1) if known and since is not None else None,
+    )
+
+
+def _value(pair: dict[str, Any]) -> dict[str, Any]:
+    try:
+        found = json.loads(pair["value"])
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,138 @@
+"""What `flashtier status` knows of a stack, as `--json` prints it: docs/tasks/status.md explains each key.
+
+None stands for what nobody could say.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from infra.model import Model
+
+Health = Literal["healthy", "degraded", "unknown"]
+
+
+class Host(Model):
+    """`why`: the reason where it does not answer."""
+
+    name: str
+    tier: str
+    address: str
+    answers: bool
+    why: str
+
+
+class Cluster(Model):
+    """`leader` by the key in etcd; where etcd is silent, the one member that says it leads.
+
+    `say_they_lead`: members that are primary by their own word. `paused`: Patroni's maintenance mode.
+    Timers in seconds, as Patroni applies them.
+    """
+
+    leader: str | None
+    source: Literal["etcd", "members"] | None
+    say_they_lead: tuple[str, ...]
+    paused: bool | None
+    failsafe: tuple[str, ...]
+    ttl: int | None
+    loop_wait: int | None
+    retry_timeout: int | None
+    synchronous_mode: str | None
+    synchronous_mode_strict: bool | None
+    scheduled_switchover: dict[str, Any] | None
+
+
+class Member(Model):
+    """A member of the database. Lags in bytes, behind what the leader has flushed.
+
+    `answers`: its own Patroni; where it does not, the rest is what the others read of it in etcd.
+    `synchronous`: whether commits wait for it, as one of a quorum or by its name. `silent_seconds`: since it
+    last reached etcd. `pending_restart`: the settings that wait for one.
+    """
+
+    name: str
+    declared: bool
+    answers: bool
+    why: str
+    role: str | None
+    state: str | None
+    timeline: int | None
+    lag_bytes: int | None
+    replay_lag_bytes: int | None
+    synchronous: Literal["quorum", "sync"] | None
+    pending_restart: dict[str, Any] | None
+    silent_seconds: int | None
+    postgresql: str | None
+    patroni: str | None
+
+
+class EtcdMember(Model):
+    """`healthy`: a quorum answers it. `listed`: etcd itself counts it as a member."""
+
+    name: str
+    answers: bool
+    why: str
+    healthy: bool | None
+    leads: bool
+    learner: bool
+    listed: bool | None
+    version: str | None
+
+
+class Etcd(Model):
+    """`quorum` is None where nobody could be asked. `keys_why`: why its keys could not be read, or empty."""
+
+    quorum: bool | None
+    keys_why: str
+    members: tuple[EtcdMember, ...]
+    alarms: tuple[str, ...]
+
+
+class Hold(Model):
+    """Web hosts hold statements for it. `seconds_left`: below 0 it should be gone. `leased`: etcd ends it."""
+
+    owner: str
+    reason: str
+    seconds_left: float | None
+    leased: bool
+
+
+class Follower(Model):
+    """What a web host publishes of itself; `since` in seconds of its state."""
+
+    host: str
+    state: str
+    leader: str | None
+    holds: tuple[str, ...]
+    seconds: float | None
+
+
+class Certificate(Model):
+    """`days` until it ends, below 0 after that. `kind`: of a host, or the authority that signs them."""
+
+    kind: Literal["host", "authority"]
+    name: str
+    ends: str
+    days: int
+
+
+class Status(Model):
+    """`holds` and `followers` are None where etcd's keys could not be read.
+
+    `reasons`: why it is not healthy, a line each. `notes`: what is worth to know. `asked`: UTC, ISO 8601.
+    """
+
+    stack: str
+    asked: str
+    seconds: float
+    health: Health
+    exit_code: int
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    cluster: Cluster
+    members: tuple[Member, ...]
+    etcd: Etcd
+    holds: tuple[Hold, ...] | None
+    followers: tuple[Follower, ...] | None
+    certificates: tuple[Certificate, ...]
+    hosts: tuple[Host, ...]

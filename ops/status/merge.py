@@ -1,0 +1,104 @@
+"""Pure: what a stack declares and what its hosts answer -> its status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.contract import Contract
+from ops.status import certificates, etcd, judge, patroni
+from ops.status.answers import Answers, Keys
+from ops.status.facts import Health, Host, Member, Status
+
+HEALTH: dict[int, Health] = {
+    judge.HEALTHY: "healthy",
+    judge.DEGRADED: "degraded",
+    judge.UNKNOWN: "unknown",
+}
+
+
+def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: float) -> Status:
+    """`by_host`: of `ops.status.ask.answers`; `seconds`: how long they took."""
+    answers = Answers(by_host)
+    keys = Keys(answers, contract.stack, contract.database.members)
+    hosts = _hosts(contract, answers)
+    cluster = patroni.cluster(answers, keys)
+    members = patroni.members(answers, contract.database.members, cluster.leader)
+    store = etcd.etcd(answers, keys, _running(contract, "etcd"))
+    holds, followers = etcd.holds(keys), etcd.followers(keys)
+    ends, unreadable = certificates.certificates(answers, now)
+    silent = [host.name for host in hosts if not host.answers]
+    reasons = (
+        *judge.of_cluster(cluster, members),
+        *judge.of_members(cluster, members, silent),
+        *disagreement(answers),
+        *judge.of_etcd(store, silent),
+        *judge.of_hosts(hosts),
+        *judge.of_web(holds, followers, _running(contract, "follower"), cluster.leader),
+        *judge.of_certificates(ends),
+        *unreadable,
+    )
+    code = judge.exit_code(reasons, members, store)
+    return Status(
+        stack=contract.stack,
+        asked=now.astimezone(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 2),
+        health=HEALTH[code],
+        exit_code=code,
+        reasons=reasons,
+        notes=notes(members),
+        cluster=cluster,
+        members=members,
+        etcd=store,
+        holds=holds,
+        followers=followers,
+        certificates=ends,
+        hosts=hosts,
+    )
+
+
+def disagreement(answers: Answers) -> tuple[str, ...]:
+    """A line where members read different leaders in etcd; for a moment they may, while the lead moves."""
+    named: dict[str, list[str]] = {}
+    for name, view in answers.all("cluster"):
+        named.setdefault(patroni.leader_of(view) or "no member", []).append(name)
+    if len(named) < 2:
+        return ()
+    said = "; ".join(f"{', '.join(names)}: {leader}" for leader, names in sorted(named.items()))
+    return (f"members do not agree who leads: {said}",)
+
+
+def notes(members: Sequence[Member]) -> tuple[str, ...]:
+    """A setting that waits for a restart harms nothing yet."""
+    return tuple(
+        f"{one.name} waits for a restart: {pending(one)}"
+        for one in members
+        if one.pending_restart is not None
+    )
+
+
+def pending(member: Member) -> str:
+    """Setting and its old and new value, as Patroni gives them."""
+    changes = (
+        f"{name} {change.get('old_value')} -> {change.get('new_value')}" if isinstance(change, dict) else name
+        for name, change in sorted((member.pending_restart or {}).items())
+    )
+    return ", ".join(changes) or "Patroni does not say why"
+
+
+def _hosts(contract: Contract, answers: Answers) -> tuple[Host, ...]:
+    return tuple(
+        Host(
+            name=host.name,
+            tier=host.tier,
+            address=host.address,
+            answers=not answers.why_not(host.name),
+            why=answers.why_not(host.name),
+        )
+        for host in contract.hosts
+    )
+
+
+def _running(contract: Contract, component: str) -> list[str]:
+    return [host.name for host in contract.hosts if component in host.components]

@@ -1,0 +1,53 @@
+"""What the host's own Patroni says over its REST interface, which wants a certificate of this environment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from infra.reach.onhost.https import ask
+
+#: Of the cluster's settings, those that are shown. Others may name commands and addresses.
+SHOWN = (
+    "ttl",
+    "loop_wait",
+    "retry_timeout",
+    "synchronous_mode",
+    "synchronous_mode_strict",
+    "synchronous_node_count",
+    "failsafe_mode",
+    "pause",
+)
+
+
+def own(question: dict[str, Any]) -> dict[str, Any] | None:
+    """Its own view of itself. It needs no etcd."""
+    return get(question, "/patroni")
+
+
+def cluster(question: dict[str, Any]) -> dict[str, Any] | None:
+    """All members, as Patroni reads them in etcd now."""
+    return get(question, "/cluster")
+
+
+def config(question: dict[str, Any]) -> dict[str, Any] | None:
+    """The settings that all members share, by Patroni's names."""
+    found = get(question, "/config")
+    return None if found is None else shown(found)
+
+
+def shown(settings: dict[str, Any]) -> dict[str, Any]:
+    """What may be printed of them."""
+    return {name: settings[name] for name in SHOWN if name in settings}
+
+
+def get(question: dict[str, Any], path: str) -> dict[str, Any] | None:
+    """None where the host runs no Patroni."""
+    if question["patroni"] is None:
+        return None
+    address, port = question["patroni"]
+    status, text = ask(address, port, path, seconds=question["seconds"])
+    if status != 200:
+        raise RuntimeError(f"{path}: status {status}")
+    found: dict[str, Any] = json.loads(text)
+    return found

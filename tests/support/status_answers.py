@@ -1,0 +1,96 @@
+"""What the hosts of a healthy stack of nine answer to `flashtier status`, and what a fault changes in it.
+
+data/status-answers.json was printed by a living stack on platform local (Patroni 4.1.5, etcd 3.5.16) after
+its lead had gone from db1 to db3; certificates are made here. A fault is written as Patroni's source and
+etcd answer it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from infra.contract import Contract
+from infra.environment import Environment
+from infra.paths import ROOT
+from ops.status.facts import Status
+from ops.status.merge import status
+from tests.support.declared import contract_of, local_environment
+
+Hosts = dict[str, Any]
+
+RECORDED: Hosts = json.loads((ROOT / "tests/support/data/status-answers.json").read_text())
+CONTRACT: Contract = contract_of("test", Environment.parse(local_environment()))
+#: When it was recorded.
+NOW = datetime.fromtimestamp(RECORDED["db1"]["now"], UTC)
+REFUSED = {"error": "Connection refused"}
+#: What the controller's kernel says of a host that is down.
+DOWN = {"error": "ssh: connect to host 10.89.0.101 port 22: No route to host"}
+_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def pem(name: str, ends: datetime) -> str:
+    """A certificate of that common name that ends then."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(_KEY.public_key())
+        .serial_number(1)
+        .not_valid_before(ends - timedelta(days=3650))
+        .not_valid_after(ends)
+        .sign(_KEY, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+AUTHORITY = pem("flashtier test authority", NOW + timedelta(days=3649, hours=1))
+HOST = pem("host", NOW + timedelta(days=365, hours=1))
+
+
+def healthy() -> Hosts:
+    """A fresh copy of what all nine answer."""
+    found = copy.deepcopy(RECORDED)
+    for answer in found.values():
+        answer["certificates"] = {"ca.crt": AUTHORITY, "host.crt": HOST}
+    return found
+
+
+def etcd_is_silent() -> Hosts:
+    """Etcd runs nowhere: the leader goes on in failsafe mode, and every other answer needs etcd."""
+    found = healthy()
+    for name in ("db1", "db2", "db3"):
+        own = found[name]["patroni"]
+        # Without a cluster in memory it says that nobody holds the lock, and knows of no standby.
+        own.pop("quorum_standby", None)
+        own |= {"cluster_unlocked": True, "dcs_last_seen": own["dcs_last_seen"] - 45}
+        found[name] |= {
+            "cluster": {"error": "no answer within 7 s"},
+            "config": {"error": "no answer within 7 s"},
+            "keys": {"error": "10.89.0.150: Connection refused; 10.89.0.151: Connection refused"},
+        }
+    found["db3"]["patroni"]["failsafe_mode_is_active"] = True
+    for name in ("control1", "control2", "control3"):
+        found[name] |= {"etcd": REFUSED, "health": REFUSED}
+    return found
+
+
+def put(hosts: Hosts, key: str, value: object, leased: bool = True) -> Hosts:
+    """The same with a key in etcd; `key` begins below /flashtier/test/."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    for name in ("db1", "db2", "db3"):
+        hosts[name]["keys"][f"/flashtier/test/{key}"] = {"value": text, "leased": leased}
+    return hosts
+
+
+def judged(hosts: Hosts, contract: Contract = CONTRACT) -> Status:
+    """The status of those answers."""
+    return status(contract, hosts, NOW, 1.2)

@@ -1,0 +1,295 @@
+"""What `flashtier status` makes of the answers of its hosts: facts, reasons and exit code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ops.status.judge import DEGRADED, HEALTHY, UNKNOWN
+from tests.support.status_answers import (
+    DOWN,
+    NOW,
+    REFUSED,
+    etcd_is_silent,
+    healthy,
+    judged,
+    pem,
+    put,
+)
+
+
+def test_a_healthy_stack_has_no_reason_and_exit_code_0() -> None:
+    found = judged(healthy())
+    assert (found.health, found.exit_code, found.reasons, found.notes) == ("healthy", HEALTHY, (), ())
+    cluster = found.cluster
+    assert (cluster.leader, cluster.source, cluster.say_they_lead) == ("db3", "etcd", ("db3",))
+    assert (cluster.ttl, cluster.loop_wait, cluster.retry_timeout) == (20, 2, 5)
+    assert (cluster.synchronous_mode, cluster.synchronous_mode_strict, cluster.paused) == (
+        "quorum",
+        True,
+        False,
+    )
+    assert [(one.name, one.role, one.state, one.timeline, one.synchronous) for one in found.members] == [
+        ("db1", "replica", "streaming", 3, "quorum"),
+        ("db2", "replica", "streaming", 3, "quorum"),
+        ("db3", "leader", "running", 3, None),
+    ]
+    assert [one.lag_bytes for one in found.members] == [0, 0, None]
+    assert {one.postgresql for one in found.members} == {"17.12"}
+    assert found.etcd.quorum is True
+    assert [(one.name, one.healthy, one.leads) for one in found.etcd.members if one.leads] == [
+        ("control1", True, True)
+    ]
+    assert found.holds == ()
+    assert [(one.host, one.state, one.leader) for one in found.followers or ()] == [
+        ("web1", "serving", "db3"),
+        ("web2", "serving", "db3"),
+    ]
+    assert {one.days for one in found.certificates if one.kind == "host"} == {365}
+    assert [one.days for one in found.certificates if one.kind == "authority"] == [3649]
+
+
+def test_a_host_that_is_down_says_why_and_etcd_still_knows_its_member() -> None:
+    found = judged(healthy() | {"db2": DOWN})
+    assert found.exit_code == DEGRADED
+    assert found.reasons == (f"db2 does not answer: {DOWN['error']}",)
+    member = found.members[1]
+    assert (member.answers, member.why) == (False, DOWN["error"])
+    assert (member.role, member.state, member.timeline) == ("quorum_standby", "streaming", 3)
+
+
+def test_a_patroni_that_is_down_is_told_from_a_host_that_is_down() -> None:
+    hosts = healthy()
+    hosts["db2"] |= {"patroni": REFUSED, "cluster": REFUSED, "config": REFUSED}
+    assert judged(hosts).reasons == ("db2: Patroni: Connection refused",)
+
+
+def test_a_member_that_is_not_declared_is_named() -> None:
+    hosts = healthy()
+    stranger = {"name": "db9", "role": "replica", "state": "streaming", "timeline": 3, "lag": 0}
+    for name in ("db1", "db2", "db3"):
+        hosts[name]["cluster"]["members"].append(stranger)
+    assert judged(hosts).reasons == (
+        "db9: the cluster knows it as a member, but the stack does not declare it",
+    )
+
+
+def test_etcd_says_who_led_and_by_which_settings_where_no_patroni_answers() -> None:
+    hosts = healthy()
+    for name in ("db1", "db2", "db3"):
+        hosts[name] |= {"patroni": REFUSED, "cluster": REFUSED, "config": REFUSED}
+    found = judged(hosts)
+    assert (found.exit_code, found.cluster.leader, found.cluster.ttl) == (DEGRADED, "db3", 20)
+    assert found.reasons == tuple(f"{name}: Patroni: Connection refused" for name in ("db1", "db2", "db3"))
+
+
+def test_without_etcd_the_members_still_say_who_leads() -> None:
+    found = judged(etcd_is_silent())
+    assert found.exit_code == DEGRADED
+    assert (found.cluster.leader, found.cluster.source) == ("db3", "members")
+    assert [(one.role, one.state) for one in found.members] == [
+        ("replica", "streaming"),
+        ("replica", "streaming"),
+        ("leader", "running"),
+    ]
+    assert (found.holds, found.followers, found.cluster.ttl) == (None, None, None)
+    assert found.etcd.quorum is False
+    reasons = "\n".join(found.reasons)
+    assert "db3 has lost etcd and goes on in failsafe mode" in reasons
+    assert "etcd has no quorum" in reasons
+    assert "control2: etcd is not healthy: Connection refused" in reasons
+    assert "db1 has not reached etcd for 45 s" in reasons
+    assert [one.synchronous for one in found.members] == ["quorum", "quorum", None]
+
+
+def test_lag_is_computed_from_the_members_where_the_cluster_has_no_view() -> None:
+    hosts = etcd_is_silent()
+    hosts["db1"]["patroni"]["xlog"] |= {"received_location": 1, "replayed_location": 0}
+    flushed = hosts["db3"]["patroni"]["xlog"]["location"]
+    member = judged(hosts).members[0]
+    assert (member.lag_bytes, member.replay_lag_bytes) == (flushed - 1, flushed)
+
+
+def test_two_members_that_both_say_they_lead_are_named() -> None:
+    hosts = healthy()
+    hosts["db1"]["patroni"] |= {"role": "primary", "xlog": {"location": 87115240}}
+    hosts["db1"]["patroni"].pop("replication_state")
+    found = judged(hosts)
+    assert found.exit_code == DEGRADED
+    assert found.reasons == ("db1 and db3 say that they lead: stop the one that etcd does not name",)
+    assert [one.role for one in found.members] == ["primary", "replica", "leader"]
+
+
+def test_of_two_that_say_they_lead_none_is_believed_while_etcd_is_silent() -> None:
+    hosts = etcd_is_silent()
+    hosts["db1"]["patroni"]["role"] = "primary"
+    found = judged(hosts)
+    assert (found.cluster.leader, found.cluster.source) == (None, None)
+    assert any(line.startswith("db1 and db3 say that they lead") for line in found.reasons)
+
+
+def test_members_that_read_different_leaders_are_named() -> None:
+    hosts = healthy()
+    for member in hosts["db2"]["cluster"]["members"]:
+        member["role"] = {"db1": "leader"}.get(member["name"], "quorum_standby")
+    found = judged(hosts)
+    assert found.reasons == ("members do not agree who leads: db2: db1; db1, db3: db3",)
+    assert found.cluster.leader == "db3"
+
+
+def test_without_a_leader_in_etcd_no_write_is_taken() -> None:
+    hosts = healthy()
+    for name in ("db1", "db2", "db3"):
+        del hosts[name]["keys"]["/service/test/leader"]
+    hosts["db3"]["patroni"] |= {"role": "replica", "state": "stopped"}
+    found = judged(hosts)
+    assert (found.cluster.leader, found.cluster.source) == (None, "etcd")
+    assert "no member leads: no write is taken" in found.reasons
+    assert "db3 is not streaming: stopped" in found.reasons
+
+
+def test_a_leader_by_its_key_alone_is_a_reason() -> None:
+    hosts = healthy()
+    hosts["db3"]["patroni"] = {"state": "starting", "role": "replica", "dcs_last_seen": int(NOW.timestamp())}
+    assert "db3 has the leader's key, but says that it is replica (starting)" in judged(hosts).reasons
+
+
+def test_a_standby_that_does_not_stream_or_is_on_an_old_timeline_is_named() -> None:
+    hosts = healthy()
+    hosts["db1"]["patroni"]["replication_state"] = "in archive recovery"
+    hosts["db2"]["patroni"]["timeline"] = 2
+    assert judged(hosts).reasons == (
+        "db1 is not streaming: in archive recovery",
+        "db2 is on timeline 2, the leader on 3",
+    )
+
+
+def test_without_a_synchronous_standby_writes_wait() -> None:
+    hosts = healthy()
+    for standby in hosts["db3"]["patroni"]["replication"]:
+        standby["sync_state"] = "async"
+    assert judged(hosts).reasons == ("no standby is synchronous: writes wait",)
+
+
+def test_maintenance_is_a_reason_since_nobody_takes_over() -> None:
+    hosts = healthy()
+    for name in ("db1", "db2", "db3"):
+        hosts[name]["patroni"]["pause"] = hosts[name]["cluster"]["pause"] = True
+    found = judged(hosts)
+    assert found.cluster.paused is True
+    assert [line.split(":")[0] for line in found.reasons] == ["Patroni is in maintenance mode"]
+
+
+def test_a_pending_restart_is_a_note_with_its_setting() -> None:
+    hosts = healthy()
+    reason = {"max_connections": {"old_value": "62", "new_value": "80"}}
+    hosts["db2"]["patroni"] |= {"pending_restart": True, "pending_restart_reason": reason}
+    found = judged(hosts)
+    assert found.exit_code == HEALTHY
+    assert found.members[1].pending_restart == reason
+    assert found.notes == ("db2 waits for a restart: max_connections 62 -> 80",)
+
+
+def test_a_member_of_etcd_that_is_down_leaves_a_quorum_and_is_named() -> None:
+    hosts = healthy()
+    hosts["control3"] |= {"etcd": REFUSED, "health": REFUSED}
+    found = judged(hosts)
+    assert found.etcd.quorum is True
+    assert found.reasons == ("control3: etcd is not healthy: Connection refused",)
+
+
+def test_a_member_of_etcd_without_a_quorum_says_so() -> None:
+    hosts = etcd_is_silent()
+    hosts["control1"] = healthy()["control1"] | {"health": {"health": "false", "reason": "RAFT NO LEADER"}}
+    found = judged(hosts)
+    assert found.etcd.quorum is False
+    assert "control1: etcd is not healthy: RAFT NO LEADER" in found.reasons
+
+
+def test_an_alarm_of_etcd_names_the_member() -> None:
+    hosts = healthy()
+    number = hosts["control2"]["etcd"]["status"]["header"]["member_id"]
+    hosts["control1"]["etcd"]["alarms"]["alarms"] = [{"memberID": number, "alarm": "NOSPACE"}]
+    assert judged(hosts).reasons == ("etcd raises an alarm: control2: NOSPACE",)
+
+
+def test_a_hold_in_time_is_shown_and_no_reason() -> None:
+    value = {"until": NOW.timestamp() + 4, "reason": "its server stops"}
+    found = judged(put(healthy(), "holds/db3", value))
+    assert found.exit_code == HEALTHY
+    (hold,) = found.holds or ()
+    assert (hold.owner, hold.reason, hold.leased) == ("db3", "its server stops", True)
+    assert hold.seconds_left == pytest.approx(4, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "leased", "said"),
+    [
+        ({"until": NOW.timestamp() - 9, "reason": "its server stops"}, True, "should have ended"),
+        ({"reason": "no end"}, True, "does not say when it ends"),
+        ("not json", True, "does not say when it ends"),
+        ({"until": NOW.timestamp() + 4, "reason": "kept"}, False, "has no lease"),
+    ],
+)
+def test_a_hold_that_is_older_than_it_should_be_is_a_reason(value: object, leased: bool, said: str) -> None:
+    (line,) = judged(put(healthy(), "holds/db3", value, leased)).reasons
+    assert line.startswith("the hold of db3")
+    assert said in line
+
+
+def test_a_follower_that_holds_for_long_or_follows_another_is_named() -> None:
+    since = NOW.timestamp() - 40
+    hosts = healthy()
+    put(hosts, "followers/web1", {"state": "held", "holds": ["db3"], "leader": None, "since": since})
+    put(hosts, "followers/web2", {"state": "serving", "holds": [], "leader": "db1", "since": since})
+    first, second = judged(hosts).reasons
+    assert first.startswith("web1 holds statements for 4")
+    assert second == "web2 follows db1, while db3 leads"
+
+
+def test_a_follower_that_holds_for_a_moment_is_no_reason() -> None:
+    value = {"state": "held", "holds": ["db3"], "leader": "db3", "since": NOW.timestamp() - 1}
+    found = judged(put(healthy(), "followers/web1", value))
+    assert found.exit_code == HEALTHY
+    assert (found.followers or ())[0].holds == ("db3",)
+
+
+def test_a_certificate_that_ends_in_3_days_is_a_reason() -> None:
+    hosts = healthy()
+    hosts["web1"]["certificates"]["host.crt"] = pem("web1", NOW + timedelta(days=3, hours=1))
+    found = judged(hosts)
+    assert found.reasons == ("the certificate of web1 ends in 3 days: the playbook renews it",)
+    assert found.certificates[0].name == "web1"
+
+
+def test_an_authority_needs_more_time_than_a_host() -> None:
+    hosts = healthy()
+    authority = pem("flashtier test authority", NOW + timedelta(days=30, hours=1))
+    for answer in hosts.values():
+        answer["certificates"]["ca.crt"] = authority
+    (line,) = judged(hosts).reasons
+    assert line.startswith("the certificate of flashtier test authority ends in 30 days: docs/security.md")
+
+
+def test_a_certificate_that_has_ended_or_cannot_be_read_is_a_reason() -> None:
+    hosts = healthy()
+    hosts["web1"]["certificates"]["host.crt"] = pem("web1", NOW - timedelta(days=1))
+    hosts["web2"]["certificates"]["host.crt"] = "-----BEGIN CERTIFICATE-----\n"
+    ended, unreadable = judged(hosts).reasons
+    assert ended.startswith("the certificate of web1 ended on ")
+    assert unreadable.startswith("web2: host.crt is not a certificate")
+
+
+def test_nothing_can_be_found_out_where_no_host_answers() -> None:
+    found = judged(dict.fromkeys(healthy(), DOWN))
+    assert (found.health, found.exit_code) == ("unknown", UNKNOWN)
+    assert "who leads is unknown: no member answers" in found.reasons
+    assert found.etcd.quorum is None
+    assert sum("does not answer" in line for line in found.reasons) == len(found.hosts)
+
+
+def test_web_hosts_alone_prove_nothing() -> None:
+    hosts = healthy()
+    silent = {name: DOWN for name in hosts if name.startswith(("db", "control"))}
+    assert judged(hosts | silent).exit_code == UNKNOWN
