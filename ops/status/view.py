@@ -7,14 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.status.facts import Cluster, Etcd, Status
-from ops.status.merge import pending
 
 STYLES = {"healthy": "green", "degraded": "red", "unknown": "red"}
 UNKNOWN = "unknown"
 
 
 def show(status: Status, console: Console) -> None:
-    """Print it. Nothing that a host has said is read as markup."""
+    """Print it, the members in 80 columns. Nothing that a host has said is read as markup."""
     _line(console, ("", "stack "), ("bold", status.stack), ("", ": "), (STYLES[status.health], status.health))
     _line(console, ("", f"asked {status.asked}, in {status.seconds:.1f} s"))
     console.print()
@@ -35,7 +34,7 @@ def _line(console: Console, *parts: tuple[str, str]) -> None:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 2), pad_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
@@ -79,7 +78,7 @@ def _show_members(status: Status, console: Console) -> None:
             "" if leads else _bytes(one.lag_bytes),
             "" if leads else _bytes(one.replay_lag_bytes),
             "" if leads else one.synchronous or "no",
-            "" if one.pending_restart is None else f"waits: {pending(one)}",
+            "" if one.pending_restart is None else "waits",
         )
     if table.rows:
         console.print(table)

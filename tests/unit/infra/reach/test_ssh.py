@@ -9,6 +9,7 @@ import pytest
 
 from infra.environment import Environment
 from infra.reach import ssh
+from tests.support.aws_contract import aws_contract
 from tests.support.declared import contract_of, local_environment
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
@@ -28,6 +29,16 @@ def test_only_the_stacks_own_key_and_known_hosts_count() -> None:
         assert words[words.index(option) - 1] == "-o"
     assert words[words.index("-i") + 1] == CONTRACT.access.private_key_file
     assert words[-2:] == [f"{CONTRACT.access.user}@{HOST.address}", "true"]
+
+
+def test_on_aws_ssh_goes_through_the_endpoint() -> None:
+    contract = aws_contract("prod")
+    host = contract.host("control1")
+    (proxy,) = [
+        word for word in ssh.command(contract, host, KNOWN, (), 30) if word.startswith("ProxyCommand=")
+    ]
+    assert proxy.startswith("ProxyCommand=aws ec2-instance-connect open-tunnel ")
+    assert f" --private-ip-address {host.address} " in proxy
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,15 @@ def test_contract_and_secrets_take_one_call(cli: Cli) -> None:
     assert calls.read_text().splitlines() == [f"{paths.ROOT} {wanted}"]
 
 
+def test_who_needs_no_secret_asks_for_none_and_by_a_deadline(cli: Cli) -> None:
+    calls = cli(json.dumps(OUTPUTS))
+    assert stack.read_contract_within("unit", 5) == CONTRACT
+    assert "--show-secrets" not in calls.read_text()
+    cli(seconds=60)
+    with pytest.raises(FlashtierError, match=r"did not end within 0\.3 s"):
+        stack.read_contract_within("unit", 0.3)
+
+
 def test_another_stack_and_a_changed_one_are_asked_for(cli: Cli) -> None:
     calls = cli(json.dumps(OUTPUTS))
     stack.read_contract("unit")

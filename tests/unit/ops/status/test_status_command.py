@@ -37,9 +37,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, hosts: dict[str, Any]) -> None:
     monkeypatch.setattr(ask, "answers", answers)
 
 
-def shown(status: Status, terminal: bool = False) -> str:
+def shown(status: Status, terminal: bool = False, width: int = command.PIPE_WIDTH) -> str:
     output = StringIO()
-    view.show(status, Console(file=output, width=command.PIPE_WIDTH, force_terminal=terminal))
+    view.show(status, Console(file=output, width=width, force_terminal=terminal))
     return output.getvalue()
 
 
@@ -52,6 +52,16 @@ def test_people_read_who_leads_and_that_all_is_well() -> None:
     assert ["holds:", "none"] in rows
     assert ["authority:", "3649", "days", "left", "(flashtier", "test", "authority)"] in rows
     assert ["hosts:", "9", "of", "9", "answer"] in rows
+
+
+def test_the_members_fit_a_terminal_of_80_columns() -> None:
+    hosts = healthy()
+    reason = {"max_connections": {"old_value": "56", "new_value": "62"}}
+    hosts["db1"]["patroni"] |= {"pending_restart": True, "pending_restart_reason": reason}
+    text = shown(judged(hosts), width=80)
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("db1 ")]
+    assert row == ["db1", "replica", "streaming", "3", "0", "B", "0", "B", "quorum", "waits"]
+    assert "note: db1 waits for a restart: max_connections 56 -> 62\n" in text
 
 
 def test_people_read_each_reason_on_one_line() -> None:
