@@ -40,6 +40,11 @@ def _table(*columns: str) -> Table:
     return table
 
 
+def _row(table: Table, *cells: str | Text) -> None:
+    """Rich reads a plain string as markup."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+
+
 def _or_unknown(value: object) -> str:
     return UNKNOWN if value is None else str(value)
 
@@ -70,7 +75,8 @@ def _show_members(status: Status, console: Console) -> None:
         if not one.answers:
             continue
         leads = one.role in ("leader", "primary", "standby_leader")
-        table.add_row(
+        _row(
+            table,
             one.name,
             one.role or UNKNOWN,
             _or_unknown(one.state),
@@ -100,7 +106,7 @@ def _show_etcd(etcd: Etcd, console: Console) -> None:
     health = {True: Text("healthy"), False: Text("not healthy", style="red"), None: Text(UNKNOWN)}
     for one in etcd.members:
         role = "leader" if one.leads else "learner" if one.learner else "follower" if one.answers else ""
-        table.add_row(one.name, health[one.healthy], role, one.version or "", one.why)
+        _row(table, one.name, health[one.healthy], role, one.version or "", one.why)
     console.print(table)
     quorum = {True: ("", "yes"), False: ("red", "no"), None: ("red", UNKNOWN)}[etcd.quorum]
     _line(console, ("", "quorum: "), quorum)

@@ -75,7 +75,13 @@ def test_people_read_each_reason_on_one_line() -> None:
 
 def test_what_a_host_says_is_not_read_as_markup() -> None:
     value = {"until": NOW.timestamp() + 4, "reason": "[red]its server[/red] stops"}
-    assert "[red]its server[/red] stops" in shown(judged(put(healthy(), "holds/db3", value)))
+    hosts = put(healthy(), "holds/db3", value)
+    hosts["control1"]["health"] = {"error": "[red]refused[/red]"}
+    hosts["db1"]["patroni"]["replication_state"] = "[b]streaming"
+    text = shown(judged(hosts))
+    assert "[red]its server[/red] stops" in text
+    for name, said in (("control1", "[red]refused[/red]"), ("db1", "[b]streaming")):
+        assert any(line.startswith(f"{name} ") and said in line for line in text.splitlines())
 
 
 def test_colours_are_for_terminals_only() -> None:
