@@ -26,6 +26,7 @@ class Cluster(Model):
     """`leader` by the key in etcd; where etcd is silent, the one member that says it leads.
 
     `say_they_lead`: members that are primary by their own word. `paused`: Patroni's maintenance mode.
+    `failsafe`: of these, who goes on without etcd (a standby's own flag outlives that by up to a ttl).
     Timers in seconds, as Patroni applies them.
     """
 

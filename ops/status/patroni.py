@@ -28,7 +28,7 @@ def cluster(answers: Answers, keys: Keys) -> Cluster:
         source=source,
         say_they_lead=claims,
         paused=paused(owns, settings, view),
-        failsafe=tuple(name for name, own in owns.items() if own.get("failsafe_mode_is_active")),
+        failsafe=tuple(name for name in claims if owns[name].get("failsafe_mode_is_active")),
         ttl=times.get("ttl"),
         loop_wait=times.get("loop_wait"),
         retry_timeout=times.get("retry_timeout"),

@@ -103,6 +103,12 @@ def test_without_etcd_the_members_still_say_who_leads() -> None:
     assert [one.synchronous for one in found.members] == ["quorum", "quorum", None]
 
 
+def test_a_standby_that_was_asked_in_failsafe_mode_a_moment_ago_is_no_reason() -> None:
+    hosts = healthy()
+    hosts["db1"]["patroni"]["failsafe_mode_is_active"] = True
+    assert judged(hosts).exit_code == HEALTHY
+
+
 def test_lag_is_computed_from_the_members_where_the_cluster_has_no_view() -> None:
     hosts = etcd_is_silent()
     hosts["db1"]["patroni"]["xlog"] |= {"received_location": 1, "replayed_location": 0}
