@@ -26,7 +26,8 @@ def of_cluster(cluster: Cluster, members: Sequence[Member]) -> Iterator[str]:
     """Exactly one leads, by its own word and by etcd's, and Patroni may act."""
     claims = cluster.say_they_lead
     if len(claims) > 1:
-        yield f"{' and '.join(claims)} say that they lead: stop the one that etcd does not name"
+        fix = "stop the one that etcd does not name" if cluster.leader else "stop all but the right one"
+        yield f"{' and '.join(claims)} say that they lead: {fix}"
     if cluster.leader is None and (cluster.source == "etcd" or not claims):
         known = cluster.source == "etcd" or any(member.answers for member in members)
         yield "no member leads: no write is taken" if known else "who leads is unknown: no member answers"
