@@ -19,7 +19,7 @@ def cluster(answers: Answers, keys: Keys) -> Cluster:
     """Who leads, and by which settings."""
     owns = dict(answers.all("patroni"))
     claims = tuple(name for name, own in owns.items() if own.get("role") in PRIMARY)
-    settings = next((found for _, found in answers.all("config")), None) or keys.settings()
+    settings = settings_of(answers, keys)
     view = view_of(answers)
     times = timers(settings) if settings is not None else {}
     leader, source = leads(answers, keys, claims)
@@ -36,6 +36,13 @@ def cluster(answers: Answers, keys: Keys) -> Cluster:
         synchronous_mode_strict=None if settings is None else settings.get("synchronous_mode_strict", False),
         scheduled_switchover=(view or {}).get("scheduled_switchover") or scheduled(keys),
     )
+
+
+def settings_of(answers: Answers, keys: Keys) -> dict[str, Any] | None:
+    """Of a member whose Patroni answers; else etcd's; else what a stopped Patroni has left in its file."""
+    found = dict(answers.all("config"))
+    running = next((found[name] for name, _ in answers.all("patroni") if name in found), None)
+    return running or keys.settings() or next(iter(found.values()), None)
 
 
 def leads(

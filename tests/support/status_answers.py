@@ -1,8 +1,7 @@
 """What the hosts of a healthy stack of nine answer to `flashtier status`, and what a fault changes in it.
 
-data/status-answers.json was printed by a living stack on platform local (Patroni 4.1.5, etcd 3.5.16) after
-its lead had gone from db1 to db3; certificates are made here. A fault is written as Patroni's source and
-etcd answer it.
+data/status-answers.json and -without-etcd.json were printed by a living stack on platform local (Patroni
+4.1.5, etcd 3.5.16) that db3 leads; certificates are made here.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from tests.support.declared import contract_of, local_environment
 Hosts = dict[str, Any]
 
 RECORDED: Hosts = json.loads((ROOT / "tests/support/data/status-answers.json").read_text())
+WITHOUT_ETCD: Hosts = json.loads((ROOT / "tests/support/data/status-answers-without-etcd.json").read_text())
 CONTRACT: Contract = contract_of("test", Environment.parse(local_environment()))
 #: When it was recorded.
 NOW = datetime.fromtimestamp(RECORDED["db1"]["now"], UTC)
@@ -58,28 +58,19 @@ HOST = pem("host", NOW + timedelta(days=365, hours=1))
 
 def healthy() -> Hosts:
     """A fresh copy of what all nine answer."""
-    found = copy.deepcopy(RECORDED)
-    for answer in found.values():
-        answer["certificates"] = {"ca.crt": AUTHORITY, "host.crt": HOST}
-    return found
+    return certified(RECORDED)
 
 
 def etcd_is_silent() -> Hosts:
-    """Etcd runs nowhere: the leader goes on in failsafe mode, and every other answer needs etcd."""
-    found = healthy()
-    for name in ("db1", "db2", "db3"):
-        own = found[name]["patroni"]
-        # Without a cluster in memory it says that nobody holds the lock, and knows of no standby.
-        own.pop("quorum_standby", None)
-        own |= {"cluster_unlocked": True, "dcs_last_seen": own["dcs_last_seen"] - 45}
-        found[name] |= {
-            "cluster": {"error": "no answer within 7 s"},
-            "config": {"error": "no answer within 7 s"},
-            "keys": {"error": "10.89.0.150: Connection refused; 10.89.0.151: Connection refused"},
-        }
-    found["db3"]["patroni"]["failsafe_mode_is_active"] = True
-    for name in ("control1", "control2", "control3"):
-        found[name] |= {"etcd": REFUSED, "health": REFUSED}
+    """A fresh copy of what they answered 27 s after etcd was stopped on all control hosts."""
+    return certified(WITHOUT_ETCD)
+
+
+def certified(recorded: Hosts) -> Hosts:
+    """A copy with certificates that end in a year."""
+    found = copy.deepcopy(recorded)
+    for answer in found.values():
+        answer["certificates"] = {"ca.crt": AUTHORITY, "host.crt": HOST}
     return found
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import pathlib
-import re
 from typing import Any
 
 from infra.reach.onhost.https import ask, below, plain
+from ops.status.probe.config_file import section
 from ops.status.probe.patroni import shown
 
 #: Below /service/<scope>/, those that are shown; of `config` what patroni.SHOWN names.
@@ -89,27 +89,3 @@ def post(address: str, port: int, path: str, body: object, token: str, seconds: 
         said = answer.get("message") if isinstance(answer, dict) else None
         raise RuntimeError(f"{path}: status {status}: {said or 'no reason given'}")
     return answer
-
-
-def section(text: str, name: str) -> dict[str, str]:
-    """The plain values of one section of Patroni's file. Hosts have no YAML reader for their own Python.
-
-    Enough for the template that renders it: two spaces, `key: value`, the value bare or in quotes.
-    """
-    found: dict[str, str] = {}
-    inside = False
-    for line in text.splitlines():
-        if line and not line[0].isspace() and not line.startswith("#"):
-            inside = line.split("#")[0].rstrip() == f"{name}:"
-        elif inside and (pair := re.fullmatch(r"  (\w+): (.+)", line.rstrip())):
-            found[pair[1]] = unquoted(pair[2])
-    return found
-
-
-def unquoted(value: str) -> str:
-    """A YAML scalar of one line."""
-    if value.startswith('"'):
-        return str(json.loads(value))
-    if value.startswith("'"):
-        return value[1:-1].replace("''", "'")
-    return value

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import pathlib
 from typing import Any
 
 from infra.reach.onhost.https import ask
+from ops.status.probe.config_file import section
 
+#: In the data directory. Source: patroni 4.1, config.py, Config.save_cache.
+KEPT = "patroni.dynamic.json"
 #: Of the cluster's settings, those that are shown. Others may name commands and addresses.
 SHOWN = (
     "ttl",
@@ -31,8 +36,15 @@ def cluster(question: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def config(question: dict[str, Any]) -> dict[str, Any] | None:
-    """The settings that all members share, by Patroni's names."""
-    found = get(question, "/config")
+    """The settings that all members share, by Patroni's names.
+
+    Patroni reads them in etcd to answer. Where it cannot, what it goes by is in the file that it keeps.
+    """
+    try:
+        found = get(question, "/config", share=0.6)
+    except (OSError, http.client.HTTPException, RuntimeError, ValueError):
+        text = pathlib.Path(question["patroni_file"]).read_text()
+        found = json.loads(pathlib.Path(section(text, "postgresql")["data_dir"], KEPT).read_text())
     return None if found is None else shown(found)
 
 
@@ -41,12 +53,12 @@ def shown(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in SHOWN if name in settings}
 
 
-def get(question: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """None where the host runs no Patroni."""
+def get(question: dict[str, Any], path: str, share: float = 1.0) -> dict[str, Any] | None:
+    """None where the host runs no Patroni. `share`: of the question's seconds, for the answer."""
     if question["patroni"] is None:
         return None
     address, port = question["patroni"]
-    status, text = ask(address, port, path, seconds=question["seconds"])
+    status, text = ask(address, port, path, seconds=question["seconds"] * share)
     if status != 200:
         raise RuntimeError(f"{path}: status {status}")
     found: dict[str, Any] = json.loads(text)

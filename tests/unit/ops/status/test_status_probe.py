@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from infra.paths import ROOT
 from infra.reach.onhost.https import coded
 from ops.status import ask
-from ops.status.probe import answer, etcd, patroni
+from ops.status.probe import answer, config_file, etcd, patroni
 from tests.support.status_answers import CONTRACT
 
 QUESTION: dict[str, Any] = {
@@ -73,14 +75,14 @@ def test_a_host_without_a_daemon_is_not_asked_for_it() -> None:
 @pytest.mark.parametrize("written", [PASSWORD, f'"{PASSWORD}"', f"'{PASSWORD}'"])
 def test_the_account_is_that_of_etcd_in_patronis_file(written: str) -> None:
     text = FILE.replace(f"password: {PASSWORD}", f"password: {written}")
-    found = etcd.section(text, "etcd3")
+    found = config_file.section(text, "etcd3")
     assert (found["username"], found["password"]) == ("patroni", PASSWORD)
 
 
 def test_the_template_has_the_account_where_the_probe_reads_it() -> None:
     text = (ROOT / "templates/patroni/patroni.yml.j2").read_text()
     rendered = "\n".join(line for line in text.splitlines() if not line.startswith("{%"))
-    found = etcd.section(rendered, "etcd3")
+    found = config_file.section(rendered, "etcd3")
     assert found["username"] == "patroni"
     assert "etcd_patroni_password" in found["password"]
 
@@ -136,6 +138,19 @@ def test_no_error_repeats_the_password(member: tuple[dict[str, Any], Etcd]) -> N
     with pytest.raises(RuntimeError) as refused:
         etcd.read("10.0.0.3", 2379, {"username": "patroni", "password": "wrong-one"}, "test", 1)
     assert "wrong-one" not in str(refused.value)
+
+
+def test_settings_come_from_the_file_that_patroni_keeps_where_it_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closes(*words: object, **more: object) -> tuple[int, str]:
+        raise http.client.RemoteDisconnected("Remote end closed connection without response")
+
+    monkeypatch.setattr(patroni, "ask", closes)
+    file = tmp_path / "patroni.yml"
+    file.write_text(FILE + f"  data_dir: {tmp_path}\n")
+    (tmp_path / "patroni.dynamic.json").write_text(WHOLE)
+    assert patroni.config(QUESTION | {"patroni_file": str(file)}) == {"ttl": 20}
 
 
 def test_members_begin_with_different_endpoints_of_etcd() -> None:
