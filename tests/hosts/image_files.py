@@ -10,6 +10,9 @@ _ARCHIVE_KEY = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _IMAGE = "tools/image/files"
 
 #: What the kit's own image brings, on platform local. On AWS the image is Debian's: tests/hosts/image.py.
+#: On every host of an image that has the package.
+OF_THE_POOLERS_PACKAGE = {"/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt"}
+
 OF_THE_IMAGE: dict[str, Expected] = {
     # The image's own files
     **{
@@ -47,10 +50,7 @@ OF_THE_IMAGE: dict[str, Expected] = {
     "/root/.bashrc": (*PLAIN, Like("/usr/share/base-files/dot.bashrc")),
     "/root/.profile": (*PLAIN, Like("/usr/share/base-files/dot.profile")),
     # Where pgBouncer runs, its role writes them. The account is the one that the package's unit names.
-    **{
-        f"/etc/pgbouncer/{name}": ("0640", "postgres:postgres", "as packaged")
-        for name in ("pgbouncer.ini", "userlist.txt")
-    },
+    **dict.fromkeys(OF_THE_POOLERS_PACKAGE, ("0640", "postgres:postgres", "as packaged")),
     "/etc/environment": (*PLAIN, Lines()),
     "/etc/fstab": (*PLAIN, Lines()),
     "/etc/hosts.allow": (*PLAIN, Lines()),

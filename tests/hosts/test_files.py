@@ -130,7 +130,7 @@ def test_declared_files_are_as_declared(
     for path, (mode, owner, content) in own_files.expected(declared, contract).items():
         what, file = f"{declared.name}: {path}", found.get(path)
         if file is None:
-            if path not in own_files.may_be_missing(contract):
+            if path not in own_files.may_be_missing(declared, contract):
                 check.equal(what, "there", "missing, or as its package brought it")
             continue
         check.equal(f"{what}: mode and owner", (mode, owner), (file["mode"], file["owner"]))

@@ -54,8 +54,6 @@ class Plan(TypedDict):
     run: list[str]
     #: Of each host that stays down, the reason.
     down: dict[str, str]
-    #: A line, where a server without a cluster manager has to be converted first.
-    convert: str
 
 
 def markers(hosts: list[Mapping[str, Any]], stack: str) -> dict[str, dict[str, str]]:
@@ -124,7 +122,7 @@ def plan(
     convert: bool,
 ) -> Plan:
     """What each host of the play does. With a problem nothing is changed."""
-    made = Plan(problems=[], create="", adopt="", copies=[], run=[], down={}, convert="")
+    made = Plan(problems=[], create="", adopt="", copies=[], run=[], down={})
     hosts = [Host(name, looks[name], markers[name]) for name in members if name in looks]
     known, copies = str(dcs.get("initialize") or ""), dcs.get("copies") or {}
     for host in hosts:
@@ -188,7 +186,10 @@ def _first(
     if holding:
         (one,) = holding
         if one.converts and not convert:
-            made["convert"] = one.name
+            made["problems"].append(
+                f"{one.name} runs a server without a cluster manager, and its conversion was not asked for. "
+                "Nothing was changed. Run ansible/site.yml as a whole: its first play says how"
+            )
             return made
         made["adopt"] = one.name
     else:

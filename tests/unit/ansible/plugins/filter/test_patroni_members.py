@@ -118,7 +118,7 @@ def test_a_cluster_without_a_record_is_adopted_wherever_it_is(holder: str) -> No
 
 def test_a_server_of_an_earlier_release_is_converted_only_with_the_flag() -> None:
     looks = {FIRST: member_look(markers=unmarked(FIRST), old_unit=True)}
-    assert decided(plan(looks)) == {"convert": FIRST}
+    refused(plan(looks), f"{FIRST} runs a server without a cluster manager", "Nothing was changed.")
     assert decided(plan(looks, convert=True)) == {"adopt": FIRST, "copies": [SECOND, THIRD], "run": [FIRST]}
 
 
@@ -276,7 +276,7 @@ def test_initdb_runs_only_where_no_medium_no_marker_and_no_etcd_knows_a_cluster(
         unknown = unknown and not look["paths"]["cluster"]["exists"] and not any(markers)
     assert (found["create"] == FIRST) is unknown
     assert found["create"] in ("", FIRST)
-    if either(found["problems"] or found["convert"]):
+    if either(found["problems"]):
         assert found["run"] == found["copies"] == []
         assert found["create"] == found["adopt"] == ""
     else:
