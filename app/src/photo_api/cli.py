@@ -21,7 +21,7 @@ def main() -> None:
     commands.add_parser("check", help="read settings and credentials, and say what is wrong with them")
     forward = commands.add_parser(
         "migrate",
-        help="bring the schema forward; the password of role photos_owner is read from standard input",
+        help="bring the schema forward; the password of the database's owner is read from standard input",
     )
     forward.add_argument("--plan", action="store_true", help="only say what would be applied")
     options = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> None:
 def _migrate(*, only_plan: bool) -> None:
     settings, password = load_database_settings(), sys.stdin.readline().rstrip("\n")
     if not password:
-        raise ConfigurationError("standard input is empty; give the password of role photos_owner there")
+        raise ConfigurationError(f"standard input is empty; give the password of role {settings.database_owner} there")
     if only_plan:
         todo = asyncio.run(plan(settings, password))
         for migration in todo:

@@ -26,7 +26,6 @@ from photo_api.pool import UNAVAILABLE
 from photo_api.settings import DatabaseSettings
 from photo_api.writes import wait_for_standby
 
-OWNER = "photos_owner"
 OUTSIDE = "-- outside a transaction"
 #: Any constant will do, as long as nothing else uses it in this database.
 _ADVISORY_LOCK = 0x70686F746F73
@@ -186,12 +185,12 @@ async def _set_timeout(connection: asyncpg.Connection, name: str, seconds: int) 
 
 @asynccontextmanager
 async def _session(settings: DatabaseSettings, password: str) -> AsyncIterator[asyncpg.Connection]:
-    where = f"{OWNER}@{settings.database_host}:{settings.database_port}/{settings.database_name}"
+    where = f"{settings.database_owner}@{settings.database_host}:{settings.database_port}/{settings.database_name}"
     try:
         connection = await asyncpg.connect(
             **settings.database_server,
             database=settings.database_name,
-            user=OWNER,
+            user=settings.database_owner,
             password=password,
             ssl=tls(settings),
             timeout=10,

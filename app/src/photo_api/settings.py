@@ -40,6 +40,8 @@ class DatabaseSettings(BaseSettings):
     database_host: str = Field(pattern=r"^[^\s,]+(,[^\s,]+)*$")
     database_port: int = Field(default=5432, ge=1, le=65535)
     database_name: str = "photos"
+    #: As whom `photo-api migrate` connects; its tables are this role's.
+    database_owner: str = "photos_owner"
     database_ca_file: FilePath
     #: Seconds to open one connection, TLS and login included.
     database_connect_timeout: float = Field(default=3.0, gt=0)
