@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from infra.environment import App, Durability, Platform, Size, Tier, VolumeClass
 from infra.errors import FlashtierError
 from infra.model import Model
+from infra.settings.database_roles import ApplicationDatabase, DatabaseRole
 from infra.settings.patroni import Patroni
 from infra.settings.setting import PostgresqlSetting, Setting
 from infra.topology import MOUNT_OPTIONS, Component, Egress, Flow, Placed, ScrapeJob
@@ -120,6 +121,9 @@ class ContractDatabase(Model):
     first: str
     settings: tuple[PostgresqlSetting, ...]
     patroni: Patroni
+    databases: tuple[ApplicationDatabase, ...]
+    #: Those that the environment declares; replication, rewind and the follower have the kit's own.
+    roles: tuple[DatabaseRole, ...]
 
 
 class Unsupported(Model):

@@ -26,10 +26,10 @@ from infra.contract import (
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.platform import Platform
-from infra.settings import kernel, postgresql
+from infra.settings import database_roles, kernel, postgresql
 from infra.settings.patroni import cluster_settings
 from infra.settings.setting import PostgresqlSetting
-from infra.stack.secret_table import SECRET_NAMES
+from infra.stack.secret_table import secret_names
 from infra.topology import Host, Topology
 
 #: Exit code that tells Pulumi's Python language host that the program has reported what is wrong.
@@ -81,7 +81,7 @@ def _declare(stack: str, config: pulumi.Config) -> dict[str, pulumi.Output[Any]]
     settings = postgresql.settings(environment)
     hosts = topology.build(stack, environment, accepted(config.get("acceptBlank")))
     platform = PLATFORMS[environment.platform]()
-    secrets, certificate = _secrets(stack, config)
+    secrets, certificate = _secrets(stack, config, secret_names(database_roles.roles(environment)))
     if faults := platform.preflight(hosts, environment):
         raise EnvironmentInvalid(faults)
     deployed = platform.deploy(hosts, environment)
@@ -106,8 +106,10 @@ def accepted(text: str | None) -> frozenset[str]:
     return frozenset(name.strip() for name in found)
 
 
-def _secrets(stack: str, config: pulumi.Config) -> tuple[pulumi.Output[dict[str, str]], str]:
-    """The encrypted values, whole, and the authority's public certificate."""
+def _secrets(
+    stack: str, config: pulumi.Config, needed: tuple[str, ...]
+) -> tuple[pulumi.Output[dict[str, str]], str]:
+    """The encrypted values, which must have those `needed`, and the authority's public certificate."""
     fix = f"run `flashtier secrets -s {stack}`, which makes what is missing"
     sealed, certificate = config.get_secret("secrets"), config.get("caCertificate")
     if sealed is None or not certificate:
@@ -116,7 +118,7 @@ def _secrets(stack: str, config: pulumi.Config) -> tuple[pulumi.Output[dict[str,
 
     def whole(text: str) -> dict[str, str]:
         values: dict[str, str] = json.loads(text)
-        if missing := sorted(set(SECRET_NAMES) - set(values)):
+        if missing := sorted(set(needed) - set(values)):
             raise pulumi.RunError(f"flashtier:secrets: lacks {', '.join(missing)}; {fix}")
         return values
 
@@ -153,6 +155,8 @@ def contract_of(
             first=hosts.first,
             settings=settings,
             patroni=cluster_settings(environment, settings),
+            databases=database_roles.databases(environment),
+            roles=database_roles.roles(environment),
         ),
         app=environment.app,
         durability=environment.durability,

@@ -1,6 +1,8 @@
 """What one may declare: `Environment.parse` turns `flashtier:environment` into checked, frozen values."""
 
 from infra.environment.aws import Aws as Aws
+from infra.environment.databases import Access as Access
+from infra.environment.databases import Kind as Kind
 from infra.environment.declaration import Environment as Environment
 from infra.environment.durability import Archive as Archive
 from infra.environment.durability import Durability as Durability

@@ -23,7 +23,7 @@ class Environment(Sections):
 
     @model_validator(mode="after")
     def _of_its_platform(self) -> Self:
-        if fault := rules.platform_fault(self) or rules.durability_fault(self):
+        if fault := rules.platform_fault(self) or rules.durability_fault(self) or rules.app_fault(self):
             raise fault
         return self
 

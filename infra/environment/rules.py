@@ -101,6 +101,39 @@ def _class_fault(platform: str, tier: str, index: int, volume: Volume) -> KeyedE
     )
 
 
+def app_fault(environment: Sections) -> KeyedError | None:
+    """An app that names no database or role of its own, or an application beside it without a limit."""
+    database, app = environment.database, environment.app
+    names = [one.name for one in database.databases]
+    if app.database not in names:
+        return KeyedError(
+            "app.database",
+            f"{app.database!r} is none of database.databases; take {' or '.join(names)}, or add it",
+        )
+    roles = [
+        one.name for one in database.roles if one.kind == "application" and app.database in one.databases
+    ]
+    if app.role not in roles:
+        fix = f"take {', '.join(roles)}" if roles else "declare one"
+        return KeyedError(
+            "app.role",
+            f"{app.role!r} is no role of kind application with the database {app.database!r}; {fix}",
+        )
+    for index, role in enumerate(database.roles):
+        if role.name == app.role and role.rights != "granted":
+            return KeyedError(
+                f"database.roles.{index}.access",
+                f"{role.rights!r} for app.role, whose rights are what migrations grant; remove the key",
+            )
+        if role.kind == "application" and role.name != app.role and role.connections < 0:
+            return KeyedError(
+                f"database.roles.{index}.connection_limit",
+                f"is missing for {role.name!r}: beside app.role, an application needs one, which "
+                "max_connections is raised by; add it",
+            )
+    return None
+
+
 def durability_fault(environment: Sections) -> KeyedError | None:
     """The first rule of durability that the environment breaks.
 

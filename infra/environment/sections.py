@@ -9,6 +9,13 @@ from pydantic import AfterValidator, Field, model_validator
 
 from infra.environment import accounts, sizes
 from infra.environment.aws import Aws
+from infra.environment.databases import (
+    DeclaredDatabase,
+    DeclaredRole,
+    Identifier,
+    databases_fault,
+    no_logical_slots,
+)
 from infra.environment.durability import Durability
 from infra.environment.failover import Failover
 from infra.environment.sizes import Size
@@ -106,13 +113,22 @@ class Database(Model):
     volumes: tuple[Volume, ...] = Field(min_length=1, max_length=8)
     placement: Placement
     expected_data_gib: float = Field(gt=0, allow_inf_nan=False)
+    databases: tuple[DeclaredDatabase, ...] = Field(min_length=1, max_length=20)
+    roles: tuple[DeclaredRole, ...] = Field(min_length=1, max_length=100)
     failover: Failover = Failover()
     accept_single_copy: bool = False
 
     _size = model_validator(mode="before")(sizes.sized_with_drives)
+    _slots = model_validator(mode="before")(no_logical_slots)
 
     def volume(self, name: str) -> Volume:
         return next(v for v in self.volumes if v.name == name)
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        if fault := databases_fault(self.databases, self.roles):
+            raise fault
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -166,11 +182,15 @@ class Control(Model):
 class App(Model):
     """The photo API. `max_upload_mib`: the largest photo.
 
+    `database`, `role`: of those that the section `database` declares, what it connects to and as whom. Its
+    migrations run as the database's owner, and grant rights to the role by its name.
     `pool_size`, `write_pool_size`: PostgreSQL connections of a web host to read, and to write.
     `exif_location`: whether the place that a camera recorded is removed from answers and stored files
     (`strip`), or given to whoever reaches the API (`keep`).
     """
 
+    database: Identifier
+    role: Identifier
     pool_size: int = Field(ge=1, le=200)
     write_pool_size: int = Field(default=4, ge=1, le=200)
     max_upload_mib: int = Field(ge=1, le=100)

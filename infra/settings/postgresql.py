@@ -21,6 +21,7 @@ from infra.settings.postgresql_sizing import (
     faults,
     max_connections,
     memory,
+    other_applications,
 )
 from infra.settings.setting import Owner, PostgresqlSetting
 
@@ -80,12 +81,14 @@ def _by_class(volume_class: VolumeClass, *, flash: str, network: str) -> str:
 
 
 def _connections(environment: Environment) -> Iterator[PostgresqlSetting]:
+    others = other_applications(environment)
+    beside = f"{others} for other applications, " if others else ""
     yield _set(
         "max_connections",
         max_connections(environment),
         f"{environment.app.connections} for each of {environment.web.count} web hosts, as many again while "
         "two releases overlap on one, "
-        f"and {RESERVED_CONNECTIONS} for migrations, backups, monitoring and people",
+        f"{beside}and {RESERVED_CONNECTIONS} for migrations, backups, monitoring and people",
         manual("19.3"),
         "dcs",
     )

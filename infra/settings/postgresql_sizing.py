@@ -16,6 +16,8 @@ HASH_MEM_MULTIPLIER = 2
 #: Connections other than the app's: 3 for a superuser, 5 for monitoring, 12 for followers that
 #: ask whether a member takes writes, migrations, backups, people.
 RESERVED_CONNECTIONS = 20
+#: Of those: superuser_reserved_connections and reserved_connections (postgresql_fixed.py).
+SERVERS_OWN_CONNECTIONS = 8
 #: One process a connection: beyond this, page tables and snapshots cost more than the connections bring.
 #: Source: docs/sizing-facts.md, sizing.pool_size_needed: 32 suffice for 100 million calls a day.
 MOST_CONNECTIONS = 800
@@ -59,8 +61,21 @@ class Disk(NamedTuple):
 
 
 def max_connections(environment: Environment) -> int:
-    """Connections for every web host's pools, those of a release that overlaps, and the reserve."""
-    return (environment.web.count + 1) * environment.app.connections + RESERVED_CONNECTIONS
+    """Connections for every web host's pools, a release that overlaps, other applications and the reserve."""
+    return _of_the_app(environment) + other_applications(environment) + RESERVED_CONNECTIONS
+
+
+def _of_the_app(environment: Environment) -> int:
+    return (environment.web.count + 1) * environment.app.connections
+
+
+def other_applications(environment: Environment) -> int:
+    """Connections that applications beside the app may have at once."""
+    return sum(
+        role.connection_limit
+        for role in environment.database.roles
+        if role.kind == "application" and role.name != environment.app.role
+    )
 
 
 def memory(environment: Environment) -> Memory:
@@ -141,7 +156,8 @@ def faults(environment: Environment) -> list[str]:
     found = []
     connections = max_connections(environment)
     if connections > MOST_CONNECTIONS:
-        most = (MOST_CONNECTIONS - RESERVED_CONNECTIONS) // (environment.web.count + 1)
+        room = MOST_CONNECTIONS - RESERVED_CONNECTIONS - other_applications(environment)
+        most = room // (environment.web.count + 1)
         most -= environment.app.write_pool_size
         fix = f"take at most {most}" if most > 0 else "take fewer web hosts or a smaller app.write_pool_size"
         found.append(
@@ -158,11 +174,31 @@ def faults(environment: Environment) -> list[str]:
             f"app.write_pool_size {app.write_pool_size}) with 1 MB of work_mem each; "
             f"give it at least {_least_memory(connections, size.vcpus)} or make the pools smaller"
         )
+    found += _limits(environment)
     placement, shares = environment.database.placement, disk(environment)
     if shares.max_wal_size < LEAST_MAX_WAL:
         found.append(_no_room(environment, "wal", placement.wal, 2 * LEAST_MAX_WAL))
     elif shares.temp_file_limit < LEAST_TEMP_FILE_LIMIT:
         found.append(_no_room(environment, "temp", placement.temp, 2 * LEAST_TEMP_FILE_LIMIT))
+    return found
+
+
+def _limits(environment: Environment) -> list[str]:
+    """Connection limits of roles that the server, or the app, could not keep."""
+    found = []
+    most = max_connections(environment) - SERVERS_OWN_CONNECTIONS
+    for index, role in enumerate(environment.database.roles):
+        key = f"flashtier:environment.database.roles.{index}.connection_limit = {role.connection_limit}"
+        needed = _of_the_app(environment) if role.name == environment.app.role else 0
+        if role.connection_limit > most:
+            found.append(
+                f"{key}: of max_connections {most + SERVERS_OWN_CONNECTIONS}, {SERVERS_OWN_CONNECTIONS} are "
+                f"for a superuser and monitoring; take at most {most}"
+            )
+        elif 0 < role.connection_limit < needed:
+            found.append(
+                f"{key}: the app's pools open up to {needed}; take at least {needed}, or remove the key"
+            )
     return found
 
 

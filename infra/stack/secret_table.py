@@ -1,11 +1,16 @@
-"""Every secret of a stack, once: its name in the encrypted output `secrets`, and what makes its value."""
+"""Every secret of a stack, once: its name in the encrypted output `secrets`, and what makes its value.
+
+Those of all stacks are in `MAKERS`; each declared role of the database has a password in addition.
+"""
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from infra.settings.database_roles import DatabaseRole
 from infra.stack import authority
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -48,4 +53,20 @@ MAKERS: dict[str, Callable[[], str]] = {
     "etcd_follower_password": _password,
 }
 
+#: Those that a stack has whatever it declares.
 SECRET_NAMES: tuple[str, ...] = tuple(MAKERS)
+
+
+def secret_names(roles: Iterable[DatabaseRole]) -> tuple[str, ...]:
+    """Names of the secrets of a stack that declares these roles, in the order in which they are made."""
+    return tuple(dict.fromkeys((*SECRET_NAMES, *(role.password for role in roles))))
+
+
+def is_of_a_role(name: str) -> bool:
+    """Whether `name` is that of a role's password: the stack keeps it when the role is no longer declared."""
+    return re.fullmatch(r"database_role_[a-z][a-z0-9_]*_password", name) is not None
+
+
+def new(name: str) -> str:
+    """A new value for the secret `name`."""
+    return MAKERS.get(name, _password)()

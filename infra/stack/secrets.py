@@ -19,15 +19,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra import paths
-from infra.errors import FlashtierError
+from infra.environment import Environment
+from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.files import refuse_readable, survives, write_new, write_whole
+from infra.settings.database_roles import roles
 from infra.stack import authority
 from infra.stack import outputs as stack
 from infra.stack.cli import StackMissing, environment, file_backend, pulumi
-from infra.stack.secret_table import MAKERS, SECRET_NAMES
+from infra.stack.secret_table import SECRET_NAMES, is_of_a_role, new, secret_names
 
 SECRETS = "flashtier:secrets"
 CERTIFICATE = "flashtier:caCertificate"
+ENVIRONMENT = "flashtier:environment"
 
 
 @dataclass
@@ -145,8 +148,9 @@ def _ensure_values(name: str, config_file: Path | None, report: Report) -> None:
             f"{CERTIFICATE}: its key is missing from {SECRETS}; put it back, or remove the certificate for "
             "a new authority, which must then sign every host's certificate again"
         )
-    if missing := [secret for secret in SECRET_NAMES if secret not in values]:
-        values |= {secret: MAKERS[secret]() for secret in missing}
+    needed = _needed(config)
+    if missing := [secret for secret in needed if secret not in values]:
+        values |= {secret: new(secret) for secret in missing}
         report.made.append(f"{SECRETS}: {_names(missing)}")
     if not pem:
         pem = authority.certificate(name, values["ca_private_key"])
@@ -164,13 +168,20 @@ def _ensure_values(name: str, config_file: Path | None, report: Report) -> None:
         pulumi(name, ["config", "set", "--secret", SECRETS, *where], text=json.dumps(values))
     if pem != pem_before:
         pulumi(name, ["config", "set", "--plaintext", "--raw", CERTIFICATE, *where], text=pem)
-    if changed := [
-        secret for secret in SECRET_NAMES if running.get(secret, values[secret]) != values[secret]
-    ]:
+    if changed := [secret for secret in needed if running.get(secret, values[secret]) != values[secret]]:
         report.notes.append(
             f"{SECRETS}: {_names(changed)} differ from what the stack runs with; the next `pulumi up` "
             "and playbook change them on the hosts"
         )
+
+
+def _needed(config: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """Names of the secrets that the configuration asks for. What is wrong with it, the preview reports."""
+    try:
+        declared = Environment.parse(json.loads(config[ENVIRONMENT]["value"]))
+    except (KeyError, ValueError, EnvironmentInvalid):
+        return SECRET_NAMES
+    return secret_names(roles(declared))
 
 
 def _configured(config: dict[str, dict[str, Any]], key: str) -> dict[str, str]:
@@ -188,7 +199,7 @@ def _configured(config: dict[str, dict[str, Any]], key: str) -> dict[str, str]:
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
         raise FlashtierError(f"{key}: is not a JSON mapping of names to texts; restore it from a copy")
-    if unknown := sorted(set(values) - set(SECRET_NAMES)):
+    if unknown := sorted(name for name in set(values) - set(SECRET_NAMES) if not is_of_a_role(name)):
         raise FlashtierError(f"{key}: {_names(unknown)}: unknown; the secrets are {_names(SECRET_NAMES)}")
     return values
 

@@ -29,6 +29,8 @@ WORDS = {
     "what": ("vm_sysctl", "io_scheduler", "read_ahead", "watchdog", "set_clock"),
     "mode": ("0755", "0700"),
     "exif_location": ("strip", "keep"),
+    "kind": ("owner", "application", "person"),
+    "access": ("granted", "read-only", "read-write"),
 }
 PLACED = "hosts.placements.volume"
 #: Fields with only one possible value: a contract with another one is refused when it is read.

@@ -125,6 +125,15 @@ def test_all_is_made_once(bare: Path) -> None:
     assert sorted(path.name for path in paths.ROOT.glob("Pulumi*")) == tree
 
 
+def test_a_role_that_is_declared_gets_a_password_and_one_that_is_not_keeps_its_own(config: Path) -> None:
+    role = "        - {name: ada, kind: person, databases: [photos]}\n"
+    config.write_text(config.read_text().replace("      roles:\n", f"      roles:\n{role}"))
+    assert ensure(STACK, config).made == [f"{SECRETS}: database_role_ada_password"]
+    config.write_text(config.read_text().replace(role, ""))
+    assert ensure(STACK, config).made == []
+    assert set(values(config)[0]) == {*SECRET_NAMES, "database_role_ada_password"}
+
+
 def test_no_value_is_readable_anywhere(bare: Path, tmp_path: Path) -> None:
     """Neither in the output nor in any file but the passphrase and the SSH key."""
     config, state = bare, tmp_path / "state"

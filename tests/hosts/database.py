@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from infra.contract import Contract, ContractHost
 from infra.paths import ROOT
+from infra.settings.database_roles import DatabaseRole
 from infra.settings.setting import PostgresqlSetting
 from tests.hosts import schema
 
-#: Rights in the cluster as a whole and in the app's database: sql/server.sql, sql/photos.sql.
-DATABASE_RIGHTS = {
-    "postgres": {
-        "rights": ["PUBLIC CONNECT", "PUBLIC TEMPORARY",
-                   "postgres CONNECT", "postgres CREATE", "postgres TEMPORARY"],
-        "connections": -1, "open": True, "tablespace": "pg_default",
-    },
-    "photos": {
-        "rights": ["photos_app CONNECT",
-                   "photos_owner CONNECT", "photos_owner CREATE", "photos_owner TEMPORARY"],
-        "connections": -1, "open": True, "tablespace": "pg_default",
-    },
-}  # fmt: skip
-SCHEMA_RIGHTS = {
-    "public": {
-        "owner": "pg_database_owner",
-        "rights": "{pg_database_owner=UC/pg_database_owner,photos_app=U/pg_database_owner}",
-    }
-}
 MIGRATIONS = ROOT / "app" / "src" / "photo_api" / "migrations"
+#: What the app's database has none of; those of extensions are not counted.
+MADE_BY_NO_MIGRATION = (
+    "functions", "triggers", "event_triggers", "policies", "foreign_servers", "publications",
+)  # fmt: skip
 #: What a server and Patroni make in its data directory next to folders of their own (pg_*).
 DATA_DIRECTORY = {
     "PG_VERSION", "base", "current_logfiles", "global", "patroni.dynamic.json", "postgresql.auto.conf",
@@ -71,14 +59,20 @@ NO_TARGET = {
     "recovery_target_time",
     "recovery_target_xid",
 }
-#: Roles: attributes in addition to LOGIN, whether they inherit, and the secret that is their password.
-ROLES: dict[str, tuple[list[str], bool, str | None]] = {
-    "postgres": (["superuser", "create_role", "create_db", "replication", "bypass_rls"], True, None),
-    "photos_app": ([], False, "app_database_password"),
-    "photos_owner": ([], False, "owner_database_password"),
+#: Attributes of postgres in addition to LOGIN; other roles have none, but as `KITS_OWN` says.
+POWERS = ["superuser", "create_role", "create_db", "replication", "bypass_rls"]
+#: Roles that no environment declares: attributes, whether they inherit, and the secret that is the password.
+KITS_OWN: dict[str, tuple[list[str], bool, str | None]] = {
+    "postgres": (POWERS, True, None),
     "replicator": (["replication"], True, "replication_database_password"),
     "rewinder": ([], True, "rewind_database_password"),
     "flashtier_follower": ([], False, "follower_database_password"),
+}
+#: On each table or sequence, of a role with such an access; by the letters of pg_default_acl.
+ACCESS = {
+    "granted": {},
+    "read-only": {"r": ["SELECT"]},
+    "read-write": {"r": ["DELETE", "INSERT", "SELECT", "UPDATE"], "S": ["USAGE"]},
 }
 #: Which role has the rights of another, and how: it can neither become that one nor give its rights on.
 MEMBERSHIPS = ["flashtier_follower in pg_read_all_stats, inherits"]
@@ -89,11 +83,6 @@ FUNCTION_RIGHTS = [
     "rewinder pg_read_binary_file(text,bigint,bigint,boolean)",
     "rewinder pg_stat_file(text,boolean)",
 ]
-#: role@database: deadlines, so that whoever waits for a lock does not hold up all who come after.
-POSTGRESQL_ROLE_SETTINGS = {
-    "photos_app@*": ["lock_timeout=2s", "statement_timeout=5s", "idle_in_transaction_session_timeout=10s"],
-    "photos_owner@*": ["lock_timeout=3s", "idle_in_transaction_session_timeout=60s"],
-}
 
 
 #: By a setting's owner: pg_settings.source and sourcefile.
@@ -111,10 +100,89 @@ def source(setting: PostgresqlSetting) -> tuple[str, str | None]:
     return SOURCES[setting.owner]
 
 
+def roles(contract: Contract) -> dict[str, tuple[list[str], bool, str | None]]:
+    """All roles, as `KITS_OWN` has them."""
+    return KITS_OWN | {role.name: ([], False, role.password) for role in contract.database.roles}
+
+
 def connections(contract: Contract, role: str) -> int:
-    """How many connections a role may have; -1 for no limit."""
+    """How many connections a role of the kit's own may have; -1 for no limit."""
     followers = sum("follower" in host.components for host in contract.hosts)
     return 2 * followers if role == "flashtier_follower" else -1
+
+
+def role_settings(contract: Contract) -> dict[str, list[str]]:
+    """role@database: what is set for roles, sorted; none is set for a database."""
+    return {
+        f"{role.name}@*": sorted(f"{setting.name}={setting.value}" for setting in role.settings)
+        for role in contract.database.roles
+    }
+
+
+def owners(contract: Contract) -> dict[str, str]:
+    """Of all databases that are no templates."""
+    return {"postgres": "postgres"} | {one.name: one.owner for one in contract.database.databases}
+
+
+def guests(contract: Contract, database: str) -> list[DatabaseRole]:
+    """The roles that may connect to a declared database, but for its owner."""
+    owner = owners(contract)[database]
+    return [one for one in contract.database.roles if database in one.databases and one.name != owner]
+
+
+def database_rights(contract: Contract) -> dict[str, Any]:
+    """Rights on databases, sorted, and what else the server says of each (sql/server.sql)."""
+    found = {"postgres": ["PUBLIC CONNECT", "PUBLIC TEMPORARY", *all_rights("postgres")]}
+    for name, owner in owners(contract).items():
+        if name != "postgres":
+            found[name] = [*all_rights(owner), *(f"{role.name} CONNECT" for role in guests(contract, name))]
+    usual = {"connections": -1, "open": True, "tablespace": "pg_default"}
+    return {name: {"rights": sorted(rights), **usual} for name, rights in found.items()}
+
+
+def all_rights(owner: str) -> list[str]:
+    return [f"{owner} {right}" for right in ("CONNECT", "CREATE", "TEMPORARY")]
+
+
+def schema_rights(contract: Contract, database: str) -> dict[str, Any]:
+    """Schemas of a declared database, their owners and rights (sql/database.sql)."""
+    owner = "pg_database_owner"
+    guest = [f"{role.name} USAGE" for role in guests(contract, database)]
+    return {
+        "public": {"owner": owner, "rights": sorted([f"{owner} CREATE", f"{owner} USAGE", *guest])},
+    }
+
+
+def default_rights(contract: Contract, database: str) -> list[str]:
+    """Rights on what is made later in a declared database, sorted (sql/database.sql)."""
+    owner = owners(contract)[database]
+    return sorted(
+        f"{owner} in public: {role.name} {right} on {letter}"
+        for role in guests(contract, database)
+        for letter, rights in ACCESS[role.access].items()
+        for right in rights
+    )
+
+
+def table_rights(contract: Contract, database: str, relations: Mapping[str, str]) -> list[str]:
+    """Rights of roles with an access on `relations`, name -> letter, sorted (sql/database.sql)."""
+    return sorted(
+        f"{role.name} {right} on {name}"
+        for role in guests(contract, database)
+        for name, letter in relations.items()
+        for right in ACCESS[role.access].get(letter, [])
+    )
+
+
+def access(role: DatabaseRole, owner: str, later: list[str]) -> str:
+    """The access that a role has by `later`, rights on what is made later; in words where it is none."""
+    held = sorted(line for line in later if f": {role.name} " in line)
+    for name, letters in ACCESS.items():
+        wanted = [f"{owner} in public: {role.name} {right} on {letter}"
+                  for letter, rights in letters.items() for right in rights]  # fmt: skip
+        if sorted(wanted) == held:
+            return name
+    return ", ".join(held)
 
 
 def locked() -> str:
@@ -136,9 +204,11 @@ def sql(contract: Contract) -> dict[str, tuple[str, str]]:
 
     The first is for every member, and tells whether it leads; the others are for the leader.
     """
-    folder = Path(__file__).parent / "sql"
+    folder, app = Path(__file__).parent / "sql", contract.app.database
+    own = (folder / "database.sql").read_text()
     return {
         "server": ("postgres", (folder / "server.sql").read_text()),
-        "photos": ("photos", (folder / "photos.sql").read_text()),
-        "schema": ("photos", schema.query()),
+        **{f"in {one.name}": (one.name, own) for one in contract.database.databases},
+        "migrations": (app, "SELECT count(*) FROM schema_versions"),
+        "schema": (app, schema.query(owners(contract)[app])),
     }

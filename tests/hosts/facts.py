@@ -24,13 +24,17 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
     "unsupported": ("unsupported", ("host", "what")),
     "components": ("component", ()),
     "scrape_jobs": ("scrape_job", ("job",)),
+    "databases": ("database", ("name",)),
+    "roles": ("role", ("name",)),
+    "extensions": ("extension", ()),
 }
 
 #: Fields about the contract itself, which no host shows. What the table of components and the egress mean for
-#: a host is held by its facts `component`, by the flows and by its whole firewall.
+#: a host is held by its facts `component`, by the flows and by its whole firewall; what the kind of a role
+#: means, by the whole pg_hba.conf.
 ANNOTATIONS = frozenset(
     {
-        "components", "egress", "kernel.reason", "kernel.source", "ports", "refused_networks",
+        "components", "egress", "kernel.reason", "kernel.source", "ports", "refused_networks", "role.kind",
         "setting.owner", "setting.reason", "setting.source", "unsupported.why", "version",
     }
 )  # fmt: skip

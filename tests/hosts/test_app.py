@@ -62,26 +62,26 @@ class Photo:
 
 
 @pytest.fixture
-def photo(leading: Snapshot, hosts: Hosts, store: Store) -> Iterator[Photo]:
+def photo(contract: Contract, leading: Snapshot, hosts: Hosts, store: Store) -> Iterator[Photo]:
     """A photo that leaves neither row nor object behind."""
     data = jpeg(f"verification {uuid.uuid4()}")
     photo = Photo(data, digest(data))
     yield photo
     mine = f"user_id = {USER} AND sha256 = '\\x{photo.kept}'"
     for table in ("photos", "photo_removals"):
-        query(leading.name, hosts, f"DELETE FROM {table} WHERE {mine}")  # noqa: S608 - a number and a digest of ours
+        query(contract, leading.name, hosts, f"DELETE FROM {table} WHERE {mine}")  # noqa: S608 - a number and a digest of ours
     store.remove(USER, photo.kept)
 
 
-def query(leader: str, hosts: Hosts, sql: str) -> str:
-    """Run `sql` in the leader's database `photos`, as its superuser on the host itself."""
-    command = "timeout 20 runuser -u postgres -- psql -XAtqw -v ON_ERROR_STOP=1 -d photos -c %s"
-    return hosts.run(leader, command, sql).strip()
+def query(contract: Contract, leader: str, hosts: Hosts, sql: str) -> str:
+    """Run `sql` in the app's database on the leader, as its superuser on the host itself."""
+    command = "timeout 20 runuser -u postgres -- psql -XAtqw -v ON_ERROR_STOP=1 -d %s -c %s"
+    return hosts.run(leader, command, contract.app.database, sql).strip()
 
 
 def test_write_and_read(
-    leading: Snapshot, hosts: Hosts, store: Store, client: requests.Session, edge: str, photo: Photo,
-    check: Check,
+    contract: Contract, leading: Snapshot, hosts: Hosts, store: Store, client: requests.Session, edge: str,
+    photo: Photo, check: Check,
 ) -> None:  # fmt: skip
     tag = f"verify-{uuid.uuid4()}"
     form = {"user_id": str(USER), "caption": "of tests/hosts", "tags": [tag, "flashtier"]}
@@ -121,8 +121,8 @@ def test_write_and_read(
     for page in (f"/users/{USER}/timeline", f"/search?tag={tag}"):
         found = client.get(f"{edge}{page}", timeout=DEADLINE).json()
         check.true(f"the photo is on {page}", made["id"] in [entry["id"] for entry in found["photos"]])
-    wanted = f"id = {int(made['id'])}"
-    row = query(leading.name, hosts, f"SELECT encode(sha256, 'hex'), views FROM photos WHERE {wanted}")  # noqa: S608
+    sql = f"SELECT encode(sha256, 'hex'), views FROM photos WHERE id = {int(made['id'])}"  # noqa: S608 - a number
+    row = query(contract, leading.name, hosts, sql)
     check.equal("row in PostgreSQL", f"{photo.kept}|2", row)
     check.equal("objects in the store", 1, len(store.objects(USER, photo.kept)))
     deleted = client.delete(f"{edge}/photos/{made['id']}", timeout=DEADLINE)
@@ -234,16 +234,18 @@ def test_every_web_host_is_ready(contract: Contract, inside: Any, check: Check) 
 
 
 @pytest.mark.where(lambda host: "nginx" in host.components)
-def test_the_running_app_keeps_photos_in_the_declared_store(
+def test_the_running_app_has_the_declared_database_and_store(
     declared: ContractHost, contract: Contract, hosts: Hosts, check: Check
 ) -> None:
     """Read from the process itself: a file that nothing has loaded says nothing."""
     show = "systemctl show --property=MainPID --value photo-api.service"
     pid = hosts.run(declared.name, show).strip()
     lines = hosts.run(declared.name, "tr '\\0' '\\n' </proc/%s/environ", pid).splitlines()
-    given = dict(line.split("=", 1) for line in lines if line.startswith(("PHOTO_API_S3_", "PHOTO_API_CDN_")))
+    given = dict(line.split("=", 1) for line in lines if line.startswith("PHOTO_API_"))
     vouching = {"/etc/flashtier/tls/ca.crt": "project", "/etc/ssl/certs/ca-certificates.crt": "system"}
     how = f"environment of process {pid} of {declared.name}"
+    for key, name in {"database": "NAME", "role": "USER"}.items():
+        check.fact(f"app.{key}", given.get(f"PHOTO_API_DATABASE_{name}"), how=how)
     for name in ("endpoint", "region", "bucket", "credentials"):
         check.fact(f"object_store.{name}", given.get(f"PHOTO_API_S3_{name.upper()}"), how=how)
     if contract.object_store.cdn_url is not None or "PHOTO_API_CDN_URL" in given:

@@ -42,9 +42,11 @@ def test_the_server_is_the_declared_one(
         check.equal(
             f"{setting}, and where it is from", (value, "command line"), (found["setting"], found["source"])
         )
-    check.equal(
-        "databases and owners", {"postgres": "postgres", "photos": "photos_owner"}, server["databases"]
-    )
+    check.equal("databases and owners", database.owners(contract), server["databases"])
+    for one in contract.database.databases:
+        key = f"database.database.{one.name}"
+        check.fact(f"{key}.owner", server["databases"].get(one.name))
+        check.fact(f"{key}.encoding", server["encodings"].get(one.name))
 
 
 def test_every_member_has_the_programs(
@@ -141,9 +143,13 @@ def test_no_setting_waits_or_comes_from_elsewhere(contract: Contract, server: An
     check.equal("targets of a recovery", {}, targets)
     check.equal("settings that are not declared", [], sorted(given - known - {"synchronous_standby_names"}))
     check.equal("files that were changed after the server read them", [], server["unread"])
-    check.equal(
-        "settings of roles and databases", database.POSTGRESQL_ROLE_SETTINGS, server["scoped_settings"]
-    )
+    scoped = {name: sorted(lines) for name, lines in server["scoped_settings"].items()}
+    check.equal("settings of roles and databases", database.role_settings(contract), scoped)
+    for role in contract.database.roles:
+        found = dict(line.split("=", 1) for line in scoped.get(f"{role.name}@*", []))
+        for setting in role.settings:
+            key = f"database.role.{role.name}.setting.{setting.name}.value"
+            check.fact(key, found.get(setting.name), how="pg_db_role_setting")
 
 
 @serving

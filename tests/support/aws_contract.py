@@ -15,7 +15,7 @@ from infra.settings.postgresql import settings
 from infra.topology import build
 from tests.hosts.facts import declared_facts
 from tests.support.aws_environments import parsed
-from tests.support.declared import contract_of
+from tests.support.declared import TWO, contract_of
 
 #: Facts that are others each time an environment is made.
 MADE_UP = re.compile(
@@ -25,8 +25,10 @@ MADE_UP = re.compile(
 
 
 @cache
-def aws_contract(stack: str = "dev") -> Contract:
-    environment = parsed(stack)
+def aws_contract(stack: str = "dev", two: bool = False) -> Contract:
+    """`two`: with a second application's database and a person (tests/support/declared.py)."""
+    more = {f"database__{key}": value for key, value in TWO.items()} if two else {}
+    environment = parsed(stack, **more)
     assert environment.aws
     region, zones = environment.aws.region, environment.aws.zones
     tree: Any = json.loads(contract_of(stack, environment, settings=settings(environment)).model_dump_json())

@@ -56,6 +56,33 @@ def volumes(of: st.SearchStrategy[str]) -> st.SearchStrategy[Tree]:
     )
 
 
+#: What the kit ships, and a second application's next to it, with a person who reads in both.
+ONE: Tree = {key: local_environment()["database"][key] for key in ("databases", "roles")}
+TWO: Tree = {
+    "databases": [*ONE["databases"], {"name": "orders", "owner": "orders_owner", "extensions": ["pg_trgm"]}],
+    "roles": [
+        *ONE["roles"],
+        {"name": "orders_owner", "kind": "owner"},
+        {
+            "name": "orders_app",
+            "kind": "application",
+            "databases": ["orders"],
+            "access": "read-write",
+            "connection_limit": 10,
+        },
+        {"name": "ada", "kind": "person", "databases": ["photos", "orders"]},
+    ],
+}
+databases = st.sampled_from([ONE, TWO])
+
+
+def two_applications() -> Tree:
+    """The environment `local` with a second application's database and a person, a fresh copy."""
+    declared = local_environment()
+    declared["database"] |= copy.deepcopy(TWO)
+    return declared
+
+
 @st.composite
 def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
     declared = draw(st.lists(volumes(names), min_size=1, max_size=4, unique_by=lambda v: v["name"]))
@@ -77,6 +104,7 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
             "volumes": declared,
             "placement": placement,
             "expected_data_gib": data["size_gib"] * USABLE_SHARE * share,
+            **draw(databases),
         },
         "control": {
             "count": draw(st.sampled_from([1, 3, 5] if members == 1 else [3, 5])),
@@ -84,6 +112,8 @@ def environments(draw: st.DrawFn, max_web: int = 80) -> Tree:
             "volumes": [draw(volumes(st.just(name))) for name in sorted(CONTROL_VOLUMES["local"])],
         },
         "app": {
+            "database": "photos",
+            "role": "photos_app",
             "pool_size": draw(st.integers(1, 200)),
             "write_pool_size": draw(st.integers(1, 200)),
             "max_upload_mib": draw(st.integers(1, 100)),

@@ -48,7 +48,7 @@ def templar(contract: Contract, host: str, role: str, **more: Any) -> Templar:
     plain = json.loads(contract.model_dump_json())
     shared = [yaml.safe_load(path.read_text()) for path in sorted(SHARED.glob("*.yml"))]
     known = {
-        **{name: value for variables in shared for name, value in variables.items()},
+        **{name: trusted(value) for variables in shared for name, value in variables.items()},
         "contract": plain,
         "flashtier_host": next(one for one in plain["hosts"] if one["name"] == host),
         "inventory_hostname": host,

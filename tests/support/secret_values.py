@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+from infra.settings.database_roles import DatabaseRole
 from infra.stack import outputs
-from infra.stack.secret_table import SECRET_NAMES
+from infra.stack.secret_table import secret_names
 
 
-def made_up() -> dict[str, str]:
-    return {name: f"unit-{name}" for name in SECRET_NAMES}
+def made_up(roles: Iterable[DatabaseRole] = ()) -> dict[str, str]:
+    """Of a stack that declares these roles."""
+    return {name: f"unit-{name}" for name in secret_names(roles)}
 
 
 def given(secrets: dict[str, str] | None = None) -> AbstractContextManager[Any]:

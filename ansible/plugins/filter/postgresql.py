@@ -13,6 +13,7 @@ short_description: Where PostgreSQL is on a host, how to ask its server, and wha
 description:
   - C(postgresql_layout), C(postgresql_host_settings), C(postgresql_connection) and C(postgresql_ask) say
     where files are, which settings follow from the host and how to reach the server.
+  - C(postgresql_logins) says which roles of the kinds given may connect to which database.
   - C(postgresql_install_needed) and C(postgresql_problems) read what C(host_look) found on the host; the
     last gives a line for each reason to change nothing.
 options:
@@ -52,6 +53,14 @@ class Placement(TypedDict):
     purpose: str
     volume: str
     path: str
+
+
+class Role(TypedDict):
+    """What is read of an element of `postgresql_roles`."""
+
+    name: str
+    kind: str
+    databases: list[str]
 
 
 def layout(placements: list[Placement], version: int) -> dict[str, str]:
@@ -94,6 +103,16 @@ def host_settings(at: Mapping[str, str]) -> list[dict[str, str | int]]:
         "allow_alter_system": "off",
     }
     return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def logins(roles: list[Role], *kinds: str) -> list[dict[str, str]]:
+    """For each database, the roles of these kinds that may connect to it: {database, users}."""
+    users: dict[str, list[str]] = {}
+    for role in roles:
+        if role["kind"] in kinds:
+            for database in role["databases"]:
+                users.setdefault(database, []).append(role["name"])
+    return [{"database": database, "users": ",".join(sorted(names))} for database, names in users.items()]
 
 
 def connection(port: int) -> dict[str, Any]:
@@ -178,6 +197,7 @@ class FilterModule:
         return {
             "postgresql_layout": layout,
             "postgresql_host_settings": host_settings,
+            "postgresql_logins": logins,
             "postgresql_connection": connection,
             "postgresql_ask": ask,
             "postgresql_install_needed": install_needed,

@@ -12,8 +12,11 @@ short_description: Which member leads, and what is left to do with databases and
 description:
   - C(postgresql_databases_leads) says whether a member's answer is a leader's;
     C(postgresql_databases_problems) gives a line for each reason to change nothing.
-  - C(postgresql_databases_objects) reads what the leader answered, C(postgresql_databases_wrong) gives a line
-    for each difference to what is declared, C(postgresql_databases_too_many) the rights to revoke.
+  - C(postgresql_databases_commands) are what psql is given to ask a member for all of this;
+    C(postgresql_databases_logins) are the roles to keep.
+  - C(postgresql_databases_objects) reads what the leader answered, C(postgresql_databases_expected) is that
+    answer where all is as declared, C(postgresql_databases_wrong) gives a line for each difference,
+    C(postgresql_databases_repairs) the statements that are left to run.
 options:
   _input:
     description: The answer of C(host_look) or of the server, as the filter's name says.
@@ -36,12 +39,6 @@ _value:
   description: Lines, or what is left to do, as the filter's name says.
   type: raw
 """
-
-#: How community.postgresql.postgresql_privs names what has rights of the app.
-RIGHTS = {
-    "database": {"type": "database", "objs": "photos"},
-    "schema": {"type": "schema", "objs": "public"},
-}
 
 #: The answer of `host_look`, which documents it.
 Look = Mapping[str, Any]
@@ -76,15 +73,84 @@ def problems(looks: Mapping[str, Look | None], members: list[str], check_mode: b
     return []
 
 
+def commands(
+    databases: list[dict[str, Any]],
+    roles: list[dict[str, Any]],
+    migrations: Mapping[str, list[str]],
+    sql: Mapping[str, str],
+) -> list[str]:
+    """What psql runs, in this order: a line about the cluster, then one about each database that it gets to.
+
+    `migrations`: by database, the statements of those in the tree. `sql`: cluster, declare and database.
+    """
+    declared = assign({"databases": databases, "roles": roles}, "flashtier.declared")
+    found = [declared, sql["cluster"]]
+    for database in databases:
+        name = database["name"]
+        found += [
+            f"\\connect {name}",
+            declared,
+            assign(migrations.get(name, []), "flashtier.migrations"),
+            sql["declare"],
+            sql["database"],
+            "ROLLBACK",
+        ]
+    return found
+
+
+def logins(roles: list[dict[str, Any]], followers: int) -> list[dict[str, Any]]:
+    """The roles to keep: the declared ones, and that of the web hosts that follow who leads.
+
+    The latter asks by one connection a host, and by another while one ends.
+    """
+    follower = {
+        "name": "flashtier_follower",
+        "password": "follower_database_password",
+        "connection_limit": 2 * followers,
+        "settings": [],
+    }
+    return [
+        {key: role[key] for key in ("name", "password", "connection_limit")}
+        | {"configuration": {setting["name"]: setting["value"] for setting in role["settings"]}}
+        for role in [*roles, follower]
+    ]
+
+
 def objects(look: Look) -> dict[str, Any]:
-    """Objects as the leader has them: those of the cluster and, where the database exists, its own."""
-    found: dict[str, Any] = answered(look, 0).get("objects", {})
-    return found | answered(look, 1)
+    """Objects as the leader has them: those of the cluster, then those of each database that it got to."""
+    found: dict[str, Any] = dict(answered(look, 0).get("objects", {}))
+    for line in range(1, len(look["commands"]["state"]["stdout"].splitlines())):
+        own = answered(look, line)
+        found[f"database {own.pop('database')}"] = own
+    return found
 
 
-def assign(texts: list[str], name: str) -> str:
-    """The SQL that gives a session these texts, as a JSON array in the setting `name`."""
-    quoted = json.dumps(texts).replace("'", "''")
+def expected(databases: list[dict[str, Any]], temp: str) -> dict[str, Any]:
+    """What `objects` gives where all is as declared; `temp` is where temporary files lie."""
+    return {
+        "tablespace": {"location": temp, "public": ["CREATE"]},
+        "databases": {one["name"]: {key: one[key] for key in ("owner", "encoding")} for one in databases},
+        "statistics": True,
+        "missing_roles": [],
+        "cluster_statements": [],
+        **{f"database {one['name']}": {"missing_extensions": [], "statements": []} for one in databases},
+    }
+
+
+def repairs(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The statements that are left to run, by the database to run them in: {database, statements}."""
+    within = {
+        name.removeprefix("database "): own["statements"]
+        for name, own in found.items()
+        if name.startswith("database ")
+    }
+    left = {"postgres": found.get("cluster_statements", []), **within}
+    return [{"database": name, "statements": lines} for name, lines in left.items() if lines]
+
+
+def assign(value: Mapping[str, Any] | list[str], name: str) -> str:
+    """The SQL that gives a session this value, as JSON in the setting `name`."""
+    quoted = json.dumps(value).replace("'", "''")
     return f"SET {name} = '{quoted}'"
 
 
@@ -100,21 +166,6 @@ def wrong(look: Look, declared: Mapping[str, Any], host: str) -> list[str]:
     return lines + stopped
 
 
-def too_many(found: Mapping[str, Any], declared: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rights of the app that are more than is declared, as arguments of postgresql_privs."""
-    revoked = []
-    for name, right in RIGHTS.items():
-        allowed = rights_of_app(declared[name])
-        more = [one for one in dict.fromkeys(rights_of_app(found.get(name))) if one not in allowed]
-        if more:
-            revoked.append(right | {"privs": ",".join(more)})
-    return revoked
-
-
-def rights_of_app(thing: Mapping[str, Any] | None) -> list[str]:
-    return (thing or {}).get("app") or []
-
-
 class FilterModule:
     """The filters, by name."""
 
@@ -124,7 +175,9 @@ class FilterModule:
             "postgresql_databases_leads": leads,
             "postgresql_databases_problems": problems,
             "postgresql_databases_objects": objects,
-            "postgresql_databases_set": assign,
+            "postgresql_databases_commands": commands,
+            "postgresql_databases_logins": logins,
+            "postgresql_databases_expected": expected,
+            "postgresql_databases_repairs": repairs,
             "postgresql_databases_wrong": wrong,
-            "postgresql_databases_too_many": too_many,
         }

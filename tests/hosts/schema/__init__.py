@@ -38,14 +38,14 @@ def versions_table() -> str:
     )
 
 
-def query() -> str:
-    """SQL for the leader, in the database photos: {"declared": [line], "present": [line]}."""
+def query(owner: str) -> str:
+    """SQL for the leader, in the app's database: {"declared": [line], "present": [line]}."""
     return ";\n".join(
         [
             "BEGIN",
             "SET LOCAL lock_timeout = '3s'",
-            f"CREATE SCHEMA {SCHEMA} AUTHORIZATION photos_owner",
-            "SET LOCAL ROLE photos_owner",
+            f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {owner}",
+            f"SET LOCAL ROLE {owner}",
             f"SET LOCAL search_path = {SCHEMA}",
             versions_table(),
             *migrations(),

@@ -4,6 +4,8 @@ WITH relations AS (
   SELECT pg_class.*, relnamespace = 'flashtier_declared'::regnamespace AS declared
     FROM pg_class
    WHERE relnamespace IN ('public'::regnamespace, 'flashtier_declared'::regnamespace)
+     -- Those of an extension are its own.
+     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
 ), described AS (
   SELECT declared, concat_ws(' ', 'relation', relname, 'kind=' || relkind::text, 'owner=' || pg_get_userbyid(relowner),
            'persistence=' || relpersistence::text, 'tablespace=' || reltablespace, 'options=' || array_to_string(reloptions, ','),

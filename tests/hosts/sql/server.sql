@@ -38,6 +38,7 @@ SELECT json_build_object(
         SELECT json_object_agg(datname, json_build_object(
             'rights', (SELECT json_agg(
                 CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END || ' ' || privilege_type
+                || CASE WHEN is_grantable AND grantee <> datdba THEN ' WITH GRANT OPTION' ELSE '' END
                 ORDER BY 1) FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))),
             'connections', datconnlimit, 'open', datallowconn,
             'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = dattablespace)))
@@ -71,6 +72,7 @@ SELECT json_build_object(
         WHERE (pg_stat_file(file)).modification > pg_conf_load_time()),
     'databases', (
         SELECT json_object_agg(datname, pg_get_userbyid(datdba)) FROM pg_database WHERE NOT datistemplate),
+    'encodings', (SELECT json_object_agg(datname, pg_encoding_to_char(encoding)) FROM pg_database WHERE NOT datistemplate),
     'tablespaces', (
         SELECT json_object_agg(spcname, pg_tablespace_location(oid))
         FROM pg_tablespace WHERE spcname !~ '^pg_'),

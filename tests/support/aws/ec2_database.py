@@ -8,6 +8,7 @@ import hmac
 from typing import Any
 
 from infra.contract import Contract, ContractHost
+from infra.settings.database_roles import ApplicationDatabase
 from tests.hosts import database
 from tests.hosts.database import source
 from tests.support.aws.ec2_cluster import CLUSTER, leader
@@ -82,7 +83,13 @@ def rules(contract: Contract, host: ContractHost) -> list[dict[str, Any]]:
         if flow.port_name == "postgresql" and flow.destination == host.name
     ]
     network = {"type": "hostssl", "netmask": "255.255.255.255", "auth_method": "scram-sha-256"}
-    app = {**network, "database": ["photos"], "user_name": ["photos_app", "photos_owner"]}
+    logins = [
+        (kind, {**network, "database": [one.name], "user_name": names})
+        for one in contract.database.databases
+        for kind in ("application", "person")
+        if (names := sorted(r.name for r in contract.database.roles
+                            if one.name in r.databases and (r.kind == "person") == (kind == "person")))
+    ]  # fmt: skip
     follower = {**network, "database": ["postgres"], "user_name": ["flashtier_follower"]}
     members = [host, *(one for one in sources if one.name in contract.database.members)]
     return [
@@ -97,19 +104,26 @@ def rules(contract: Contract, host: ContractHost) -> list[dict[str, Any]]:
             rule(4, address=one.address, **to)
             for one in sources
             if one.tier == "web"
-            for to in (app, follower)
+            for to in (*(login for kind, login in logins if kind == "application"), follower)
         ),
-        rule(5, address="all"),
+        *(
+            rule(5, address=one.address, **login)
+            for one in members
+            for kind, login in logins
+            if kind == "person"
+        ),
+        rule(6, address="all"),
     ]
 
 
 def role(contract: Contract, name: str, secrets: dict[str, str]) -> dict[str, Any]:
-    powers, inherits, secret = database.ROLES[name]
+    powers, inherits, secret = database.roles(contract)[name]
+    limits = {one.name: one.connection_limit for one in contract.database.roles}
     return {
-        **{power: power in powers for power in database.ROLES["postgres"][0]},
+        **{power: power in powers for power in database.POWERS},
         "login": True,
         "inherit": inherits,
-        "connections": database.connections(contract, name),
+        "connections": limits.get(name, database.connections(contract, name)),
         "valid_until": None,
         "password": "SCRAM-SHA-256" if secret else None,
         "verifier": verifier(secrets[secret]) if secret else None,
@@ -153,14 +167,15 @@ def answers(contract: Contract, host: ContractHost, secrets: dict[str, str]) -> 
         "settings": settings(contract, host),
         "hba": rules(contract, host),
         **replication(contract, host),
-        "scoped_settings": database.POSTGRESQL_ROLE_SETTINGS,
-        "roles": {name: role(contract, name, secrets) for name in database.ROLES},
+        "scoped_settings": database.role_settings(contract),
+        "roles": {name: role(contract, name, secrets) for name in database.roles(contract)},
         "function_rights": database.FUNCTION_RIGHTS,
-        "memberships": database.MEMBERSHIPS,
-        "database_rights": database.DATABASE_RIGHTS,
+        "memberships": [*database.MEMBERSHIPS],
+        "database_rights": database.database_rights(contract),
         "templates": ["template0", "template1"],
         "extensions": {"pg_stat_statements": "1.11", "plpgsql": "1.0"},
-        "databases": {"postgres": "postgres", "photos": "photos_owner"},
+        "databases": database.owners(contract),
+        "encodings": dict.fromkeys(database.owners(contract), "UTF8"),
         "tablespaces": {"temp": "/pg/temp/17"},
         "tablespace_rights": {"temp": ["PUBLIC CREATE", "postgres CREATE"]},
         "log_file": "/pg/log/postgresql.json",
@@ -171,19 +186,27 @@ def answers(contract: Contract, host: ContractHost, secrets: dict[str, str]) -> 
             nothing,
         ),
     }  # fmt: skip
-    photos = {
-        "migrations": len(list(database.MIGRATIONS.glob("*.sql"))),
-        "extensions": {"plpgsql": "1.0"},
-        "schemas": database.SCHEMA_RIGHTS,
-        "languages": ["c", "internal", "plpgsql", "sql"],
-        "default_rights": {},
-        **dict.fromkeys(
-            ("functions", "triggers", "event_triggers", "policies", "foreign_servers", "publications"),
-            nothing,
-        ),
-    }  # fmt: skip
     if server["in_recovery"]:
         return {"server": server}
-    lines = ["column photos.id bigint", "relation photos kind=r", "right photos_app SELECT on photos"]
-    schema = {"declared": lines, "present": lines}
-    return {"server": server, "photos": photos, "schema": schema}
+    app = contract.app
+    lines = ["column photos.id bigint", "relation photos kind=r", f"right {app.role} SELECT on photos"]
+    return {
+        "server": server,
+        **{f"in {one.name}": within(contract, one) for one in contract.database.databases},
+        "migrations": len(list(database.MIGRATIONS.glob("*.sql"))),
+        "schema": {"declared": lines, "present": [*lines]},
+    }
+
+
+def within(contract: Contract, declared: ApplicationDatabase) -> dict[str, Any]:
+    """What a database says of itself (tests/hosts/sql/database.sql)."""
+    relations = {"photos": "r", "photos_id_seq": "S"}
+    return {
+        "extensions": dict.fromkeys(("plpgsql", *declared.extensions), "1.0"),
+        "schemas": database.schema_rights(contract, declared.name),
+        "languages": ["c", "internal", "plpgsql", "sql"],
+        "default_rights": database.default_rights(contract, declared.name),
+        "relations": relations,
+        "table_rights": database.table_rights(contract, declared.name, relations),
+        **{thing: [] for thing in database.MADE_BY_NO_MIGRATION},
+    }

@@ -102,7 +102,7 @@ class Ec2Hosts:
 
     def run(self, name: str, command: str, *args: str) -> str:
         if "psql" in command:
-            return self._sql(args[0])
+            return self._sql(args[1])
         if "MainPID" in command:
             return "42\n"
         assert "/environ" in command, command
@@ -110,6 +110,8 @@ class Ec2Hosts:
         told = {name: getattr(store, name) for name in ("endpoint", "region", "bucket", "credentials")}
         told["ca_file"] = "/etc/ssl/certs/ca-certificates.crt"
         lines = "".join(f"PHOTO_API_S3_{name.upper()}={value}\n" for name, value in told.items())
+        app = self._contract.app
+        lines += f"PHOTO_API_DATABASE_NAME={app.database}\nPHOTO_API_DATABASE_USER={app.role}\n"
         return lines + (f"PHOTO_API_CDN_URL={store.cdn_url}\n" if store.cdn_url else "")
 
     def _sql(self, sql: str) -> str:

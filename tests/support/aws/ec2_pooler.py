@@ -11,7 +11,6 @@ from tests.hosts.pooler import declared_settings, normal, pool_size
 from tests.support.aws.ec2_cluster import leader
 from tests.support.rendered import SHARED, render
 
-POOLS = yaml.safe_load((SHARED / "database_pools.yml").read_text())["database_pools"]
 HOLD = yaml.safe_load((SHARED / "web_path.yml").read_text())["web_path"]["hold"]
 
 
@@ -25,8 +24,8 @@ def pooler(contract: Contract, host: ContractHost) -> Any:
     return {
         "settings": shown | {"conffile": "/etc/pgbouncer/pgbouncer.ini"},
         "pools": {
-            pool["name"]: place | {"database": pool["dbname"], "pool_size": pool_size(contract), "paused": 0}
-            for pool in POOLS
+            contract.app.database: place
+            | {"database": contract.app.database, "pool_size": pool_size(contract), "paused": 0}
         },
         "ini": ini,
     }

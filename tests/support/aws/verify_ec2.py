@@ -2,7 +2,8 @@
 
 usage: python -m tests.support.aws.verify_ec2 <stack> <folder>
 Standard input: {"altered": {dotted path: value}, "each": bool, "changes": [...], "files": [...],
-"without": [...], "whole_disk": bool}. `each`: every value, in turn.
+"without": [...], "whole_disk": bool, "two": bool}. `each`: every value, in turn. `two`: with a second
+application's database.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from tests.support.aws.ec2_hosts import Ec2Hosts
 from tests.support.aws_contract import aws_contract
 
 
-def living(name: str, folder: Path) -> tuple[Contract, dict[str, str]]:
+def living(name: str, folder: Path, two: bool) -> tuple[Contract, dict[str, str]]:
     """The contract of a shipped environment with keys that are there, and its secrets."""
     key = authority.new_key()
-    secrets = secret_values.made_up() | {"ca_private_key": key}
     private = folder / "id_ed25519"
     private.touch(mode=0o600)
     private.with_suffix(".pub").write_text("ssh-ed25519 AAAAunit controller\n")
-    contract = aws_contract(name)
+    contract = aws_contract(name, two)
+    secrets = secret_values.made_up(contract.database.roles) | {"ca_private_key": key}
     contract = contract.model_copy(
         update={
             "ca_certificate": authority.certificate(name, key),
@@ -64,8 +65,8 @@ def altered(contract: Contract, values: dict[str, Any]) -> Contract:
 class Played:
     """A stack on AWS of which hosts, balancer and AWS itself answer from memory."""
 
-    def __init__(self, name: str, folder: Path, whole_disk: bool, changes: Any) -> None:
-        self.contract, secrets = living(name, folder)
+    def __init__(self, name: str, folder: Path, whole_disk: bool, changes: Any, two: bool) -> None:
+        self.contract, secrets = living(name, folder, two)
         self.objects: list[str] = []
         stack.outputs = lambda _: {"secrets": secrets}  # type: ignore[assignment]
         self._api = Api(self.contract, self.objects)
@@ -111,7 +112,8 @@ def main() -> None:
     os.environ["FLASHTIER_STATE"] = str(folder)
     address = "198.51.100.7"
     socket.getaddrinfo = lambda *_, **__: [(socket.AF_INET, 1, 6, "", (address, 0))]
-    played = Played(name, folder, asked.get("whole_disk", False), asked.get("changes", ()))
+    whole_disk, two = asked.get("whole_disk", False), asked.get("two", False)
+    played = Played(name, folder, whole_disk, asked.get("changes", ()), two)
     chosen = {"files": asked.get("files", ()), "without": asked.get("without", ())}
     if asked.get("each"):
         result = each(played, **chosen)

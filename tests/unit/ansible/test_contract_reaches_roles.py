@@ -85,7 +85,9 @@ def given(tree: Tree, role: str) -> str:
 
 @cache
 def words(role: str) -> frozenset[str]:
-    named = {word for _, text in sources(role) for word in re.findall(r"\w+", text)}
+    queries = (ROOT / "ansible" / "roles" / role / "files").glob("*.sql")
+    texts = [*(text for _, text in sources(role)), *(path.read_text() for path in queries)]
+    named = {word for text in texts for word in re.findall(r"\w+", text)}
     filters = (ROOT / "ansible" / "plugins" / "filter").glob(f"{role}*.py")
     return frozenset(named.union(*(keys_read(path.read_text()) for path in filters)))
 

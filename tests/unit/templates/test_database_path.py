@@ -70,12 +70,8 @@ def test_migrations_run_as_an_account_of_their_own() -> None:
 
 
 def test_the_database_has_the_deadlines_of_the_table() -> None:
-    (roles,) = (
-        path
-        for path in ROOT.glob("ansible/roles/postgresql*/tasks/roles.yml")
-        if "statement_timeout" in path.read_text()
-    )
-    (given,) = re.findall(r"statement_timeout: (\d+)s", roles.read_text())
-    assert float(given) == TABLE["answer"]["database_statement"]
-    locks = re.findall(r"lock_timeout: (\d+)s, statement_timeout", roles.read_text())
-    assert [float(one) for one in locks] == [TABLE["answer"]["database_lock"]]
+    role = next(one for one in CONTRACT.database.roles if one.name == CONTRACT.app.role)
+    given = {setting.name: setting.value for setting in role.settings}
+    answer = TABLE["answer"]
+    deadlines = (f"{answer['database_statement']}s", f"{answer['database_lock']}s")
+    assert (given["statement_timeout"], given["lock_timeout"]) == deadlines

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.template import trust_as_template
 
 from infra.environment import Environment
 from tests.hosts.pooler import declared_settings
 from tests.support.declared import contract_of, local_environment
-from tests.support.rendered import SHARED, render
+from tests.support.rendered import SHARED, render, templar
 
 CONTRACT = contract_of("unit", Environment.parse(local_environment()))
 TABLE: dict[str, Any] = yaml.safe_load((SHARED / "web_path.yml").read_text())["web_path"]
-POOLS: list[dict[str, str]] = yaml.safe_load((SHARED / "database_pools.yml").read_text())["database_pools"]
+POOLS: list[dict[str, str]] = templar(CONTRACT, "web1", "pgbouncer").template(
+    trust_as_template("{{ pgbouncer_pools }}")
+)
 TWO = [
     {"name": "photos", "dbname": "photos", "user": "photos_app", "account": "photo-api", "secret": "x"},
     {"name": "reads", "dbname": "photos", "user": "photos_app", "account": "photo-api", "secret": "x"},
@@ -103,7 +106,7 @@ def test_each_login_has_its_password_once_and_the_console_none() -> None:
 
 
 def test_the_declared_pools_name_accounts_and_secrets() -> None:
-    assert POOLS
+    assert [(pool["dbname"], pool["user"]) for pool in POOLS] == [("photos", "photos_app")]
     assert all(set(pool) == {"name", "dbname", "user", "account", "secret"} for pool in POOLS)
 
 

@@ -1,24 +1,27 @@
 -- Lets the server itself say what the migrations declare: it runs those that this database has, in a schema of their own,
--- in a transaction that is rolled back. So the migrations are the only list of rights.
+-- in a transaction that is rolled back. So the migrations are the only list of rights. Where the tree has none of them
+-- (flashtier.migrations is empty), the schema stays empty.
 BEGIN;
 SET LOCAL lock_timeout = '3s';
 SET LOCAL pg_stat_statements.track = 'none';
-CREATE SCHEMA flashtier_declared AUTHORIZATION photos_owner;
-SET LOCAL ROLE photos_owner;
-SET LOCAL search_path = flashtier_declared;
+CREATE SCHEMA flashtier_declared;
 DO $declare$
 DECLARE
   one record;
   last integer := 0;
+  owner text := (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database());
 BEGIN
-  IF to_regclass('public.schema_versions') IS NOT NULL THEN
+  EXECUTE format('ALTER SCHEMA flashtier_declared OWNER TO %I', owner);
+  PERFORM set_config('role', owner, true), set_config('search_path', 'flashtier_declared', true);
+  IF jsonb_array_length(current_setting('flashtier.migrations')::jsonb) > 0
+     AND to_regclass('public.schema_versions') IS NOT NULL THEN
     last := (SELECT coalesce(max(version), 0) FROM public.schema_versions);
   END IF;
   PERFORM set_config('flashtier.version', last::text, true);
   IF last = 0 THEN
     RETURN;
   END IF;
-  -- photo-api makes it before the first migration.
+  -- Whoever migrates makes it before the first migration.
   CREATE TABLE schema_versions (LIKE public.schema_versions);
   FOR one IN
     SELECT statement

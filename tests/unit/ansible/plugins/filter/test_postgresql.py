@@ -9,7 +9,10 @@ import pytest
 import yaml
 from ansible.template import trust_as_template
 
+from infra.contract import Contract
+from infra.environment import Environment
 from infra.paths import ROOT
+from tests.support.declared import contract_of, two_applications
 from tests.support.filters import CONTRACT, filters, one, said, variables
 from tests.support.rendered import render, templar
 
@@ -131,22 +134,37 @@ def test_every_member_gets_settings_and_client_authentication(member: str) -> No
     assert {"listen_addresses", "port", "cluster_name", "hba_file", "ident_file"} & given == set()
 
 
+PHOTOS = {("photos", "photos_app,photos_owner")}
+TWO = contract_of("unit", Environment.parse(two_applications()))
+
+
 @pytest.mark.parametrize("member", MEMBERS)
-def test_only_members_replicate_and_only_web_hosts_are_clients(member: str) -> None:
+@pytest.mark.parametrize(
+    ("contract", "applications", "people"),
+    [
+        (CONTRACT, PHOTOS, set()),
+        (TWO, {*PHOTOS, ("orders", "orders_app,orders_owner")}, {("photos", "ada"), ("orders", "ada")}),
+    ],
+    ids=["one", "two"],
+)
+def test_only_members_replicate_and_only_web_hosts_are_clients(
+    contract: Contract, applications: set[tuple[str, str]], people: set[tuple[str, str]], member: str
+) -> None:
     lines = [
         line.split()
-        for line in render(CONTRACT, member, "postgresql", "pg_hba.conf.j2").splitlines()
+        for line in render(contract, member, "postgresql", "pg_hba.conf.j2").splitlines()
         if line.strip() and not line.startswith("#")
     ]
     let_in = {(line[0], line[1], line[2], line[3], line[4]) for line in lines if line[-1] == "scram-sha-256"}
     scram, wanted = "scram-sha-256", set()
-    for host in CONTRACT.hosts:
+    for host in contract.hosts:
         address = f"{host.address}/32"
         if host.name in MEMBERS:
             wanted |= {("hostssl", "replication", "replicator", address, scram)}
             wanted |= {("hostssl", "postgres", "rewinder", address, scram)}
+            wanted |= {("hostssl", *login, address, scram) for login in people}
         if host.tier == "web":
-            wanted |= {("hostssl", "photos", "photos_app,photos_owner", address, scram)}
+            wanted |= {("hostssl", *login, address, scram) for login in applications}
             wanted |= {("hostssl", "postgres", "flashtier_follower", address, scram)}
     assert let_in == wanted
     assert [line for line in lines if line[-1] not in (scram, "reject")] == [

@@ -28,6 +28,60 @@ def test_every_fact_has_a_check_or_a_reason(tmp_path: Path, stack: str) -> None:
     assert outcome["left"] == []
 
 
+def test_a_second_applications_database_is_verified_like_the_first(tmp_path: Path) -> None:
+    outcome = verify(tmp_path, "staging", without=DISK, two=True)
+    assert (outcome["faults"], outcome["uncovered"]) == ([], [])
+    files = ["test_postgresql.py", "test_postgresql_access.py"]
+    altered = {
+        "database.databases.1.owner": "photos_owner",
+        "database.databases.1.extensions.0": "citext",
+        "database.roles.3.access": "read-only",
+        "database.roles.3.connection_limit": 9,
+        "database.roles.4.password": "app_database_password",
+        "database.roles.4.settings.3.value": "off",
+        "database.roles.4.databases.1": "postgres",
+    }
+    failed = verify(tmp_path, "staging", files=files, altered=altered, two=True)["failed"]
+    role = "database.role.ada"
+    assert {
+        "database.database.orders.owner",
+        "database.database.orders.extension.citext",
+        "database.role.orders_app.access",
+        "database.role.orders_app.connection_limit",
+        f"{role}.password",
+        f"{role}.setting.default_transaction_read_only.value",
+        f"{role}.database.postgres",
+    } <= set(failed)
+
+
+#: On the leader, where in what its server tells (+ adds to a list), what is there then, and what names it.
+LEADING = ["database"]
+IN_ORDERS = [*LEADING, "in orders"]
+RIGHTS_BY_HAND: list[tuple[list[str], Any, str]] = [
+    ([*IN_ORDERS, "table_rights", "+"], "ada UPDATE on photos", "orders: rights of those whose access is"),
+    (
+        [*IN_ORDERS, "default_rights", "+"],
+        "orders_owner in public: ada DELETE on r",
+        "rights on what is made",
+    ),
+    ([*IN_ORDERS, "extensions", "dblink"], "1.2", "orders: extensions"),
+    ([*IN_ORDERS, "schemas", "public", "rights", "+"], "ada CREATE", "orders: schemas and their rights"),
+    ([*LEADING, "server", "memberships", "+"], "ada in pg_read_all_data, inherits", "roles in roles"),
+    ([*LEADING, "server", "roles", "ada", "connections"], 90, "inherit, connections and end of ada"),
+    ([*LEADING, "server", "encodings", "orders"], "LATIN1", "database.database.orders.encoding"),
+    ([*LEADING, "schema", "present", "+"], "right eve SELECT on photos", "not declared by the migrations"),
+]
+
+
+def test_a_right_that_is_given_by_hand_in_one_of_two_databases_is_named(tmp_path: Path) -> None:
+    leader = aws_contract("staging").database.members[-1]
+    changes = [(leader, path, value) for path, value, _ in RIGHTS_BY_HAND]
+    files = ["test_postgresql.py", "test_postgresql_access.py"]
+    faults = verify(tmp_path, "staging", changes=changes, files=files, two=True)["faults"]
+    missed = [path for path, _, says in RIGHTS_BY_HAND if not any(says in fault for fault in faults)]
+    assert missed == [], "\n".join(faults)
+
+
 @pytest.mark.parametrize("stack", ["dev", "staging"])
 def test_the_disk_of_debian_s_image_passes(tmp_path: Path, stack: str) -> None:
     assert verify(tmp_path, stack, files=DISK, whole_disk=True)["faults"] == []
