@@ -33,8 +33,8 @@ _EVERY_HOST = (
     Setting(
         name="net.ipv4.tcp_syn_retries",
         value="2",
-        reason="an attempt ends after 7 s: a standby that was cut off would try for two minutes, with up to a "
-        "minute between two packets, while commits wait for it",
+        reason="an attempt ends after 7 s: a standby that was cut off would try for two minutes, with up to "
+        "a minute between two packets, while commits wait for it",
         source=_KERNEL_DOC,
     ),
     *(
