@@ -44,6 +44,7 @@ SKIP_PREVIEW = $(shell grep -Eqs '^ +platform: aws *$$' '$(or $(FLASHTIER_CONFIG
 
 provision: ## Pulumi: hosts, volumes and network as Pulumi.STACK.yaml declares
 	@tools/stack.py unlock $(STACK)
+	@tools/stack.py forward $(STACK)
 	@python -m infra.local.dangling $(STACK)
 	@flashtier secrets -s $(STACK)
 	@tools/phase provision pulumi up -s $(STACK) $(CONFIG_FILE) --refresh --yes $(SKIP_PREVIEW) --non-interactive

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from infra.environment import App, Durability, Platform, Size, Tier, VolumeClass
 from infra.errors import FlashtierError
 from infra.model import Model
+from infra.release import refuse_later
 from infra.settings.database_roles import ApplicationDatabase, DatabaseRole
 from infra.settings.patroni import Patroni
 from infra.settings.setting import PostgresqlSetting, Setting
@@ -168,6 +169,8 @@ class Deployed(PlatformFacts):
 
 class Contract(PlatformFacts):
     version: Literal[2]
+    #: The kit's release that wrote it.
+    release: str
     stack: str
     platform: Platform
     domain: str
@@ -205,6 +208,8 @@ class Contract(PlatformFacts):
     @classmethod
     def from_json(cls, text: str) -> Contract:
         """Read `pulumi stack output contract --json`. Raises `FlashtierError` naming the first fault."""
+        # A later release may have keys that are not known here; that is not what is wrong.
+        refuse_later(text)
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:

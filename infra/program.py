@@ -26,6 +26,7 @@ from infra.contract import (
 from infra.environment import Environment
 from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.platform import Platform
+from infra.release import RELEASE
 from infra.settings import database_roles, kernel, postgresql
 from infra.settings.patroni import cluster_settings
 from infra.settings.setting import PostgresqlSetting
@@ -137,6 +138,7 @@ def contract_of(
     return Contract(
         **{name: getattr(deployed, name) for name in PlatformFacts.model_fields},
         version=VERSION,
+        release=RELEASE,
         stack=hosts.stack,
         platform=environment.platform,
         domain=hosts.domain,

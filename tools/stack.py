@@ -2,6 +2,7 @@
 """What a Pulumi stack needs around an operation on this machine, for the Makefile's targets.
 
     tools/stack.py check STACK     refuse a stack that cannot be brought up, before anything is made of it
+    tools/stack.py forward STACK   refuse a stack that a later release of the kit brought up
     tools/stack.py unlock STACK    remove the lock of a pulumi that was killed, never of one that runs
     tools/stack.py gone STACK      after `destroy` and `sweep`: remove the stack, what its settings file holds
                                    of it and its directories
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from infra.errors import FlashtierError
 from infra.files import bring_back
 from infra.paths import ROOT, check_stack, settings_copy, state_dir
+from infra.release import refuse_later
 from infra.stack.cli import StackMissing, file_backend, pulumi
 
 try:
@@ -195,16 +197,27 @@ def without_own_keys(text: str) -> str:
     return "".join(lines + blank)
 
 
+def forward(stack: str) -> None:
+    """Raises `FlashtierError` for a stack that a later release brought up. A new one may be made."""
+    try:
+        found = json.loads(pulumi(stack, ["stack", "output", "--json"]))
+    except StackMissing:
+        return
+    refuse_later(json.dumps(found.get("contract", {})))
+
+
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["check", stack]:
             action = check
+        case ["forward", stack]:
+            action = forward
         case ["unlock", stack]:
             action = unlock
         case ["gone", stack]:
             action = gone
         case _:
-            print("usage: tools/stack.py check|unlock|gone STACK", file=sys.stderr)
+            print("usage: tools/stack.py check|forward|unlock|gone STACK", file=sys.stderr)
             return 2
     try:
         check_stack(stack)

@@ -34,8 +34,8 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
 #: means, by the whole pg_hba.conf.
 ANNOTATIONS = frozenset(
     {
-        "components", "egress", "kernel.reason", "kernel.source", "ports", "refused_networks", "role.kind",
-        "setting.owner", "setting.reason", "setting.source", "unsupported.why", "version",
+        "components", "egress", "kernel.reason", "kernel.source", "ports", "refused_networks", "release",
+        "role.kind", "setting.owner", "setting.reason", "setting.source", "unsupported.why", "version",
     }
 )  # fmt: skip
 
