@@ -77,7 +77,7 @@ bench: ## Measure an environment of 4, 9 and 18 hosts against bare `lxc launch` 
 	@tools/setup
 	@tools/hold benchmarks benchmarks/growth.py $(OPTIONS)
 
-check: ## Run linters, type checks and unit tests, in about a minute
+check: ## Run linters, type checks and unit tests, in about two minutes
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit types lint
 
 # Tests of AWS are in folders named aws and have a target of their own: importing the SDKs of AWS, recording prod and

@@ -105,4 +105,4 @@ def client(verifier: Verifier, tmp_path: Path) -> Counting:
     """Uploads from outside, through the edge, once it is entered."""
     authority = tmp_path / "ca.crt"
     authority.write_text(verifier.contract.ca_certificate)
-    return Counting(verifier.contract, authority)
+    return Counting(verifier.contract.url, authority)
