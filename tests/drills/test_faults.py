@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -166,6 +167,23 @@ def test_a_standby_leaves_and_then_the_leaders_host_stops(
             whole = cluster.wait_whole(WHOLE)
             assert not cluster.lost(client.acknowledged)
     figure(cluster.report(f"{rounds} times a standby, then the leader's host", client, since, whole))
+
+
+def test_every_host_loses_its_power_at_once(cluster: Cluster, client: Counting, figure: Say) -> None:
+    """As when the machine, or a room, is without power: all come back, in any order, and are a whole."""
+    hosts = [host.name for host in cluster.contract.hosts]
+    with client:
+        client.wait(100, 60)
+        since = time.monotonic()
+        try:
+            with ThreadPoolExecutor(len(hosts)) as pool:
+                list(pool.map(cluster.inside.stop, hosts))
+        finally:
+            for name in hosts:
+                cluster.inside.start(name)
+        client.wait(100, 240)
+        whole = cluster.wait_whole(WHOLE)
+    figure(cluster.report("power of every host cut", client, since, whole))
 
 
 OF_THE_APP = "SELECT pid FROM pg_stat_activity WHERE usename = 'photos_app'"
