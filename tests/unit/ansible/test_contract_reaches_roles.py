@@ -30,6 +30,7 @@ NOT_FOR_ROLES = {
     "access.private_key_file": "the inventory: how Ansible logs in",
     "hosts.ssh_host_key": "known_hosts, which infra/stack/outputs.py writes",
     "version": "whoever reads the contract",
+    "release": "whoever reads the contract",
     "ports.ssh": "the firewall, which reads flows: no role sets the port of SSH",
     "url": "whoever asks the API from outside: the summary and verification",
     "durability.synchronous_mode": "database.patroni, which follows from it",
