@@ -200,7 +200,12 @@ def _first(
 
 
 def _place(made: Plan, host: Host, known: str, copies: Mapping[str, Any]) -> None:
-    if host.is_member:
+    if (copies.get(host.name) or {}).get("lost"):
+        made["down"][host.name] = (
+            f"{host.name}: was named as lost when etcd was restored, and the others went on without what it may "
+            f"hold. It stays down: a copy comes back only on purpose, by {REPLACE}{host.name}"
+        )
+    elif host.is_member:
         made["run"].append(host.name)
     elif host.begins or (host.has_cluster and host.name not in copies):
         # Its copy was whole when a run ended before the marker.

@@ -11,6 +11,7 @@ description:
     from the first endpoint that answers.
   - With I(config), the key C(config) is made to hold exactly that, in one transaction that fails where
     someone else wrote it in the meantime. With I(member), the member is recorded as one that has a copy.
+  - With I(clear), keys of the cluster are removed first, whoever wrote them.
 author: flashtier
 options:
   endpoints:
@@ -51,6 +52,11 @@ options:
   forget:
     description: Name of a member whose record is removed, since its copy is.
     type: str
+  clear:
+    description: Names of keys below C(/service/<scope>/) that are removed, such as those of an old leader.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds in which an endpoint has to answer.
     type: float
@@ -175,6 +181,10 @@ class Etcd:
         """Delete `key` if it still is of `revision`."""
         self._change({"requestDeleteRange": {"key": b64(key)}}, key, revision)
 
+    def clear(self, key: str) -> None:
+        """Delete `key`, of whatever revision."""
+        self.call("kv/deleterange", {"key": b64(key)})
+
     def _change(self, request: dict[str, Any], key: str, revision: str) -> None:
         compare = {"target": "MOD", "key": b64(key), "modRevision": revision}
         if not self.call("kv/txn", {"compare": [compare], "success": [request]}).get("succeeded"):
@@ -191,6 +201,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     cluster, copies = f"/service/{options['scope']}/", f"/flashtier/{options['scope']}/members/"
     keys, recorded = etcd.below(cluster), etcd.below(copies)
     result: dict[str, Any] = {"changed": False}
+    cleared = [name for name in options["clear"] if keys.pop(name, None)]
+    if not module.check_mode:
+        for name in cleared:
+            etcd.clear(cluster + name)
     value, revision = keys.get("config", ("", "0"))
     config, wanted = plain(value), options["config"]
     if wanted is not None and config != wanted:
@@ -201,6 +215,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if not module.check_mode:
             etcd.replace(f"{cluster}config", json.dumps(wanted, sort_keys=True), revision)
         config = wanted
+    if cleared:
+        result["changed"] = True
     if (member := options["member"]) is not None:
         name, text = member["name"], json.dumps(member, sort_keys=True)
         before, revision = recorded.get(name, ("", "0"))
@@ -241,6 +257,7 @@ def main() -> None:
             "config": {"type": "dict"},
             "member": {"type": "dict"},
             "forget": {"type": "str"},
+            "clear": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 5},
         },
         supports_check_mode=True,
