@@ -1,4 +1,4 @@
-"""etcd's JSON gateway over real TLS, as far as a client of keys needs it: tokens, ranges and transactions."""
+"""etcd's JSON gateway over real TLS, as far as a client of keys needs it: tokens, ranges and changes."""
 
 from __future__ import annotations
 
@@ -99,6 +99,8 @@ class Keys:
                 if low <= key < high
             ]
             return 200, {"kvs": found, "count": str(len(found))} if found else {}
+        if path == "/v3/kv/deleterange":
+            return 200, {"deleted": "1"} if self.held.pop(plain(body["key"]), None) else {}
         assert path == "/v3/kv/txn", path
         for key, value in self.meanwhile.items():
             self.put(key, value)

@@ -32,7 +32,7 @@ _value:
   type: raw
 """
 
-RESTORE = "docs/tasks/etcd.md says how to bring a cluster back"
+RESTORE = "ansible-playbook ansible/playbooks/restore_etcd.yml"
 
 #: The answers of `host_look` and `etcd_look`, which document them.
 Look = Mapping[str, Any]

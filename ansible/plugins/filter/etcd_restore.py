@@ -10,7 +10,8 @@ name: etcd_restore
 short_description: Which snapshot of etcd is restored, and why none may be
 description:
   - C(etcd_snapshot) gives host, path and size of the snapshot, all empty where there is none;
-    C(etcd_unrestorable) gives a line for each reason to restore none.
+    C(etcd_unrestorable) gives a line for each reason to restore none; C(etcd_mark) the id of the
+    cluster that a host's member is of.
 options:
   _input:
     description: The answers of C(host_look) by host; of one that cannot be reached, what Ansible says.
@@ -34,7 +35,7 @@ _value:
   type: raw
 """
 
-#: What etcd writes first: two files of its log, 64 MiB each, made at their full size (3.5, wal.SegmentSizeBytes).
+#: What etcd writes first: two files of its log, 64 MiB each (3.5, wal.SegmentSizeBytes).
 LOGS = 2 * 64 * 2**20
 
 #: The answer of `host_look`, which documents it.
@@ -61,7 +62,8 @@ def snapshot(looks: Looks, folder: str, named: str) -> dict[str, Any]:
                 return {"host": name, "path": named, "size": look["paths"]["named"]["size"]}
         return {"host": "", "path": "", "size": 0}
     newest = max(
-        ((file, name, size) for name, look in found.items() for file, size in kept(look).items()), default=None
+        ((file, name, size) for name, look in found.items() for file, size in kept(look).items()),
+        default=None,
     )
     if newest is None:
         return {"host": "", "path": "", "size": 0}
@@ -73,9 +75,8 @@ def unrestorable(looks: Looks, hosts: list[str], folder: str, named: str) -> lis
     found = answering(looks)
     if silent := [name for name in hosts if name not in found]:
         return [
-            f"{', '.join(silent)}: cannot be reached. A snapshot is restored on all control hosts at once, since "
-            "one that comes back with older data would not know of it. Bring them back, then run the playbook "
-            "on all hosts."
+            f"{', '.join(silent)}: cannot be reached. A snapshot is restored on all control hosts at once: "
+            "one that comes back with older data would not know of it. Bring them back."
         ]
     chosen = snapshot(looks, folder, named)
     if not chosen["path"]:
@@ -84,21 +85,30 @@ def unrestorable(looks: Looks, hosts: list[str], folder: str, named: str) -> lis
                 f"snapshot = {named}: must be a file on a control host ({', '.join(hosts)}): "
                 "-e snapshot=<path>, or leave it out for the newest"
             ]
-        return [f"{folder}: no control host ({', '.join(hosts)}) has a snapshot there. Name one: -e snapshot=<path>"]
+        return [
+            f"{folder}: no control host ({', '.join(hosts)}) has a snapshot there. "
+            "Name one: -e snapshot=<path>"
+        ]
     return [line for name, look in found.items() if (line := _lacks(name, look, chosen["size"]))]
+
+
+def mark(found: Mapping[str, Any], host: str) -> str:
+    """The cluster that the host's member is of, as the role writes it down (of `etcd_look`)."""
+    return f"{int(found['members'][host]['cluster_id']):x}"
 
 
 def _lacks(name: str, look: Look, size: int) -> str:
     if look["commands"]["on_its_volume"]["code"]:
-        return f"{name}: the volume of etcd is not mounted. Run ansible/site.yml with --tags storage,placement first."
+        return f"{name}: the volume of etcd is not mounted. Run ansible/site.yml first."
     if not look["paths"]["program"]["exists"]:
-        return f"{name}: has no etcdutl. Run ansible/site.yml with --tags etcd first."
+        return f"{name}: has no etcdutl. Run ansible/site.yml first."
     free = int(look["commands"]["free"]["stdout"].split()[-1])
     needed = 2 * size + LOGS
     if free < needed:
         return (
-            f"{name}: the volume of etcd has {free // 2**20} MiB free; the snapshot and a second directory need "
-            f"{needed // 2**20 + 1}. Remove what does not belong there, or make the volume larger."
+            f"{name}: the volume of etcd has {free // 2**20} MiB free; what is restored needs "
+            f"{needed // 2**20 + 1} next to what is there. Remove what does not belong there, or make the "
+            "volume larger."
         )
     return ""
 
@@ -108,4 +118,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What templates may call."""
-        return {"etcd_snapshot": snapshot, "etcd_unrestorable": unrestorable}
+        return {"etcd_snapshot": snapshot, "etcd_unrestorable": unrestorable, "etcd_mark": mark}

@@ -202,8 +202,8 @@ def _first(
 def _place(made: Plan, host: Host, known: str, copies: Mapping[str, Any]) -> None:
     if (copies.get(host.name) or {}).get("lost"):
         made["down"][host.name] = (
-            f"{host.name}: was named as lost when etcd was restored, and the others went on without what it may "
-            f"hold. It stays down: a copy comes back only on purpose, by {REPLACE}{host.name}"
+            f"{host.name}: was named as lost when etcd was restored, and the others went on without it. "
+            f"It stays down: a copy comes back only on purpose, by {REPLACE}{host.name}"
         )
     elif host.is_member:
         made["run"].append(host.name)

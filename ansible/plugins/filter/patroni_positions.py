@@ -12,11 +12,12 @@ DOCUMENTATION = r"""
 name: patroni_positions
 short_description: Which member's medium goes furthest, and why none may be started
 description:
-  - C(patroni_unplaced) gives a line for each reason to start no member; C(patroni_furthest) the member that is
-    furthest ahead; C(patroni_standing) how far each goes, for people.
+  - C(patroni_unplaced) gives a line for each reason to start no member; C(patroni_furthest) the member
+    that is furthest ahead; C(patroni_standing) how far each goes, for people.
 options:
   _input:
-    description: The answers of C(patroni_position) by member; of one that cannot be reached, what Ansible says.
+    description: >-
+      The answers of C(patroni_position) by member; of one that cannot be reached, what Ansible says.
     type: raw
     required: true
   members:
@@ -90,21 +91,22 @@ def unplaced(positions: Positions, members: list[str], lost: list[str]) -> list[
     found = asked(positions, members, lost)
     if silent := [name for name in members if name not in (*lost, *found)]:
         return [
-            f"{name}: its medium cannot be read: {_why(positions.get(name))}. It may be the one furthest ahead. "
-            f"Bring it back; if what only it holds may be lost: -e lost={','.join([*lost, name])}"
+            f"{name}: its medium cannot be read: {_why(positions.get(name))}. It may be the one "
+            "furthest ahead. Bring it back; if what only it holds may be lost: "
+            f"-e lost={','.join([*lost, name])}"
             for name in silent
         ]
     if len({one["identifier"] for one in found.values()}) > 1:
         which = ", ".join(f"{name} ({one['identifier']})" for name, one in found.items())
         return [
-            f"members hold different clusters: {which}. Find the volume that is not the declared one, or name "
-            "the member that may be lost: -e lost=<name>"
+            f"members hold different clusters: {which}. Find the volume that is not the declared one, or "
+            "name the member that may be lost: -e lost=<name>"
         ]
     first = furthest(positions, members, lost)
     return [
         f"{name} is on timeline {one['timeline']}, which is none that {first} (timeline "
-        f"{found[first]['timeline']}) came from: each may hold acknowledged writes that the other lacks. Decide "
-        f"whose may be lost: -e lost={name} or -e lost={first}"
+        f"{found[first]['timeline']}) came from: each may hold acknowledged writes that the other "
+        f"lacks. Decide whose may be lost: -e lost={name} or -e lost={first}"
         for name, one in found.items()
         if not follows(one, found[first])
     ]

@@ -53,7 +53,7 @@ identifier:
   returned: where it could be read
   type: str
 state:
-  description: The server's state as the control file has it. C(in production) is one that takes writes or was killed.
+  description: The server's state in the control file. C(in production) takes writes, or was killed.
   returned: where it could be read
   type: str
 timeline:
@@ -128,7 +128,9 @@ class Medium:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unreadable(f"{command[0]}: {error}") from error
         if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}").splitlines()
+            said = (
+                done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}"
+            ).splitlines()
             raise Unreadable(said[-1])
         return done.stdout
 
@@ -156,7 +158,12 @@ class Medium:
         command += [f"--timeline={timeline}", f"--start={lsn(start)}"]
         found, late = "", threading.Event()
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=ENVIRONMENT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=ENVIRONMENT,
         ) as reading:
 
             def end() -> None:
@@ -181,7 +188,10 @@ def position(medium: Medium) -> dict[str, Any]:
     try:
         checkpoint = number(control["Latest checkpoint location"])
         begun = int(control["Latest checkpoint's TimeLineID"])
-        answer = {"identifier": control["Database system identifier"], "state": control["Database cluster state"]}
+        answer = {
+            "identifier": control["Database system identifier"],
+            "state": control["Database cluster state"],
+        }
     except (KeyError, ValueError) as error:
         raise Unreadable(f"pg_controldata's answer has no usable {error}") from error
     histories = medium.histories()

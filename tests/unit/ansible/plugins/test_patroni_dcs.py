@@ -133,6 +133,18 @@ def test_a_member_is_recorded_once(ask: Any, keys: Keys) -> None:
     assert keys.values() | {"/flashtier/unit/members/db2": ""} == HELD | {"/flashtier/unit/members/db2": ""}
 
 
+def test_keys_of_an_old_leader_are_removed_and_no_others(ask: Any, keys: Keys) -> None:
+    """Those of its neighbours and of the cluster itself stay."""
+    old = ["leader", "sync", "status"]
+    assert ask(check=True, clear=old)["changed"] is True
+    assert keys.values() == HELD
+    answer = ask(clear=old)
+    assert (answer["changed"], answer["leader"], answer["sync"]) == (True, "", None)
+    gone = {"/service/unit/leader", "/service/unit/sync"}
+    assert keys.values() == {key: value for key, value in HELD.items() if key not in gone}
+    assert ask(clear=old)["changed"] is False
+
+
 def test_check_mode_writes_nothing_and_says_what_it_would(ask: Any, keys: Keys) -> None:
     answer = ask(check=True, config=CONFIG | {"ttl": 60}, member={"name": "db3"})
     assert (answer["changed"], answer["config"]["ttl"], answer["copies"]["db3"]) == (

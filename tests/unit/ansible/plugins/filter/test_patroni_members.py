@@ -108,6 +108,16 @@ def test_a_run_without_all_members_begins_no_cluster(looks: dict[str, Any]) -> N
     refused(found, "not every member is in this run", "without --limit")
 
 
+def test_a_member_that_was_named_as_lost_stays_down_until_it_is_replaced() -> None:
+    """Whatever it holds: the others went on without it."""
+    dcs = known_to_etcd(*MEMBERS)
+    dcs["copies"][SECOND]["lost"] = True
+    for look in (member_look(SECOND), blank(SECOND)):
+        found = plan({FIRST: member_look(), SECOND: look, THIRD: member_look(THIRD)}, dcs)
+        assert (found["run"], found["copies"], list(found["down"])) == ([FIRST, THIRD], [], [SECOND])
+        assert f"{REPLACE}{SECOND}" in found["down"][SECOND]
+
+
 @pytest.mark.parametrize("holder", MEMBERS)
 def test_a_cluster_without_a_record_is_adopted_wherever_it_is(holder: str) -> None:
     """A creation ended before the record, or a conversion after its old unit went."""
