@@ -114,8 +114,8 @@ def unplaced(positions: Positions, members: list[str], lost: list[str]) -> list[
 
 def _why(found: Position | None) -> str:
     if not found or found.get("unreachable"):
-        said = str((found or {}).get("msg") or "not in this run").strip().splitlines()
-        return f"the host does not answer ({said[0]})"
+        said = str((found or {}).get("msg") or "it is not in this run").strip().splitlines()
+        return f"its host does not answer ({said[-1]})"
     return str(found.get("why") or found.get("msg") or "no answer")
 
 

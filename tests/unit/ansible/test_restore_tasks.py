@@ -102,9 +102,6 @@ def test_a_member_that_does_not_answer_is_refused_unless_it_is_named(lost: list[
     found = value(known, refusal["vars"]["patroni_unplaced"].strip("{} "))
     assert len(found) == lines
     assert all(SECOND in line and "-e lost=" in line for line in found)
-    # It is asked nothing more.
-    assert bool(value(member(SECOND, POSITIONS | {SECOND: GONE}), "patroni_reachable")) is False
-    assert value(member(SECOND, POSITIONS), "patroni_reachable")
 
 
 def test_the_member_that_takes_writes_stops_before_the_others() -> None:
@@ -139,12 +136,30 @@ def test_the_one_furthest_ahead_leads_before_any_other_starts(lost: list[str], l
     order = [
         "Remove what the snapshot holds of an old leader",
         "Assert that the snapshot is of the cluster that the members hold",
+        "Make sure that no lost member runs",
         starting[0]["name"],
         "Wait until it leads",
         starting[1]["name"],
     ]
     assert [name for name in names if name in order] == order
     assert steps[0]["patroni_dcs"]["clear"] == ["leader", "sync", "status", "failsafe", "failover"]
+
+
+def test_no_member_starts_beside_a_lost_one_that_runs() -> None:
+    """It could not be reached to be stopped, would take the lead, and the others would be rewound."""
+    known = member(
+        FIRST, POSITIONS, patroni_lost=[SECOND], patroni_known={"registered": [SECOND, THIRD], "attempts": 20}
+    )
+    look = task("patroni", "restore_start", "Wait until etcd knows of none for 20 seconds")
+    assert not value(known, look["until"])
+    for attempts, alone in ((1, False), (20, True)):
+        gone = {"registered": [THIRD], "attempts": attempts}
+        known_gone = member(FIRST, POSITIONS, patroni_lost=[SECOND], patroni_known=gone)
+        assert bool(value(known_gone, look["until"])) is alone
+    around = task("patroni", "restore_start", "Make sure that no lost member runs")
+    said = known.template(trust_as_template(around["rescue"][0]["ansible.builtin.fail"]["msg"]))
+    assert f"Patroni still runs on {SECOND}, " in said
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize(("knows", "holds"), [(CLUSTER, True), ("", False), ("7400000000000000009", False)])

@@ -12,7 +12,7 @@ MADE = filters("patroni_positions")
 MEMBERS = ["db1", "db2", "db3"]
 #: A member led until 0/400, the next until 0/600.
 SECOND, THIRD = "1\t0/400\tno recovery target\n", "1\t0/400\tno reason\n\n2\t0/600\tno reason\n"
-GONE = {"unreachable": True, "msg": "Failed to connect: timed out\nand more", "changed": False}
+GONE = {"unreachable": True, "msg": "EOF on stream; last 100 lines:\nssh: timed out", "changed": False}
 NO_DATA = {"readable": False, "why": "/vol/flash is not a mount point"}
 
 
@@ -58,7 +58,7 @@ def test_the_furthest_is_of_the_newest_timeline_then_of_the_last_record(
 
 
 def test_a_member_that_cannot_be_read_is_named_with_its_way_out() -> None:
-    one(problems(at("0/300"), GONE, at("0/300")), "db2", "Failed to connect: timed out", "-e lost=db2")
+    one(problems(at("0/300"), GONE, at("0/300")), "db2", "(ssh: timed out)", "-e lost=db2")
     one(problems(at("0/300"), None, at("0/300")), "db2", "not in this run", "-e lost=db2")
     one(problems(NO_DATA, at("0/300"), at("0/300")), "db1", "not a mount point", "-e lost=db1")
     one(problems(at("0/300"), GONE, NO_DATA, lost=("db2",)), "db3", "-e lost=db2,db3")
