@@ -69,6 +69,7 @@ def test_nothing_is_stopped_before_all_was_checked_and_the_snapshot_restored_bes
         ("patroni", "stop"),
         ("etcd", "start"),
         ("patroni", "start"),
+        ("follower", "again"),
         ("etcd", "end"),
     ]
     for step in STEPS[:3]:
@@ -78,7 +79,7 @@ def test_nothing_is_stopped_before_all_was_checked_and_the_snapshot_restored_bes
 
 
 def test_check_mode_ends_with_what_would_happen() -> None:
-    assert [step["task"].get("when") for step in STEPS] == [None] * 2 + ["not ansible_check_mode"] * 6
+    assert [step["task"].get("when") for step in STEPS] == [None] * 2 + ["not ansible_check_mode"] * 7
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,18 @@ def test_the_one_furthest_ahead_leads_before_any_other_starts(lost: list[str], l
     ]
     assert [name for name in names if name in order] == order
     assert steps[0]["patroni_dcs"]["clear"] == ["leader", "sync", "status", "failsafe", "failover"]
+
+
+def test_only_lost_members_that_ssh_does_not_reach_are_asked_whether_they_run() -> None:
+    look = task("patroni", "restore_check", "Ask lost members that could not be reached whether Patroni runs")
+    for found, asked in ((GONE, [SECOND]), (medium("0/310"), []), ({"readable": False, "why": "blank"}, [])):
+        known = member(FIRST, POSITIONS | {SECOND: found}, patroni_lost=[SECOND])
+        assert value(known, look["loop"].strip("{} ")) == asked
+    check = task("patroni", "restore_check", "Assert that none of them runs")["ansible.builtin.assert"]
+    for status, holds in ((-1, True), (200, False), (403, False)):
+        answers = {"results": [{"item": SECOND, "status": status}]}
+        known = member(FIRST, POSITIONS, patroni_lost=[SECOND], patroni_alive=answers)
+        assert bool(value(known, check["that"])) is holds
 
 
 def test_no_member_starts_beside_a_lost_one_that_runs() -> None:
