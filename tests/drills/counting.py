@@ -108,6 +108,7 @@ class Counting:
     def gap(self, since: float = 0.0) -> float:
         """The longest time between two acknowledgements, in seconds, of those that came after `since`."""
         times = sorted(call.ended for call in self.calls if call.photo is not None and call.ended >= since)
+        times = [since, *times] if since else times
         return max((later - earlier for earlier, later in itertools.pairwise(times)), default=float("inf"))
 
     def wait(self, acknowledged: int, seconds: float) -> None:

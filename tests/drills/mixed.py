@@ -107,13 +107,13 @@ class Mixed:
                 body = answer.read()
                 status = answer.status
                 if writes and status == http.client.OK:
-                    assert json.loads(body)["views"] > 0
+                    json.loads(body)["views"]
                     with self._lock:
                         self.acknowledged[which] += 1
                 if answer.will_close:
                     connection.close()
                     connection = None
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException, ValueError, KeyError):
                 status = 0  # counted as a failed call
                 connection.close()
                 connection = None

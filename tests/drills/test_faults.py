@@ -97,7 +97,7 @@ def test_all_of_etcd_is_down_and_back(cluster: Cluster, client: Counting, figure
         try:
             for name in control:
                 cluster.inside.run(name, "systemctl stop etcd.service")
-            time.sleep(LASTS)
+            client.wait(int(LASTS * client.rate / 2), 2 * LASTS)
             gap = client.gap(since)
         finally:
             for name in control:

@@ -19,18 +19,21 @@ class Keyring:
 
     keys: dict[str, str] = field(default_factory=dict)
     leases: dict[str, list[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
     silent: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return {
+        answered = {
             "/v3/auth/authenticate": self._login,
             "/v3/lease/grant": self._grant,
             "/v3/lease/revoke": self._revoke,
             "/v3/kv/range": self._range,
             "/v3/kv/txn": self._txn,
         }[path](body) | {"header": {"revision": "1"}}
+        self.asked.append(path)
+        return answered
 
     def _login(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"token": f"token of {body['name']}"}

@@ -20,8 +20,8 @@ from holding.server import Server
 
 #: Seconds in which the followers answer. One that is late keeps no other waiting.
 HELD = 0.5
-#: Seconds for the server to end; then Patroni goes on by its own rules (`primary_stop_timeout`).
-ENDS = 8
+#: Seconds for the server to end; then Patroni goes on by its own rules, whose time begins then.
+ENDS = 2
 
 
 def run(server: Server, hold: Hold, after: Callable[[str, int], object]) -> str:

@@ -6,6 +6,7 @@ wrote it, it ends by itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -36,17 +37,43 @@ class Hold:
     def take(self, seconds: float = TAKES) -> bool:
         """Whether it was written in that time: not where another member leads, or etcd does not answer."""
         taken: list[bool] = []
-        trying = threading.Thread(target=lambda: taken.append(self._take()), daemon=True)
+        given_up = threading.Event()
+
+        def taking() -> None:
+            taken.append(self._take())
+            if given_up.is_set() and self.lease:
+                # Nobody would end what comes too late.
+                with contextlib.suppress(EtcdError):
+                    self.release()
+
+        trying = threading.Thread(target=taking, daemon=True)
         trying.start()
         trying.join(seconds)
-        return taken == [True]
+        if taken == [True]:
+            return True
+        given_up.set()
+        return False
 
     def wait_held(self, seconds: float) -> list[str]:
-        """Web hosts that do not hold after that time; a host that has no follower is not waited for."""
-        end = time.monotonic() + seconds
-        while (late := self._late()) and time.monotonic() < end:
-            time.sleep(PERIOD)
-        return late
+        """Web hosts that do not hold after that time, however slow etcd is; [] where it says nothing.
+
+        A host that has no follower is not waited for.
+        """
+        late: list[list[str]] = []
+        over = threading.Event()
+
+        def waiting() -> None:
+            while not over.is_set():
+                late.append(self._late())
+                if not late[-1]:
+                    return
+                over.wait(PERIOD)
+
+        asking = threading.Thread(target=waiting, daemon=True)
+        asking.start()
+        asking.join(seconds)
+        over.set()
+        return late[-1] if late else []
 
     def leads(self) -> bool | None:
         """Whether the leader's key names this member. None: etcd did not answer."""

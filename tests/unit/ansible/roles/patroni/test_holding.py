@@ -261,3 +261,28 @@ def test_patronis_file_says_all(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(given))
     with pytest.raises(ValueError, match=r"patroni\.yml: KeyError 'authentication'; run the role patroni"):
         read(file)
+
+
+def test_a_hold_that_comes_too_late_is_given_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it, and nobody else would end it."""
+    monkeypatch.setattr(etcd, "DEADLINE", 10)
+    with serving(**{LEADER: "db1"}) as ring:
+        ring.silent.set()
+        assert not Hold(lab.config(ring), "its server stops").take(0.1)
+        ring.silent.clear()
+        until(lambda: "/v3/lease/revoke" in ring.asked)
+        assert HOLD not in ring.keys
+        assert not ring.leases
+
+
+def test_followers_are_waited_for_so_long_and_no_longer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """etcd may fall silent between the hold and the question."""
+    monkeypatch.setattr(etcd, "DEADLINE", 10)
+    with serving(**{LEADER: "db1"}) as ring:
+        follower(ring, "web1", "serving", [])
+        hold = Hold(lab.config(ring), "its server stops")
+        assert hold.take()
+        ring.silent.set()
+        begun = time.monotonic()
+        assert hold.wait_held(0.3) == []
+        assert time.monotonic() - begun < 3
