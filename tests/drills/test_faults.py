@@ -88,6 +88,24 @@ def test_the_leader_is_cut_from(what: str, cluster: Cluster, client: Counting, f
     figure(cluster.report(f"{leader} cut from {what} for {LASTS} s", client, since, whole))
 
 
+def test_patroni_of_the_leader_hangs(cluster: Cluster, client: Counting, figure: Say) -> None:
+    """Its server lives on without it: what that would acknowledge, the next one may not have."""
+    leader, before = cluster.leader(), timeline(cluster)
+    hangs = "systemctl kill --kill-whom=main --signal={} patroni.service"
+    with client:
+        client.wait(100, 60)
+        since = time.monotonic()
+        try:
+            cluster.inside.run(leader, hangs.format("STOP"))
+            time.sleep(LASTS)
+        finally:
+            cluster.inside.run(leader, hangs.format("CONT"))
+        client.wait(100, 60)
+        whole = cluster.wait_whole(WHOLE)
+    assert timeline(cluster) != before, f"no member took over from {leader}"
+    figure(cluster.report(f"Patroni of {leader} hung for {LASTS} s", client, since, whole))
+
+
 def test_all_of_etcd_is_down_and_back(cluster: Cluster, client: Counting, figure: Say) -> None:
     leader, before = cluster.leader(), timeline(cluster)
     control = of_tier(cluster, "control")
