@@ -8,26 +8,41 @@ from __future__ import annotations
 
 import io
 import itertools
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import requests
 from PIL import Image
 
+from tests.drills.clients import DEADLINE, Clients
+
 #: Uploads of drills belong to this user.
 USER = 2**61
-#: Seconds to connect, and without a byte. The edge answers earlier.
-DEADLINE = (5, 30)
 
 
 def photo() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "navy").save(file, "JPEG")
     return file.getvalue()
+
+
+def session(authority: Path) -> requests.Session:
+    """Trusts this authority, and nothing that the environment names."""
+    made = requests.Session()
+    made.trust_env = False
+    made.verify = str(authority)
+    return made
+
+
+def upload(through: requests.Session, url: str, data: bytes) -> requests.Response:
+    """Post a photo of the drills' user to the edge at `url`."""
+    return through.post(
+        f"{url}/photos",
+        data={"user_id": str(USER)},
+        files={"photo": ("drill.jpg", data, "image/jpeg")},
+        timeout=DEADLINE,
+    )
 
 
 @dataclass(frozen=True)
@@ -41,55 +56,27 @@ class Call:
 
 
 @dataclass
-class Counting:
+class Counting(Clients):
     """Uploads at `rate` a second by `threads` clients, from entering to leaving the block."""
 
     #: Of the edge.
     url: str
     authority: Path
-    rate: float = 50
-    threads: int = 10
+    rate: float = field(default=50, kw_only=True)
+    threads: int = field(default=10, kw_only=True)
     calls: list[Call] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        self._stop = threading.Event()
-        self._numbers, self._lock = itertools.count(), threading.Lock()
-        self._begun = time.monotonic()
-        self._running = [threading.Thread(target=self._client, daemon=True) for _ in range(self.threads)]
-        for thread in self._running:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for thread in self._running:
-            thread.join(sum(DEADLINE) + 5)
-        assert not any(thread.is_alive() for thread in self._running), "a client did not end"
 
     def _client(self) -> None:
         data = photo()
-        with requests.Session() as session:
-            session.trust_env = False
-            session.verify = str(self.authority)
-            while not self._stop.is_set():
-                with self._lock:
-                    due = self._begun + next(self._numbers) / self.rate
-                if self._stop.wait(max(0.0, due - time.monotonic())):
-                    return
-                self._upload(session, data)
+        with session(self.authority) as through:
+            while self._next():
+                self._upload(through, data)
 
-    def _upload(self, session: requests.Session, data: bytes) -> None:
+    def _upload(self, through: requests.Session, data: bytes) -> None:
         begun = time.monotonic()
         status, made = 0, None
         try:
-            answer = session.post(
-                f"{self.url}/photos",
-                data={"user_id": str(USER)},
-                files={"photo": ("drill.jpg", data, "image/jpeg")},
-                timeout=DEADLINE,
-            )
+            answer = upload(through, self.url, data)
             status = answer.status_code
             made = int(answer.json()["id"]) if status in (200, 201) else None
         except requests.RequestException:

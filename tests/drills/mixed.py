@@ -10,18 +10,14 @@ import http.client
 import itertools
 import json
 import ssl
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-import requests
-
-from infra.contract import Contract
-from tests.drills.counting import DEADLINE, USER, photo
+from tests.drills.clients import DEADLINE, Clients
+from tests.drills.counting import photo, session, upload
 
 
 @dataclass(frozen=True)
@@ -39,63 +35,37 @@ class Call:
 
 
 @dataclass
-class Mixed:
+class Mixed(Clients):
     """`rate` calls a second, `share` of them views, from entering to leaving the block."""
 
-    contract: Contract
+    #: Of the edge.
+    url: str
     authority: Path
-    rate: float = 400
+    rate: float = field(default=400, kw_only=True)
     share: float = 0.2
-    threads: int = 60
+    threads: int = field(default=60, kw_only=True)
     photos: int = 20
     calls: list[Call] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._address = urlsplit(self.contract.url)
+        self._address = urlsplit(self.url)
         self._context = ssl.create_default_context(cafile=str(self.authority))
         self.ids = self._uploaded()
         #: Of each photo, the views that were acknowledged.
         self.acknowledged = dict.fromkeys(self.ids, 0)
-        self._stop, self._lock = threading.Event(), threading.Lock()
-        self._numbers = itertools.count()
-        self._begun = time.monotonic()
-        self._running = [threading.Thread(target=self._client, daemon=True) for _ in range(self.threads)]
-        for thread in self._running:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for thread in self._running:
-            thread.join(sum(DEADLINE) + 5)
-        assert not any(thread.is_alive() for thread in self._running), "a client did not end"
+        return super().__enter__()
 
     def _uploaded(self) -> list[int]:
-        with requests.Session() as session:
-            session.trust_env, session.verify = False, str(self.authority)
-            made = [
-                session.post(
-                    f"{self.contract.url}/photos",
-                    data={"user_id": str(USER)},
-                    files={"photo": ("drill.jpg", photo(), "image/jpeg")},
-                    timeout=DEADLINE,
-                )
-                for _ in range(self.photos)
-            ]
+        with session(self.authority) as through:
+            made = [upload(through, self.url, photo()) for _ in range(self.photos)]
         for answer in made:
             answer.raise_for_status()
         return [int(answer.json()["id"]) for answer in made]
 
     def _client(self) -> None:
         connection = None
-        while not self._stop.is_set():
-            with self._lock:
-                number = next(self._numbers)
-            due = self._begun + number / self.rate
-            if self._stop.wait(max(0.0, due - time.monotonic())):
-                return
+        while call := self._next():
+            number, due = call
             # Spread evenly: the whole part of number x share grows at each write.
             writes = int((number + 1) * self.share) > int(number * self.share)
             which = self.ids[number % len(self.ids)]

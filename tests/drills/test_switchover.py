@@ -33,7 +33,7 @@ def test_no_call_fails_while_another_member_takes_over(
     authority.write_text(verifier.contract.ca_certificate)
     rate, rounds = float(os.environ.get("RATE", "400")), int(request.config.option.rounds)
     gaps, failed, calls = [], 0, 0
-    with Mixed(verifier.contract, authority, rate=rate) as load:
+    with Mixed(verifier.contract.url, authority, rate=rate) as load:
         time.sleep(3)
         for number in range(rounds):
             leader, since = cluster.leader(), time.monotonic()

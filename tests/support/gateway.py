@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.support.http_server import Handler, running
 
 RECORDED: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "data" / "etcd-gateway.yaml").read_text()
@@ -63,10 +64,8 @@ DEFAULT = {
 }
 
 
-def handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def handler(gateway: Gateway) -> type[Handler]:
+    class Of(Handler):
         def do_POST(self) -> None:
             text = self.rfile.read(int(self.headers["Content-Length"])).decode()
             bodies = [json.loads(line) for line in text.splitlines()]
@@ -78,11 +77,7 @@ def handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
             if self.path == "/v3/watch":
                 self.stream(answer)
                 return
-            data = answer.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.answer(status, answer.encode())
 
         def stream(self, first: str) -> None:
             self.send_response(200)
@@ -104,10 +99,7 @@ def handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
                     continue
             return None
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    return Handler
+    return Of
 
 
 @contextmanager
@@ -115,19 +107,8 @@ def serving(**answers: list[str]) -> Iterator[Gateway]:
     """`answers` by the last word of the path: txn, watch, put, grant, keepalive, authenticate."""
     paths = {path.rpartition("/")[2]: path for path in DEFAULT}
     gateway = Gateway({**DEFAULT, **{paths[word]: list(names) for word, names in answers.items()}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(gateway))
-    server.daemon_threads = True
-    server.handle_error = lambda *args: None  # type: ignore[method-assign]  # clients hang up
-    gateway.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with running(handler(gateway), gateway.over) as gateway.url:
         yield gateway
-    finally:
-        gateway.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE)
 
 
 def until(condition: Any, what: str = "it") -> None:

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from follower.etcd import decoded, encoded
+from tests.support.http_server import Handler, running
 
 
 @dataclass
@@ -68,32 +68,12 @@ class Keyring:
 def serving(**keys: str) -> Iterator[Keyring]:
     ring = Keyring(dict(keys))
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Of(Handler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             while ring.silent.is_set() and not ring.over.wait(0.01):
                 pass
-            data = json.dumps(ring.answer(self.path, body)).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.answer(200, json.dumps(ring.answer(self.path, body)).encode())
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *args: None  # type: ignore[method-assign]  # clients hang up
-    ring.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with running(Of, ring.over) as ring.url:
         yield ring
-    finally:
-        ring.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
