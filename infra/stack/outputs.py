@@ -48,7 +48,7 @@ def read_contract(stack: str) -> Contract:
 
 
 def read_contract_within(stack: str, seconds: float) -> Contract:
-    """As `read_contract`, asked anew, without a secret, and with an answer in that time."""
+    """As `read_contract`, asked again, without a secret, and with an answer in that time."""
     paths.check_stack(stack)
     found: dict[str, Any] = json.loads(pulumi(stack, ["stack", "output", "--json"], seconds=seconds))
     return Contract.from_json(json.dumps(_named(stack, found, "contract")))

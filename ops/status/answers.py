@@ -67,7 +67,7 @@ class Keys:
         return object_of(self.text("config")) or None
 
     def below(self, kind: str) -> dict[str, dict[str, Any]] | None:
-        """Keys below /flashtier/<stack>/<kind>/ by the rest of their names; None where nobody could read."""
+        """Keys below /flashtier/<stack>/<kind>/ by the rest of their names; None where no one could read."""
         if self.found is None:
             return None
         prefix = f"/flashtier/{self.stack}/{kind}/"

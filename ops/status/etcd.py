@@ -30,7 +30,7 @@ def etcd(answers: Answers, keys: Keys, declared: Sequence[str]) -> Etcd:
 
 
 def _listed(answers: Answers) -> dict[str, dict[str, Any]] | None:
-    """Etcd's own list of members by id, of the member that has applied most; None where nobody could say."""
+    """Etcd's own list of members by id, of the member that has applied most; None where no one could say."""
     found = [part for _, part in answers.all("etcd")]
     if not found:
         return None

@@ -1,6 +1,6 @@
 """What `flashtier status` knows of a stack, as `--json` prints it: docs/tasks/status.md explains each key.
 
-None stands for what nobody could say.
+None stands for what no one could say.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class EtcdMember(Model):
 
 
 class Etcd(Model):
-    """`quorum` is None where nobody could be asked. `keys_why`: why its keys could not be read, or empty."""
+    """`quorum` is None where no one could be asked. `keys_why`: why its keys could not be read, or empty."""
 
     quorum: bool | None
     keys_why: str

@@ -72,7 +72,7 @@ def view_of(answers: Answers) -> dict[str, Any] | None:
 
 
 def paused(owns: dict[str, Any], settings: dict[str, Any] | None, view: dict[str, Any] | None) -> bool | None:
-    """Whether anyone says that Patroni is in maintenance mode; None where nobody says anything."""
+    """Whether anyone says that Patroni is in maintenance mode; None where no one says anything."""
     if not owns and settings is None and view is None:
         return None
     said = [*owns.values(), settings or {}, view or {}]

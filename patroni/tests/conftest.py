@@ -19,7 +19,7 @@ from tools.wheelhouse.project import PROJECTS
 
 
 def published() -> dict[str, str]:
-    """The modules of the installed wheel, each as its RECORD says: nobody changed them in place."""
+    """The modules of the installed wheel, each as its RECORD says: no one changed them in place."""
     texts = {}
     for file in distribution("patroni").files or []:
         if file.suffix == ".py":

@@ -1,4 +1,4 @@
-"""patches/3435: in strict mode nobody but a standby that Patroni has found confirms commits."""
+"""patches/3435: in strict mode no one but a standby that Patroni has found confirms commits."""
 
 from __future__ import annotations
 

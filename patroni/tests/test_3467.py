@@ -162,7 +162,7 @@ def test_a_leader_that_takes_over_is_not_held_up(load: Load, connected: list[str
     cluster = Cluster(load(True), "db2", "db3")
     confirmed_by_one(cluster)
     cluster.primary.sync_handler.set_synchronous_standby_names({"db2"}, 1)
-    # As after a failover: /sync is another leader's, whom nobody hears of any more.
+    # As after a failover: /sync is another leader's, whom no one hears of any more.
     cluster.primary.primary = False
     cluster.sync = cluster.modules.dcs.SyncState(7, "db2", "db1,db3", 1)
     if restarted:

@@ -1,6 +1,6 @@
 """Filters of the role `patroni`: which member goes on after etcd was restored. They only compute.
 
-With etcd its old keys are gone, so nobody votes: what the members' media hold decides.
+With etcd its old keys are gone, so no one votes: what the members' media hold decides.
 """
 
 from __future__ import annotations

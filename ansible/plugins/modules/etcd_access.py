@@ -213,9 +213,9 @@ class Access:
         for name in self.accounts:
             self.keep_account(name, accounts)
         for name in sorted(accounts - set(self.accounts)):
-            self.change(f"account {name}: removed, nobody declares it", "user/delete", {"name": name})
+            self.change(f"account {name}: removed, no one declares it", "user/delete", {"name": name})
         for name in sorted(roles - set(self.roles) - {ROOT}):
-            self.change(f"role {name}: removed, nobody declares it", "role/delete", {"role": name})
+            self.change(f"role {name}: removed, no one declares it", "role/delete", {"role": name})
         if not self.auth:
             self.change("accounts are asked for from now on", "enable", {})
 

@@ -91,7 +91,7 @@ def test_an_etcd_that_holds_nothing_is_read(ask: Any, keys: Keys) -> None:
 
 @pytest.mark.parametrize("before", [None, {}, CONFIG | {"ttl": 30, "colour": "red"}])
 def test_settings_are_made_exactly_those_declared(ask: Any, keys: Keys, before: Any) -> None:
-    """A key that nobody declares any more goes away."""
+    """A key that no one declares any more goes away."""
     if before is None:
         del keys.held["/service/unit/config"]
     else:

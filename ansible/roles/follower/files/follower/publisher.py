@@ -45,7 +45,7 @@ class Publisher(threading.Thread):
             self.changed.notify()
 
     def stop(self, seconds: float) -> None:
-        """Give the lease back, so that nobody waits for this host."""
+        """Give the lease back, so that no one waits for this host."""
         with self.changed:
             self.stopped = True
             self.changed.notify()

@@ -42,7 +42,7 @@ class Hold:
         def taking() -> None:
             taken.append(self._take())
             if given_up.is_set() and self.lease:
-                # Nobody would end what comes too late.
+                # No one would end what comes too late.
                 with contextlib.suppress(EtcdError):
                     self.release()
 

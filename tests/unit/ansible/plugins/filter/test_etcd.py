@@ -30,7 +30,7 @@ BLANK = look(data=False, host=None, volume=None)
 
 
 def found(*names: str, auth: bool = True, learner: str = "", extra: tuple[str, ...] = ()) -> Any:
-    """A cluster that answers on these hosts; `extra`: members that nobody declares."""
+    """A cluster that answers on these hosts; `extra`: members that no one declares."""
     listed = [
         {"member_id": str(i), "name": name, "peer_urls": [PEERS[name]], "learner": name == learner}
         for i, name in enumerate(NAMES)
