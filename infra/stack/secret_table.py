@@ -51,6 +51,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "etcd_snapshot_password": _password,
     "etcd_patroni_password": _password,
     "etcd_follower_password": _password,
+    "etcd_procedure_password": _password,
 }
 
 #: Those that a stack has whatever it declares.

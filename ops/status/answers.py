@@ -66,6 +66,13 @@ class Keys:
         """What members share, for when none of them answers; None where etcd does not know any."""
         return object_of(self.text("config")) or None
 
+    def own(self, name: str) -> tuple[dict[str, Any], ...] | None:
+        """The key /flashtier/<stack>/<name>, if there is one; None where no one could read."""
+        if self.found is None:
+            return None
+        pair = self.found.get(f"/flashtier/{self.stack}/{name}")
+        return () if pair is None else (pair,)
+
     def below(self, kind: str) -> dict[str, dict[str, Any]] | None:
         """Keys below /flashtier/<stack>/<kind>/ by the rest of their names; None where no one could read."""
         if self.found is None:

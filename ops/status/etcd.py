@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ops.status.answers import Answers, Keys
-from ops.status.facts import Etcd, EtcdMember, Follower, Hold
+from ops.status.facts import Etcd, EtcdMember, Follower, Hold, Maintenance, Procedure
 
 
 def etcd(answers: Answers, keys: Keys, declared: Sequence[str]) -> Etcd:
@@ -78,6 +79,43 @@ def _hold(owner: str, pair: dict[str, Any], now: float | None) -> Hold:
     left = round(float(until) - now, 1) if isinstance(until, int | float) and now is not None else None
     reason = str(value.get("reason", "it gives no reason"))[:80]
     return Hold(owner=owner, reason=reason, seconds_left=left, leased=bool(pair["leased"]))
+
+
+def procedures(keys: Keys) -> tuple[Procedure, ...] | None:
+    """The key /flashtier/<stack>/procedure: at most one."""
+    found = keys.own("procedure")
+    if found is None:
+        return None
+    return tuple(
+        Procedure(
+            name=str(value.get("procedure", "unreadable")),
+            holder=str(value.get("holder", "unknown")),
+            since=str(value.get("since", "unknown")),
+            leased=bool(pair["leased"]),
+        )
+        for pair in found
+        for value in (_value(pair),)
+    )
+
+
+def maintenance(keys: Keys) -> tuple[Maintenance, ...] | None:
+    """The key /flashtier/<stack>/maintenance: at most one."""
+    found = keys.own("maintenance")
+    if found is None:
+        return None
+    return tuple(_maintenance(_value(pair), bool(pair["leased"]), keys.now) for pair in found)
+
+
+def _maintenance(value: dict[str, Any], leased: bool, now: float | None) -> Maintenance:
+    until = value.get("until")
+    end = float(until) if isinstance(until, int | float) else None
+    return Maintenance(
+        owner=str(value.get("owner", "unknown")),
+        reason=str(value.get("reason", "it gives no reason"))[:80],
+        ends="unknown" if end is None else datetime.fromtimestamp(end, UTC).isoformat(timespec="seconds"),
+        seconds_left=None if end is None or now is None else round(end - now, 1),
+        leased=leased,
+    )
 
 
 def followers(keys: Keys) -> tuple[Follower, ...] | None:

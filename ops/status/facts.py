@@ -98,6 +98,25 @@ class Hold(Model):
     leased: bool
 
 
+class Procedure(Model):
+    """A playbook that holds the lock of procedures: no other begins. `leased`: etcd ends it."""
+
+    name: str
+    holder: str
+    since: str
+    leased: bool
+
+
+class Maintenance(Model):
+    """Declared by maintenance.yml. `ends`: UTC, ISO 8601; etcd removes it then, and Patroni acts again."""
+
+    owner: str
+    reason: str
+    ends: str
+    seconds_left: float | None
+    leased: bool
+
+
 class Follower(Model):
     """What a web host publishes of itself; `since` in seconds of its state."""
 
@@ -118,7 +137,7 @@ class Certificate(Model):
 
 
 class Status(Model):
-    """`holds` and `followers` are None where etcd's keys could not be read.
+    """`holds`, `followers`, `procedures` and `maintenance` are None where etcd's keys could not be read.
 
     `reasons`: why it is not healthy, a line each. `notes`: what is worth to know. `asked`: UTC, ISO 8601.
     """
@@ -135,5 +154,7 @@ class Status(Model):
     etcd: Etcd
     holds: tuple[Hold, ...] | None
     followers: tuple[Follower, ...] | None
+    procedures: tuple[Procedure, ...] | None
+    maintenance: tuple[Maintenance, ...] | None
     certificates: tuple[Certificate, ...]
     hosts: tuple[Host, ...]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ops.status.facts import Certificate, Cluster, Etcd, Follower, Hold, Host, Member
+from ops.status.facts import (
+    Certificate,
+    Cluster,
+    Etcd,
+    Follower,
+    Hold,
+    Host,
+    Maintenance,
+    Member,
+    Procedure,
+)
 
 HEALTHY, DEGRADED, UNKNOWN = 0, 1, 2
 #: Days before its end: the play renews a host's certificate when it has 30 days left (role certificates).
@@ -34,8 +44,6 @@ def of_cluster(cluster: Cluster, members: Sequence[Member]) -> Iterator[str]:
     leader = next((one for one in members if one.name == cluster.leader), None)
     if leader is not None and leader.answers and leader.name not in claims:
         yield f"{leader.name} has the leader's key, but says that it is {leader.role} ({leader.state})"
-    if cluster.paused:
-        yield "Patroni is in maintenance mode: no member takes over for another until `patronictl resume`"
     for name in cluster.failsafe:
         yield f"{name} has lost etcd and goes on in failsafe mode: it stops leading when a member is silent"
     standbys = [one for one in members if one.name != cluster.leader]
@@ -48,6 +56,30 @@ def of_cluster(cluster: Cluster, members: Sequence[Member]) -> Iterator[str]:
     ):
         waits = "writes wait" if cluster.synchronous_mode_strict else "a loss of the leader loses writes"
         yield f"no standby is synchronous: {waits}"
+
+
+def of_work(
+    cluster: Cluster, procedures: Sequence[Procedure] | None, maintenance: Sequence[Maintenance] | None
+) -> Iterator[str]:
+    """Patroni may act; the locks end by themselves."""
+    for one in maintenance or ():
+        paused = "" if cluster.paused else ", though Patroni is not paused"
+        yield (
+            f"maintenance of {one.owner} ({one.reason}){paused}: no member takes over for another until"
+            f" {one.ends}; to end it: ansible-playbook ansible/playbooks/maintenance.yml -e end=now"
+        )
+    if cluster.paused and not maintenance:
+        known = (
+            "and no maintenance is declared" if maintenance is not None else "and etcd's keys were not read"
+        )
+        yield (
+            f"Patroni is paused (`patronictl pause`), {known}: no member takes over for another; members end"
+            " it by themselves as soon as etcd says that no maintenance is declared"
+        )
+    locks = [(one.name, one.leased) for one in procedures or ()]
+    for name, leased in [*locks, *((one.owner, one.leased) for one in maintenance or ())]:
+        if not leased:
+            yield f"the key of {name} has no lease: etcd will not end it"
 
 
 def of_members(cluster: Cluster, members: Sequence[Member], silent: Sequence[str]) -> Iterator[str]:

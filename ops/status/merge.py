@@ -9,7 +9,7 @@ from typing import Any
 from infra.contract import Contract
 from ops.status import certificates, etcd, judge, patroni
 from ops.status.answers import Answers, Keys
-from ops.status.facts import Health, Host, Member, Status
+from ops.status.facts import Health, Host, Member, Procedure, Status
 
 HEALTH: dict[int, Health] = {
     judge.HEALTHY: "healthy",
@@ -27,10 +27,12 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
     members = patroni.members(answers, contract.database.members, cluster.leader)
     store = etcd.etcd(answers, keys, _running(contract, "etcd"))
     holds, followers = etcd.holds(keys), etcd.followers(keys)
+    procedures, maintenance = etcd.procedures(keys), etcd.maintenance(keys)
     ends, unreadable = certificates.certificates(answers, now)
     silent = [host.name for host in hosts if not host.answers]
     reasons = (
         *judge.of_cluster(cluster, members),
+        *judge.of_work(cluster, procedures, maintenance),
         *judge.of_members(cluster, members, silent),
         *disagreement(answers),
         *judge.of_etcd(store, silent),
@@ -47,12 +49,14 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
         health=HEALTH[code],
         exit_code=code,
         reasons=reasons,
-        notes=notes(members),
+        notes=(*notes(members), *work(procedures)),
         cluster=cluster,
         members=members,
         etcd=store,
         holds=holds,
         followers=followers,
+        procedures=procedures,
+        maintenance=maintenance,
         certificates=ends,
         hosts=hosts,
     )
@@ -75,6 +79,14 @@ def notes(members: Sequence[Member]) -> tuple[str, ...]:
         f"{one.name} waits for a restart: {pending(one)}"
         for one in members
         if one.pending_restart is not None
+    )
+
+
+def work(procedures: Sequence[Procedure] | None) -> tuple[str, ...]:
+    """A playbook at work explains what else is shown."""
+    return tuple(
+        f"{one.name} is at work since {one.since}: {one.holder}; no other procedure begins meanwhile"
+        for one in procedures or ()
     )
 
 

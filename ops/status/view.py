@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ops.status.facts import Cluster, Etcd, Status
+from ops.status.facts import Etcd, Status
 
 STYLES = {"healthy": "green", "degraded": "red", "unknown": "red"}
 UNKNOWN = "unknown"
@@ -17,7 +17,7 @@ def show(status: Status, console: Console) -> None:
     _line(console, ("", "stack "), ("bold", status.stack), ("", ": "), (STYLES[status.health], status.health))
     _line(console, ("", f"asked {status.asked}, in {status.seconds:.1f} s"))
     console.print()
-    _show_cluster(status.cluster, console)
+    _show_cluster(status, console)
     _show_members(status, console)
     _show_etcd(status.etcd, console)
     _show_web(status, console)
@@ -49,7 +49,12 @@ def _or_unknown(value: object) -> str:
     return UNKNOWN if value is None else str(value)
 
 
-def _show_cluster(cluster: Cluster, console: Console) -> None:
+def _procedures(status: Status) -> list[tuple[str, str]]:
+    return [("bold", f"{one.name}, {one.holder}, since {one.since}") for one in status.procedures or ()]
+
+
+def _show_cluster(status: Status, console: Console) -> None:
+    cluster = status.cluster
     leader = cluster.leader or ("no member" if cluster.source == "etcd" else UNKNOWN)
     by = {"etcd": " (by etcd)", "members": " (by the members; etcd was not read)", None: ""}[cluster.source]
     strict = {True: ", strict", False: ", not strict", None: ""}[cluster.synchronous_mode_strict]
@@ -57,6 +62,10 @@ def _show_cluster(cluster: Cluster, console: Console) -> None:
     _line(console, ("", "leader       "), ("bold", leader), ("", by))
     _line(console, ("", f"synchronous  {_or_unknown(cluster.synchronous_mode)}{strict}"))
     _line(console, ("", "maintenance  "), ("red" if cluster.paused else "", maintenance))
+    for one in status.maintenance or ():
+        _line(console, ("", f"             {one.owner}, until {one.ends}: {one.reason}"))
+    none = UNKNOWN if status.procedures is None else "none"
+    _line(console, ("", f"procedure    {none if not status.procedures else ''}"), *_procedures(status))
     timers = ("ttl", "loop_wait", "retry_timeout")
     shown = ", ".join(f"{name} {_seconds(getattr(cluster, name))}" for name in timers)
     _line(console, ("", f"timers       {shown}"))

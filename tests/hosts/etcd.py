@@ -5,7 +5,13 @@ from __future__ import annotations
 from infra.contract import Contract, ContractHost
 
 #: Accounts and their roles.
-ACCOUNTS = {"root": ["root"], "snapshot": ["root"], "patroni": ["patroni"], "follower": ["follower"]}
+ACCOUNTS = {
+    "root": ["root"],
+    "snapshot": ["root"],
+    "patroni": ["patroni"],
+    "follower": ["follower"],
+    "procedure": ["procedure"],
+}
 
 
 def ports(contract: Contract) -> tuple[int, int]:
@@ -28,6 +34,8 @@ def rights(stack: str) -> dict[str, set[tuple[str, str, str]]]:
             (f"/flashtier/{stack}/", f"/flashtier/{stack}0", "READ"),
             (f"/flashtier/{stack}/followers/", f"/flashtier/{stack}/followers0", "READWRITE"),
         },
+        # Single keys.
+        "procedure": {(f"/flashtier/{stack}/procedure", "", "READWRITE")},
     }
 
 

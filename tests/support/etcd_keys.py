@@ -1,4 +1,4 @@
-"""etcd's JSON gateway over real TLS, as far as a client of keys needs it: tokens, ranges and changes."""
+"""etcd's JSON gateway over real TLS, as far as a client of keys needs it: tokens, ranges, changes, leases."""
 
 from __future__ import annotations
 
@@ -64,6 +64,11 @@ class Keys:
         self.meanwhile: dict[str, str] = {}
         #: Whether its members have lost each other.
         self.leaderless = False
+        #: By number, with the keys that go with it.
+        self.leases: dict[str, set[str]] = {}
+        #: Set: tokens are refused until the next login.
+        self.stale = False
+        self.logins = 0
         #: Sent as it is, in place of an answer.
         self.nonsense: bytes | None = None
         for key, value in values.items():
@@ -83,11 +88,15 @@ class Keys:
         if path == "/v3/auth/authenticate":
             if (body["name"], body["password"]) != (USER, PASSWORD):
                 return 400, {"error": WRONG, "message": WRONG, "code": 3}
+            self.logins, self.stale = self.logins + 1, False
             return 200, {"token": TOKEN}
+        if self.stale:
+            return 401, {"message": "etcdserver: invalid auth token", "code": 16}
         if token != TOKEN:
             return 400, {"message": "etcdserver: user name is empty", "code": 3}
         if path == "/v3/kv/range":
-            low, high = plain(body["key"]), plain(body["range_end"])
+            low = plain(body["key"])
+            high = plain(body["range_end"]) if "range_end" in body else low + "\0"
             found = [
                 # The gateway leaves out what is empty, and sends numbers of 64 bits as texts.
                 {
@@ -101,15 +110,43 @@ class Keys:
             return 200, {"kvs": found, "count": str(len(found))} if found else {}
         if path == "/v3/kv/deleterange":
             return 200, {"deleted": "1"} if self.held.pop(plain(body["key"]), None) else {}
+        if path.startswith("/v3/lease/"):
+            return self.lease(path.rpartition("/")[2], body)
         assert path == "/v3/kv/txn", path
         for key, value in self.meanwhile.items():
             self.put(key, value)
         (compare,), (success,) = body["compare"], body["success"]
-        assert compare["target"] == "MOD"
-        if int(compare["modRevision"]) != self.held.get(plain(compare["key"]), ("", 0))[1]:
+        revision = int(compare[{"MOD": "modRevision", "CREATE": "createRevision"}[compare["target"]]])
+        known = self.held.get(plain(compare["key"]), ("", 0))[1]
+        if revision != known:
             return 200, {}
-        self.put(plain(success["requestPut"]["key"]), plain(success["requestPut"]["value"]))
+        put = success["requestPut"]
+        key = plain(put["key"])
+        self.put(key, plain(put["value"]))
+        for keys in self.leases.values():
+            keys.discard(key)
+        if "lease" in put:
+            self.leases[put["lease"]].add(key)
         return 200, {"succeeded": True}
+
+    def lease(self, what: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if what == "grant":
+            number = str(7587883000000000000 + len(self.calls))
+            self.leases[number] = set()
+            return 200, {"header": {}, "ID": number, "TTL": body["TTL"]}
+        if what == "keepalive":
+            # One that is over is answered, too, without a TTL.
+            left = {"TTL": "15"} if body["ID"] in self.leases else {}
+            return 200, {"result": {"header": {}, "ID": body["ID"], **left}}
+        if body["ID"] not in self.leases:
+            return 404, {"message": "etcdserver: requested lease not found", "code": 5}
+        self.expire(body["ID"])
+        return 200, {"header": {}}
+
+    def expire(self, number: str) -> None:
+        """Its time is over, or it was revoked."""
+        for key in self.leases.pop(number):
+            self.held.pop(key, None)
 
 
 def coded(text: str) -> str:

@@ -13,6 +13,8 @@ from ops.status.probe.patroni import shown
 
 #: Below /service/<scope>/, those that are shown; of `config` what patroni.SHOWN names.
 SHOWN = ("leader", "failover", "config")
+#: Below /flashtier/<scope>/, how the names of those begin.
+OWN = ("holds/", "followers/", "procedure", "maintenance")
 
 
 def member(question: dict[str, Any]) -> dict[str, Any] | None:
@@ -69,14 +71,15 @@ def read(address: str, port: int, account: dict[str, str], scope: str, seconds: 
     signing = {"name": account["username"], "password": account["password"]}
     token = post(address, port, "/v3/auth/authenticate", signing, "", seconds)["token"]
     found: dict[str, Any] = {}
-    for prefix in (f"/service/{scope}/", f"/flashtier/{scope}/holds/", f"/flashtier/{scope}/followers/"):
+    for prefix in (f"/service/{scope}/", f"/flashtier/{scope}/"):
         answer = post(address, port, "/v3/kv/range", below(prefix), token, seconds)
         for pair in answer.get("kvs", ()):
             key = plain(pair["key"])
             value = plain(pair.get("value", ""))
             if key == f"/service/{scope}/config":
                 value = json.dumps(shown(json.loads(value)))
-            if not key.startswith("/service/") or key.removeprefix(prefix) in SHOWN:
+            name = key.removeprefix(prefix)
+            if name.startswith(OWN) if prefix.startswith("/flashtier/") else name in SHOWN:
                 found[key] = {"value": value, "leased": "lease" in pair}
     return found
 

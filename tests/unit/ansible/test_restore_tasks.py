@@ -62,6 +62,7 @@ GONE = {"unreachable": True, "msg": "timed out"}
 
 def test_nothing_is_stopped_before_all_was_checked_and_the_snapshot_restored_beside() -> None:
     assert [(step["name"], step["tasks_from"].removeprefix("restore_")) for step in STEPS] == [
+        ("procedure", "begin_also_without_etcd"),
         ("etcd", "check"),
         ("patroni", "check"),
         ("etcd", "prepare"),
@@ -72,14 +73,14 @@ def test_nothing_is_stopped_before_all_was_checked_and_the_snapshot_restored_bes
         ("follower", "again"),
         ("etcd", "end"),
     ]
-    for step in STEPS[:3]:
+    for step in STEPS[:4]:
         words = json.dumps(list(tasks(step["name"], step["tasks_from"])))
         assert "systemd_service" not in words
         assert "halt.yml" not in words
 
 
 def test_check_mode_ends_with_what_would_happen() -> None:
-    assert [step["task"].get("when") for step in STEPS] == [None] * 2 + ["not ansible_check_mode"] * 7
+    assert [step["task"].get("when") for step in STEPS] == [None] * 3 + ["not ansible_check_mode"] * 7
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,10 @@ def test_colours_are_for_terminals_only() -> None:
 
 def test_programs_read_the_same_facts_and_docs_name_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
     value = {"until": NOW.timestamp() + 4, "reason": "its server stops"}
-    answering(monkeypatch, put(healthy(), "holds/db3", value))
+    hosts = put(healthy(), "holds/db3", value)
+    put(hosts, "procedure", {"procedure": "rolling"})
+    put(hosts, "maintenance", value)
+    answering(monkeypatch, hosts)
     done = CliRunner().invoke(cli.app, ["status", "-s", "test", "--json"])
     found = json.loads(done.stdout)
     assert (found["stack"], found["cluster"]["leader"]) == ("test", "db3")

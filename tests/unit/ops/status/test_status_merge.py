@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from ops.status.judge import DEGRADED, HEALTHY, UNKNOWN
 from tests.support.status_answers import (
     DOWN,
     NOW,
     REFUSED,
+    Hosts,
     etcd_is_silent,
     healthy,
     judged,
+    put,
 )
 
 
@@ -186,13 +192,62 @@ def test_without_a_synchronous_standby_writes_wait() -> None:
     assert judged(hosts).reasons == ("no standby is synchronous: writes wait",)
 
 
-def test_maintenance_is_a_reason_since_nobody_takes_over() -> None:
-    hosts = healthy()
+def paused(hosts: Hosts) -> Hosts:
     for name in ("db1", "db2", "db3"):
         hosts[name]["patroni"]["pause"] = hosts[name]["cluster"]["pause"] = True
-    found = judged(hosts)
+    return hosts
+
+
+def test_a_pause_by_hand_is_a_reason_since_nobody_takes_over() -> None:
+    found = judged(paused(healthy()))
     assert found.cluster.paused is True
-    assert [line.split(":")[0] for line in found.reasons] == ["Patroni is in maintenance mode"]
+    (line,) = found.reasons
+    assert line.startswith(
+        "Patroni is paused (`patronictl pause`), and no maintenance is declared: no member"
+    )
+    assert found.maintenance == ()
+
+
+def test_maintenance_names_its_owner_reason_and_end() -> None:
+    value = {"owner": "ada@ctl", "reason": "new switch", "until": NOW.timestamp() + 600}
+    found = judged(put(paused(healthy()), "maintenance", value))
+    (one,) = found.maintenance or ()
+    assert (one.owner, one.reason, one.leased) == ("ada@ctl", "new switch", True)
+    assert one.ends == (NOW + timedelta(seconds=600)).replace(microsecond=0).isoformat()
+    assert one.seconds_left == pytest.approx(600, abs=1)
+    (line,) = found.reasons
+    assert line.startswith(
+        f"maintenance of ada@ctl (new switch): no member takes over for another until {one.ends}"
+    )
+
+
+def test_a_maintenance_that_did_not_pause_patroni_says_so() -> None:
+    value = {"owner": "ada@ctl", "reason": "new switch", "until": NOW.timestamp() + 600}
+    (line,) = judged(put(healthy(), "maintenance", value)).reasons
+    assert "though Patroni is not paused" in line
+
+
+def test_who_holds_the_lock_of_procedures_is_a_note() -> None:
+    value = {"procedure": "rolling", "holder": "ada@ctl pid 7", "since": "2026-11-30T10:00:00+00:00"}
+    found = judged(put(healthy(), "procedure", value))
+    (one,) = found.procedures or ()
+    assert (one.name, one.holder, one.since) == ("rolling", "ada@ctl pid 7", "2026-11-30T10:00:00+00:00")
+    assert (found.reasons, found.exit_code) == ((), HEALTHY)
+    assert found.notes == (
+        "rolling is at work since 2026-11-30T10:00:00+00:00: ada@ctl pid 7; no other procedure begins"
+        " meanwhile",
+    )
+
+
+def test_a_lock_without_a_lease_is_a_reason() -> None:
+    assert judged(put(healthy(), "procedure", {"procedure": "rolling"}, leased=False)).reasons == (
+        "the key of rolling has no lease: etcd will not end it",
+    )
+
+
+def test_without_etcd_no_one_says_who_holds_the_lock() -> None:
+    found = judged(etcd_is_silent())
+    assert (found.procedures, found.maintenance) == (None, None)
 
 
 def test_a_pending_restart_is_a_note_with_its_setting() -> None:

@@ -102,7 +102,10 @@ class Etcd:
         if path == "/v3/auth/authenticate":
             right = body == {"name": "patroni", "password": PASSWORD}
             return (200, json.dumps({"token": "t"})) if right else (400, json.dumps({"message": "refused"}))
-        names = {"/service/test/": ("leader", "config", "members/db1"), "/flashtier/test/holds/": ("db1",)}
+        names = {
+            "/service/test/": ("leader", "config", "members/db1"),
+            "/flashtier/test/": ("holds/db1", "members/db1", "procedure"),
+        }
         prefix = etcd.plain(body["key"])
         kvs = [
             {"key": coded(f"{prefix}{name}"), "value": coded(WHOLE), "lease": "7"}
@@ -126,6 +129,7 @@ def test_the_keys_come_from_the_first_endpoint_that_answers(member: tuple[dict[s
         "/service/test/leader": {"value": WHOLE, "leased": True},
         "/service/test/config": {"value": '{"ttl": 20}', "leased": True},
         "/flashtier/test/holds/db1": {"value": WHOLE, "leased": True},
+        "/flashtier/test/procedure": {"value": WHOLE, "leased": True},
     }
     assert stand_in.asked[0] == "10.0.0.2/v3/auth/authenticate"
 

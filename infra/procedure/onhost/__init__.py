@@ -1,0 +1,1 @@
+"""The half of the lock that runs on a control host, next to etcd."""
