@@ -154,7 +154,7 @@ class Keeper:
 
     def keep(self) -> None:
         """Until the playbook ends. A contact that is lost is made again, with the next host first."""
-        self.question["resumed"] = True
+        self.question |= {"resumed": True, "maintenance": None}
         while not self.ended():
             if self.contact is None:
                 if self.reach()["state"] == "unavailable":

@@ -35,7 +35,11 @@ def rights(stack: str) -> dict[str, set[tuple[str, str, str]]]:
             (f"/flashtier/{stack}/followers/", f"/flashtier/{stack}/followers0", "READWRITE"),
         },
         # Single keys.
-        "procedure": {(f"/flashtier/{stack}/procedure", "", "READWRITE")},
+        "procedure": {
+            (f"/flashtier/{stack}/procedure", "", "READWRITE"),
+            (f"/flashtier/{stack}/maintenance", "", "READWRITE"),
+            (f"/service/{stack}/config", "", "READWRITE"),
+        },
     }
 
 

@@ -115,11 +115,21 @@ class Keys:
         assert path == "/v3/kv/txn", path
         for key, value in self.meanwhile.items():
             self.put(key, value)
-        (compare,), (success,) = body["compare"], body["success"]
-        revision = int(compare[{"MOD": "modRevision", "CREATE": "createRevision"}[compare["target"]]])
-        known = self.held.get(plain(compare["key"]), ("", 0))[1]
-        if revision != known:
+        if not all(map(self.holds, body["compare"])):
             return 200, {}
+        for success in body["success"]:
+            self.change(success)
+        return 200, {"succeeded": True}
+
+    def holds(self, compare: dict[str, Any]) -> bool:
+        """A key that does not exist is of revision 0, by either count."""
+        revision = compare[{"MOD": "modRevision", "CREATE": "createRevision"}[compare["target"]]]
+        return int(revision) == self.held.get(plain(compare["key"]), ("", 0))[1]
+
+    def change(self, success: dict[str, Any]) -> None:
+        if "requestDeleteRange" in success:
+            self.held.pop(plain(success["requestDeleteRange"]["key"]))
+            return
         put = success["requestPut"]
         key = plain(put["key"])
         self.put(key, plain(put["value"]))
@@ -127,7 +137,6 @@ class Keys:
             keys.discard(key)
         if "lease" in put:
             self.leases[put["lease"]].add(key)
-        return 200, {"succeeded": True}
 
     def lease(self, what: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if what == "grant":

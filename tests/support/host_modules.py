@@ -31,7 +31,7 @@ def me() -> dict[str, str]:
 
 
 #: What the modules share, in the order in which one imports the other; Ansible finds them by ansible.cfg.
-SHARED = ("host_paths", "host_entries", "etcd_api")
+SHARED = ("host_paths", "host_entries", "etcd_api", "etcd_keys")
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,16 +53,33 @@ class Keyring:
         first = decoded(body["key"])
         last = decoded(body["range_end"]) if "range_end" in body else first + "\0"
         found = sorted(key for key in self.keys if first <= key < last)
-        return {"kvs": [{"key": encoded(key), "value": encoded(self.keys[key])} for key in found]}
+        return {
+            "kvs": [
+                {"key": encoded(key), "value": encoded(self.keys[key]), "mod_revision": self.revision(key)}
+                for key in found
+            ]
+        }
 
     def _txn(self, body: dict[str, Any]) -> dict[str, Any]:
-        (compare,) = body["compare"]
-        if self.keys.get(decoded(compare["key"])) != decoded(compare["value"]):
+        if not all(map(self._holds, body["compare"])):
             return {}
         put = body["success"][0]["request_put"]
         self.keys[decoded(put["key"])] = decoded(put["value"])
-        self.leases[put["lease"]].append(decoded(put["key"]))
+        if "lease" in put:
+            self.leases[put["lease"]].append(decoded(put["key"]))
         return {"succeeded": True}
+
+    def _holds(self, compare: dict[str, Any]) -> bool:
+        key = decoded(compare["key"])
+        if compare["target"] == "CREATE":
+            return compare["create_revision"] == "0" and key not in self.keys
+        if compare["target"] == "MOD":
+            return bool(compare["mod_revision"] == self.revision(key))
+        return self.keys.get(key) == decoded(compare["value"])
+
+    def revision(self, key: str) -> str:
+        """Another one for another value."""
+        return str(zlib.crc32(self.keys.get(key, "").encode()))
 
 
 @contextmanager

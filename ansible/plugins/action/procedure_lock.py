@@ -1,8 +1,9 @@
 """Takes the lock of procedures for the rest of this run of ansible-playbook, or says who holds it.
 
 Arguments: `shown`, names of extra variables whose values the audit may have; `required`, whether a run
-without etcd is refused. Nothing is done on the task's own host. The password of etcd's account is read here,
-since `no_log` at the task would hide the refusal.
+without etcd is refused; `in_maintenance`, whether it may run while a maintenance is declared. Nothing is done
+on the task's own host. The password of etcd's account is read here, since `no_log` at the task would hide the
+refusal.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"{name}: the lock of procedures could not be asked for: {error}"
             ) from error
-        return self._result(name, found, bool(asked["required"]))
+        whom = {"person": f"{person()}@{socket.gethostname()}"}
+        return self._result(name, found, bool(asked["required"])) | whom
 
     def _keeper(
         self, contract: Contract, name: str, asked: dict[str, Any], only_read: bool
@@ -92,6 +94,9 @@ class ActionModule(ActionBase):
                 },
                 "arguments": shown(load_extra_vars(self._loader), asked["shown"]),
                 "only_read": only_read,
+                "maintenance": None
+                if asked["in_maintenance"]
+                else f"/flashtier/{contract.stack}/maintenance",
                 "resumed": False,
             },
         }
@@ -119,6 +124,8 @@ class ActionModule(ActionBase):
                 "msg": f"{name} holds the lock of procedures; its audit: {audit}",
                 "audit": audit,
             }
+        if state == "maintenance":
+            return {"failed": True, "msg": f"{name}: {maintained(found['maintenance'])}"}
         if state == "refused":
             return {
                 "failed": True,
@@ -165,6 +172,17 @@ def held_by(holder: dict[str, Any]) -> str:
     return (
         f"{holder.get('procedure', 'a procedure')} holds the lock of procedures:"
         f" {holder.get('holder', 'its holder is unknown')}, since {holder.get('since', 'an unknown time')}"
+    )
+
+
+def maintained(found: dict[str, Any]) -> str:
+    """Why a procedure does not begin while people work."""
+    until = found.get("until", 0)
+    end = datetime.fromtimestamp(float(until), UTC).isoformat(timespec="seconds")
+    return (
+        f"{found.get('owner', 'someone')} has declared a maintenance ({found.get('reason', 'no reason')})"
+        f" until {end}, and Patroni decides nothing meanwhile. Nothing was changed. To end it:"
+        " ansible-playbook ansible/playbooks/maintenance.yml -e end=now"
     )
 
 

@@ -10,7 +10,8 @@ description:
   - Reads every key below C(/service/<scope>/) and C(/flashtier/<scope>/members/), over etcd's JSON gateway,
     from the first endpoint that answers.
   - With I(config), the key C(config) is made to hold exactly that, in one transaction that fails where
-    someone else wrote it in the meantime. With I(member), the member is recorded as one that has a copy.
+    someone else wrote it in the meantime. Only C(pause) stays while a maintenance is declared. With
+    I(member), the member is recorded as one that has a copy.
   - With I(clear), keys of the cluster are removed first, whoever wrote them.
 author: flashtier
 options:
@@ -103,92 +104,12 @@ copies:
   type: dict
 """
 
-import base64
 import http.client
 import json
-import ssl
-import urllib.parse
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
-
-class Refused(Exception):
-    """etcd answered, and would not."""
-
-
-def b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def unb64(text: str) -> str:
-    return base64.b64decode(text).decode()
-
-
-class Etcd:
-    """The first endpoint that answers. Raises `OSError` with a line for each where none does."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._context = ssl.create_default_context(cafile=options["ca"])
-        self._context.load_cert_chain(options["cert"], options["key"])
-        self._timeout = options["timeout"]
-        self._token = ""
-        silent = []
-        for endpoint in options["endpoints"]:
-            self._address = urllib.parse.urlsplit(endpoint)
-            try:
-                self._token = self.call(
-                    "auth/authenticate", {"name": options["username"], "password": options["password"]}
-                )["token"]
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                silent.append(f"{endpoint}: {error}")
-                continue
-            return
-        raise OSError("; ".join(silent))
-
-    def call(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        connection = http.client.HTTPSConnection(
-            self._address.hostname or "", self._address.port, context=self._context, timeout=self._timeout
-        )
-        try:
-            headers = {"Authorization": self._token} if self._token else {}
-            connection.request("POST", f"/v3/{what}", json.dumps(body), headers)
-            answer = connection.getresponse()
-            found: dict[str, Any] = json.loads(answer.read())
-        finally:
-            connection.close()
-        said = f"{what}: {found.get('message') or found.get('error') or answer.status}"
-        if answer.status >= 500:  # without a leader, say: another member may have one
-            raise OSError(said)
-        if answer.status != 200:
-            raise Refused(said)
-        return found
-
-    def below(self, prefix: str) -> dict[str, tuple[str, str]]:
-        """Value and revision of each key, by what follows the prefix."""
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        found = self.call("kv/range", {"key": b64(prefix), "range_end": b64(end)})
-        return {
-            unb64(pair["key"])[len(prefix) :]: (unb64(pair.get("value", "")), pair["mod_revision"])
-            for pair in found.get("kvs", ())
-        }
-
-    def replace(self, key: str, value: str, revision: str) -> None:
-        """Write `key` if it still is of `revision`; "0" is one that does not exist."""
-        self._change({"requestPut": {"key": b64(key), "value": b64(value)}}, key, revision)
-
-    def remove(self, key: str, revision: str) -> None:
-        """Delete `key` if it still is of `revision`."""
-        self._change({"requestDeleteRange": {"key": b64(key)}}, key, revision)
-
-    def clear(self, key: str) -> None:
-        """Delete `key`, of whatever revision."""
-        self.call("kv/deleterange", {"key": b64(key)})
-
-    def _change(self, request: dict[str, Any], key: str, revision: str) -> None:
-        compare = {"target": "MOD", "key": b64(key), "modRevision": revision}
-        if not self.call("kv/txn", {"compare": [compare], "success": [request]}).get("succeeded"):
-            raise Refused(f"{key} was changed by someone else in the meantime; run the playbook again")
+from ansible.module_utils.etcd_keys import Etcd, Refused
 
 
 def plain(value: str) -> dict[str, Any] | None:
@@ -199,6 +120,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     options = module.params
     etcd = Etcd(options)
     cluster, copies = f"/service/{options['scope']}/", f"/flashtier/{options['scope']}/members/"
+    maintenance = f"/flashtier/{options['scope']}/maintenance"
     keys, recorded = etcd.below(cluster), etcd.below(copies)
     result: dict[str, Any] = {"changed": False}
     cleared = [name for name in options["clear"] if keys.pop(name, None)]
@@ -207,6 +129,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             etcd.clear(cluster + name)
     value, revision = keys.get("config", ("", "0"))
     config, wanted = plain(value), options["config"]
+    if wanted is not None and config and config.get("pause") and etcd.read(maintenance) is not None:
+        wanted = wanted | {"pause": config["pause"]}
     if wanted is not None and config != wanted:
         result = {
             "changed": True,

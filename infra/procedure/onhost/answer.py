@@ -26,11 +26,16 @@ CONTACT_LOST = "controller or its network gone"
 def answer(question: dict[str, Any]) -> None:
     """One line of JSON on standard output says what became of it.
 
-    `state`: taken, refused (by `holder`), unavailable (`why`); where it was only to be read, free or held.
+    `state`: taken, refused (by `holder`), unavailable (`why`), maintenance (what is declared); where it was
+    only to be read, free or held.
     """
     client = Client(question["endpoints"], question["user"], question["password"])
     lock = Lock(client, question["key"], question["value"])
     try:
+        declared = Lock(client, question["maintenance"], {}).holder() if question["maintenance"] else None
+        if declared is not None:
+            say({"state": "maintenance", "maintenance": declared})
+            return
         holder = lock.holder() if question["only_read"] else lock.take()
     except Unavailable as error:
         say({"state": "unavailable", "why": str(error)})

@@ -62,7 +62,7 @@ GONE = {"unreachable": True, "msg": "timed out"}
 
 def test_nothing_is_stopped_before_all_was_checked_and_the_snapshot_restored_beside() -> None:
     assert [(step["name"], step["tasks_from"].removeprefix("restore_")) for step in STEPS] == [
-        ("procedure", "begin_also_without_etcd"),
+        ("procedure", "begin"),
         ("etcd", "check"),
         ("patroni", "check"),
         ("etcd", "prepare"),

@@ -217,3 +217,18 @@ def test_a_server_of_another_authority_is_not_asked(ask: Any, keys: Keys, tmp_pa
 def test_files_that_are_missing_end_in_a_line(ask: Any) -> None:
     answer = ask(key="/nowhere/host.key")
     assert (answer["failed"], answer["msg"].startswith("etcd: ")) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept"), [(True, {"pause": True}), (False, {})], ids=["a maintenance", "by hand"]
+)
+def test_only_a_declared_maintenance_keeps_patroni_paused(
+    ask: Any, keys: Keys, declared: bool, kept: dict[str, bool]
+) -> None:
+    keys.put("/service/unit/config", json.dumps(CONFIG | {"pause": True}))
+    keys.put("/flashtier/unit/maintenance" if declared else "/flashtier/unit/other", "{}")
+    assert ask(config=CONFIG)["changed"] is not declared
+    assert json.loads(keys.values()["/service/unit/config"]) == CONFIG | kept
+    # What else is declared is kept meanwhile.
+    assert ask(config=CONFIG | {"ttl": 30})["changed"]
+    assert json.loads(keys.values()["/service/unit/config"]) == CONFIG | {"ttl": 30} | kept

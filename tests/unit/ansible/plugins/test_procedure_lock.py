@@ -52,17 +52,18 @@ def action(
 
 def first(path: Any) -> dict[str, Any]:
     play = yaml.safe_load(path.read_text())[0]
-    found: dict[str, Any] = play["tasks"][0]["ansible.builtin.import_role"]
+    found: dict[str, Any] = play["tasks"][0]
     return found
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: str(path.stem))
 def test_a_procedure_begins_with_the_lock(path: Any) -> None:
-    also = path.stem == "restore_etcd"
-    assert first(path) == {
-        "name": "procedure",
-        "tasks_from": "begin_also_without_etcd" if also else "begin",
+    assert first(path)["ansible.builtin.import_role"] == {"name": "procedure", "tasks_from": "begin"}
+    more = {
+        "restore_etcd": {"procedure_required": False},
+        "maintenance": {"procedure_in_maintenance": True},
     }
+    assert first(path).get("vars", {}) == more.get(path.stem, {})
 
 
 def test_site_takes_it_before_the_first_change_of_the_database() -> None:
@@ -114,7 +115,19 @@ def test_without_etcd_only_what_is_for_that_goes_on(
 def test_check_mode_says_who_holds_it(
     monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], said: str
 ) -> None:
-    assert action(monkeypatch, found) == {"changed": False, "msg": said}
+    result = action(monkeypatch, found)
+    assert (result["changed"], result["msg"]) == (False, said)
+
+
+def test_a_maintenance_refuses_it_with_its_owner_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = {"owner": "ada@ctl", "reason": "new switch", "until": 1796059020.4}
+    result = action(monkeypatch, {"state": "maintenance", "maintenance": declared})
+    assert result["failed"]
+    assert result["msg"].startswith(
+        "switchover: ada@ctl has declared a maintenance (new switch) until 2026-11-30T17:17:00+00:00, and"
+    )
+    assert "-e end=now" in result["msg"]
+    assert "\n" not in result["msg"]
 
 
 def test_a_stack_without_the_secret_says_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +172,7 @@ def test_the_password_is_in_no_argument_and_the_question_names_the_holder(
     monkeypatch.setenv("SUDO_USER", "ada")
     made = PLUGIN.ActionModule.__new__(PLUGIN.ActionModule)
     made._loader = None
-    found = made._keeper(CONTRACT, "rolling", {"shown": ["member"]}, False)
+    found = made._keeper(CONTRACT, "rolling", {"shown": ["member"], "in_maintenance": False}, False)
     given = found["given"]
     control = [host.name for host in CONTRACT.hosts if "etcd" in host.components]
     assert list(given["hosts"]) == control
@@ -168,6 +181,7 @@ def test_the_password_is_in_no_argument_and_the_question_names_the_holder(
     assert given["question"]["value"]["holder"].startswith("ada@")
     assert given["question"]["arguments"] == {"member": "db2"}
     assert given["question"]["key"] == "/flashtier/unit/procedure"
+    assert given["question"]["maintenance"] == "/flashtier/unit/maintenance"
 
 
 def test_what_ansible_cannot_be_asked_for_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

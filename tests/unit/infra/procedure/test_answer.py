@@ -29,6 +29,7 @@ QUESTION = {
     "value": VALUE,
     "arguments": {"member": "db2"},
     "only_read": False,
+    "maintenance": None,
     "resumed": False,
 }
 
@@ -146,6 +147,15 @@ def test_without_etcd_it_says_why(
     etcd.silent = True
     assert answered(etcd, monkeypatch, capsys) == {"state": "unavailable", "why": "control1: timed out"}
     assert journal == []
+
+
+def test_a_declared_maintenance_keeps_it_from_being_taken(
+    journal: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etcd = Etcd({"owner": "ada@ctl"})
+    found = answered(etcd, monkeypatch, capsys, maintenance="/flashtier/unit/maintenance")
+    assert found == {"state": "maintenance", "maintenance": {"owner": "ada@ctl"}}
+    assert (etcd.did, journal) == (["holder"], [])
 
 
 def test_the_end_of_the_controller_frees_it_at_once(journal: list[str]) -> None:

@@ -168,7 +168,10 @@ def test_a_keeper_that_is_refused_ends(playbook: Playbook) -> None:
 def test_another_host_goes_on_with_the_lock_where_one_is_lost(playbook: Playbook) -> None:
     assert playbook.keeper(dies=TAKEN, control2=TAKEN)["host"] == "dies"
     until(lambda: playbook.log.read_text().count(" program ") == 2, "the second contact")
-    assert playbook.questions() == ["answer({'resumed': False})", "answer({'resumed': True})"]
+    assert playbook.questions() == [
+        "answer({'resumed': False})",
+        "answer({'resumed': True, 'maintenance': None})",
+    ]
     playbook.ends()
     until(playbook.is_over)
     assert playbook.lines() == ["dies over", f'control2 {{"outcome": "{STOPPED}"}}', "control2 over"]

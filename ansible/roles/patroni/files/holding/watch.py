@@ -1,7 +1,8 @@
 """flashtier-postmaster: `python -m holding.watch /etc/patroni/patroni.yml`, as a unit of systemd.
 
 Patroni is not the server's parent and finds out in its next turn that it has ended. Here the kernel says so:
-where the leader's server ended by anything but a shutdown, Patroni is woken and the web hosts hold at once.
+where the leader's server ended by anything but a shutdown, Patroni is woken and the web hosts hold at once. A
+pause of Patroni that no one declared, or whose time is over, is ended (pause.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from holding.config import Config, read
 from holding.hold import Hold
+from holding.pause import Pause
 from holding.release import when_over
 from holding.server import Postmaster, Server
 
@@ -101,6 +103,7 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(f"flashtier-postmaster: {error}", file=sys.stderr)
         return 2
+    threading.Thread(target=Pause(config, _say).run, daemon=True).start()
     Watch(config).run()
     return 0
 
