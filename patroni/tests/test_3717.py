@@ -1,4 +1,4 @@
-"""patches/3717: a standby keeps its upstream while no other is known."""
+"""patches/3717: a standby keeps its upstream for a while in which no other is known."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import Clock
 
 Load = Callable[[bool], Any]
+#: Seconds.
+LOOP_WAIT = 2
 #: primary_conninfo as Patroni writes it on db2, for a leader at this address.
 UPSTREAM = (
     "dbname=postgres user=replicator host=10.0.0.1 port=5432 sslmode=prefer application_name=db2 "
@@ -74,9 +77,20 @@ class Standby:
 
 
 def follow(
-    modules: Any, folder: Path, leader: Any, nostream: bool = False, signal: bool = True
+    modules: Any,
+    folder: Path,
+    leader: Any,
+    nostream: bool = False,
+    signal: bool = True,
+    unknown: float = 0.0,
+    seen: Any = None,
 ) -> list[str | None]:
-    """The hosts that the standby is made to follow; None: no host."""
+    """The hosts that the standby is made to follow; None: no host.
+
+    `unknown`: seconds for which no one was known. `seen`: a leader that it followed just before that.
+    """
+    clock = Clock()
+    modules.ha.time = clock
     standby = Standby(modules, folder)
     if not signal:
         (folder / "standby.signal").unlink()
@@ -84,6 +98,8 @@ def follow(
         state_handler=standby,
         cluster=SimpleNamespace(leader=leader, is_unlocked=lambda: leader is None),
         patroni=SimpleNamespace(nostream=nostream, replicatefrom=None),
+        dcs=SimpleNamespace(loop_wait=LOOP_WAIT),
+        _upstream_known=clock.time(),
         is_paused=lambda: False,
         is_standby_cluster=lambda: False,
         has_lock=lambda info=True: False,
@@ -94,6 +110,12 @@ def follow(
         _rewind=SimpleNamespace(trigger_check_diverged_lsn=lambda: None),
     )
     this._get_node_to_follow = lambda cluster: modules.ha.Ha._get_node_to_follow(this, cluster)
+    if seen is not None:
+        clock.sleep(60)
+        this.cluster.leader = seen
+        assert modules.ha.Ha.follow(this, "demoted", "following", refresh=False) == "following"
+        this.cluster.leader = leader
+    clock.sleep(unknown)
     assert modules.ha.Ha.follow(this, "demoted", "following", refresh=False) == "following"
     return standby.followed
 
@@ -111,6 +133,23 @@ def test_there_is_no_leader_for_a_moment(load: Load, patched: bool, tmp_path: Pa
 def test_nothing_is_known_of_the_leader_but_its_name(load: Load, patched: bool, tmp_path: Path) -> None:
     modules = load(patched)
     assert follow(modules, tmp_path, leader(modules, "db1", {})) == ([] if patched else [None])
+
+
+@pytest.mark.parametrize(("unknown", "wanted"), [(2 * LOOP_WAIT, []), (2 * LOOP_WAIT + 1, [None])])
+@pytest.mark.parametrize("data", [None, {}], ids=["no leader", "its name alone"])
+def test_after_two_turns_it_is_cut_off(
+    load: Load, unknown: float, wanted: list[str | None], data: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    """A primary that no one has named for longer may be one that must not be followed."""
+    modules = load(True)
+    found = None if data is None else leader(modules, "db1", data)
+    assert follow(modules, tmp_path, found, unknown=unknown) == wanted
+
+
+def test_the_time_counts_from_the_last_leader_that_was_known(load: Load, tmp_path: Path) -> None:
+    modules = load(True)
+    known = leader(modules, "db1", {"conn_url": "postgres://10.0.0.1:5432/postgres"})
+    assert follow(modules, tmp_path, None, unknown=2 * LOOP_WAIT, seen=known) == []
 
 
 @pytest.mark.parametrize(("host", "wanted"), [("10.0.0.1", []), ("10.0.0.3", ["10.0.0.3"])])

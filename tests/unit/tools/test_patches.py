@@ -151,7 +151,9 @@ def test_patronis_version_is_the_locked_one_and_the_state_of_the_patches() -> No
 def test_a_patch_says_whose_it_is_what_happens_without_and_when_it_can_go(patch: Path) -> None:
     header = patch.read_text().split("\n--- a/", 1)[0]
     number = patch.name.split("-", 1)[0]
-    assert header.startswith(f"Upstream: #{number} (")
+    own = number == "own"
+    assert header.startswith("Ours: " if own else f"Upstream: #{number} (")
     assert "\nWithout it: " in header
     assert "\nIt can go when " in header
-    assert (PATRONI.folder / f"tests/test_{number}.py").is_file()
+    of = patch.stem.replace("-", "_") if own else number
+    assert (PATRONI.folder / f"tests/test_{of}.py").is_file()
