@@ -16,6 +16,7 @@ from infra.errors import FlashtierError
 from infra.stack import secrets as stack_secrets
 from infra.stack.outputs import declared, read_contract, write_ca, write_known_hosts
 from ops import summary as stack_summary
+from ops.forget_cluster_command import forget_cluster
 from ops.image_command import image
 from ops.plan_command import plan
 from ops.status.command import status
@@ -135,6 +136,7 @@ app.command()(status)
 app.command()(plan)
 app.command()(image)
 app.command()(unprotect)
+app.command()(forget_cluster)
 
 
 def main() -> None:

@@ -130,7 +130,7 @@ def test_a_member_starts_only_where_the_plan_has_it(member: str, run: str) -> No
 #: Files of procedures, which main.yml never includes.
 PROCEDURES = {path.name for path in TASKS.glob("*.yml")} - {
     "adopt.yml", "configure.yml", "copy.yml", "create.yml", "found.yml", "install.yml", "main.yml",
-    "mark.yml", "preflight.yml", "rename.yml", "roles.yml", "service.yml", "watch.yml",
+    "mark.yml", "preflight.yml", "record.yml", "rename.yml", "roles.yml", "service.yml", "watch.yml",
 }  # fmt: skip
 
 
