@@ -60,6 +60,7 @@ def imported(trees: dict[bool, Path]) -> dict[bool, dict[str, ModuleType]]:
         importlib.invalidate_caches()
         importlib.import_module("patroni.postgresql")  # as the daemon does; the other way around is a circle
         importlib.import_module("patroni.ha")
+        importlib.import_module("patroni.api")
         sys.path.remove(str(folder))
         found[patched] = ours()
         for name in found[patched]:
@@ -82,6 +83,7 @@ def load(imported: dict[bool, dict[str, ModuleType]]) -> Iterator[Callable[[bool
 
         return SimpleNamespace(
             ha=modules["patroni.ha"],
+            api=modules["patroni.api"],
             dcs=modules["patroni.dcs"],
             sync=modules["patroni.postgresql.sync"],
             config=modules["patroni.postgresql.config"],
