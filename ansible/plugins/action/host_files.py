@@ -45,13 +45,17 @@ class ActionModule(ActionBase):
         return result
 
     def _rendered(self, entry: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """The entry with its template's text as content."""
-        name = entry.pop("template", None)
+        """The entry with its template's text, or that of its file, as content."""
+        name, file = entry.pop("template", None), entry.pop("source", None)
         extra = entry.pop("variables", None) or {}
+        if [name, file, entry.get("content")].count(None) < 2:
+            raise AnsibleActionFail(
+                f"host_files: {entry.get('path')}: give one of template, source and content"
+            )
+        if file is not None:
+            return {**entry, "content": self._loader.get_text_file_contents(file)}
         if name is None:
             return entry
-        if entry.get("content") is not None:
-            raise AnsibleActionFail(f"host_files: {entry.get('path')}: give template or content, not both")
         try:
             source = self._find_needle("templates", name)
             text = trust_as_template(self._loader.get_text_file_contents(source))

@@ -35,6 +35,9 @@ options:
       variables:
         description: Variables of the template in addition to the variables of the task.
         type: dict
+      source:
+        description: A file of the controller whose text it has, by its whole path, instead of a template.
+        type: path
       content:
         description: The text of the file, instead of a template.
         type: str
