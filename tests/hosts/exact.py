@@ -67,6 +67,7 @@ COME_AND_GO = {
     "apt-daily.service",
     "dpkg-db-backup.service",
     "flashtier-member.service",
+    "flashtier-move.service",
     "logrotate.service",
     "systemd-hostnamed.service",
     "systemd-localed.service",
@@ -194,7 +195,7 @@ PACKAGES_OF_TIERS = {
     "edge": {"haproxy"},
     "web": {"nginx", "logrotate", "pgbouncer", "python3", "python3-psycopg2", "python3-venv"},
     "database": _words("""
-        postgresql-17 postgresql-common python3 python3-psycopg2 python3-venv xfsprogs e2fsprogs
+        postgresql-17 postgresql-common python3 python3-psycopg2 python3-venv rsync xfsprogs e2fsprogs
     """),
     "control": {"prometheus", "s3cmd", "etcd-server", "etcd-client", "xfsprogs", "e2fsprogs"},
 }

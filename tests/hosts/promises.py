@@ -242,7 +242,7 @@ def own_units(contract: Contract, host: ContractHost) -> set[str]:
         *map(mount_unit, mount_places(host)),
         *units(contract, host),
         *own_timed(contract, host),
-        *(["flashtier-member.service"] if "patroni" in host.components else []),
+        *(["flashtier-member.service", "flashtier-move.service"] if "patroni" in host.components else []),
     }
 
 

@@ -15,7 +15,7 @@ MADE = filters("patroni_members")
 HOSTS = json.loads(CONTRACT.model_dump_json())["hosts"]
 #: By member and path, the text of its markers without the system identifier.
 MARKERS: dict[str, dict[str, str]] = MADE["patroni_markers"](
-    [host for host in HOSTS if host["name"] in MEMBERS], CONTRACT.stack
+    [host for host in HOSTS if host["name"] in MEMBERS], CONTRACT.stack, {}
 )
 
 

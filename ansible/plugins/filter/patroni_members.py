@@ -15,7 +15,8 @@ DOCUMENTATION = r"""
 name: patroni_members
 short_description: Which hosts run a member, make a cluster, get a copy or stay down
 description:
-  - C(patroni_markers) gives the text of the marker of each volume that carries data or WAL;
+  - C(patroni_markers) gives the text of the marker of each volume that carries data or WAL,
+    C(patroni_marker_paths) where volumes have theirs;
     C(patroni_plan) decides, from what C(host_look) found on each host and from what etcd holds.
 options:
   _input:
@@ -56,17 +57,32 @@ class Plan(TypedDict):
     down: dict[str, str]
 
 
-def markers(hosts: list[Mapping[str, Any]], stack: str) -> dict[str, dict[str, str]]:
-    """By host and path, the markers of volumes that carry data or WAL, without the system identifier."""
-    return {host["name"]: _markers(host, stack) for host in hosts}
+def marker_path(volume: Mapping[str, Any]) -> str:
+    """Where a volume has its marker, outside of what a move or a restore replaces."""
+    return f"{volume['mount_point']}/.flashtier-member"
 
 
-def _markers(host: Mapping[str, Any], stack: str) -> dict[str, str]:
-    carrying = {placed["volume"] for placed in host["placements"] if placed["purpose"] in ("data", "wal")}
+def marker_text(volume: Mapping[str, Any], host: str, stack: str) -> str:
+    """The marker of a host's volume, without the system identifier."""
+    return f"stack={stack}\nhost={host}\nuuid={volume['uuid']}\n"
+
+
+def markers(
+    hosts: list[Mapping[str, Any]], stack: str, placed: Mapping[str, list[Mapping[str, Any]]]
+) -> dict[str, dict[str, str]]:
+    """By host and path, the markers of volumes that carry data or WAL, without the system identifier.
+
+    `placed`: by host, the placements in effect; of a host that it lacks, those declared count.
+    """
     return {
-        f"{volume['mount_point']}/.flashtier-member": (
-            f"stack={stack}\nhost={host['name']}\nuuid={volume['uuid']}\n"
-        )
+        host["name"]: _markers(host, stack, placed.get(host["name"]) or host["placements"]) for host in hosts
+    }
+
+
+def _markers(host: Mapping[str, Any], stack: str, placements: list[Mapping[str, Any]]) -> dict[str, str]:
+    carrying = {placed["volume"] for placed in placements if placed["purpose"] in ("data", "wal")}
+    return {
+        marker_path(volume): marker_text(volume, host["name"], stack)
         for volume in host["volumes"]
         if volume["name"] in carrying
     }
@@ -78,6 +94,11 @@ def marked(text: str, identifier: str, begins: bool = False) -> str:
     `begins`: etcd does not know the cluster yet, which is to begin with this member.
     """
     return f"{text}system_identifier={identifier}\n" + ("begins=yes\n" if begins else "")
+
+
+def all_marked(volumes: list[Mapping[str, Any]], host: str, stack: str, identifier: str) -> dict[str, str]:
+    """By path, the whole marker that each volume of a host would have."""
+    return {marker_path(volume): marked(marker_text(volume, host, stack), identifier) for volume in volumes}
 
 
 def identifier(look: Look, control: Mapping[str, Any] | None = None) -> str:
@@ -113,7 +134,7 @@ class Host:
 
 
 def plan(
-    looks: Mapping[str, Look],
+    looks: Mapping[str, Look | None],
     dcs: Mapping[str, Any],
     *,
     members: list[str],
@@ -123,7 +144,7 @@ def plan(
 ) -> Plan:
     """What each host of the play does. With a problem nothing is changed."""
     made = Plan(problems=[], create="", adopt="", copies=[], run=[], down={})
-    hosts = [Host(name, looks[name], markers[name]) for name in members if name in looks]
+    hosts = [Host(name, look, markers[name]) for name in members if (look := looks.get(name))]
     known, copies = str(dcs.get("initialize") or ""), dcs.get("copies") or {}
     for host in hosts:
         if problem := _problem(host, known):
@@ -228,8 +249,11 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What templates may call."""
         return {
+            "patroni_marker_paths": lambda volumes: [marker_path(volume) for volume in volumes],
+            "patroni_marker_text": marker_text,
             "patroni_markers": markers,
             "patroni_marked": marked,
+            "patroni_all_marked": all_marked,
             "patroni_identifier": identifier,
             "patroni_plan": plan,
         }

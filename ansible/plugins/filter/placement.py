@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, TypedDict
@@ -10,6 +11,8 @@ DOCUMENTATION = r"""
 name: placement
 short_description: What is wrong and what is left to do with the placements of a host's data
 description:
+  - C(placement_now) gives the placements as they are in effect, C(placement_apart) a line for each that is
+    declared otherwise, C(placement_unit_files) the files that C(host_look) reads for that.
   - C(placement_problems) gives a line for each placement that may not be touched, C(placement_elsewhere) one
     for each whose data lies on another volume.
   - C(placement_files) gives the files that the role keeps, C(placement_idle) the mount units that are left to
@@ -60,7 +63,7 @@ class Placement(TypedDict):
 
 
 class Volume(TypedDict):
-    """What is read of an element of `placement_volumes`."""
+    """What is read of an element of `placement_volumes`, and of a host's volumes in the contract."""
 
     name: str
     mount_point: str
@@ -72,6 +75,65 @@ def advice(purpose: str) -> str:
         "Nothing was changed. Moving data is an operation of its own: declare the volume that carries it now"
         f" as placement of {purpose}, or move it first"
     )
+
+
+def unit_files(placements: Iterable[Placement], units: Iterable[str]) -> dict[str, str]:
+    """Of each purpose, under a name of its own, the file of its mount unit: `contents` of `host_look`."""
+    return {_of(placement): f"{UNITS}/{unit}" for placement, unit in zip(placements, units, strict=True)}
+
+
+def _of(placement: Placement) -> str:
+    return f"unit of {placement['purpose']}"
+
+
+def now(
+    placements: Iterable[Placement], volumes: list[Volume], look: Mapping[str, Any] | None
+) -> list[Placement]:
+    """The placements as they are in effect: by what is mounted, else by the unit, else as declared.
+
+    `look` has the table of mounts and `unit_files`; None where the host was not asked.
+    """
+    table = {} if look is None else _mounts(look)
+    return [_now(placement, volumes, look, table) for placement in placements]
+
+
+def _now(
+    placement: Placement, volumes: list[Volume], look: Mapping[str, Any] | None, table: Mounts
+) -> Placement:
+    purpose, shown = placement["purpose"], table.get(placement["path"])
+    unit = "" if look is None else look["contents"].get(_of(placement)) or ""
+    for volume in volumes:
+        root = volume["mount_point"]
+        is_shown = (
+            shown is not None
+            and root in table
+            and (shown["maj:min"], shown["fsroot"]) == (table[root]["maj:min"], f"/{purpose}")
+        )
+        if is_shown or (shown is None and f"\nWhat={root}/{purpose}\n" in unit):
+            return placement | {"volume": volume["name"], "source": f"{root}/{purpose}"}
+    return placement
+
+
+def _mounts(look: Mapping[str, Any]) -> Mounts:
+    found: list[dict[str, str]] = json.loads(look["commands"]["mounts"]["stdout"])["filesystems"]
+    return {mount["target"]: mount for mount in found}
+
+
+def apart(declared: Iterable[Placement], in_effect: Iterable[Placement], host: str) -> list[str]:
+    """A line for each volume that something is to be moved to; the play that moves it is another."""
+    wanted: dict[str, list[Placement]] = {}
+    for placement, placed in zip(declared, in_effect, strict=True):
+        if placement["volume"] != placed["volume"]:
+            wanted.setdefault(placement["volume"], []).append(placed)
+    lines = []
+    for volume, moved in wanted.items():
+        where = ", ".join(f"{one['purpose']} is on volume {one['volume']}" for one in moved)
+        what = ",".join(one["purpose"] for one in moved)
+        lines.append(
+            f"{host}: {where}; declared is {volume}. Nothing is moved by this play: ansible-playbook"
+            f" ansible/playbooks/move_data.yml -e what={what} -e to={volume}"
+        )
+    return lines
 
 
 def problems(
@@ -159,6 +221,9 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What templates may call."""
         return {
+            "placement_unit_files": unit_files,
+            "placement_now": now,
+            "placement_apart": apart,
             "placement_problems": problems,
             "placement_elsewhere": elsewhere,
             "placement_files": files,

@@ -8,7 +8,7 @@ LIBRARY = "/usr/local/lib/flashtier"
 PYTHON = Release("patroni", "bin/python")
 #: What runs when the server ends, module by module; the client of etcd is the follower's.
 CODE = (
-    *sorted((ROOT / "ansible/roles/patroni/files/holding").glob("*.py")),
+    *sorted((ROOT / "ansible/roles/patroni/files").glob("*/*.py")),
     *(ROOT / "ansible/roles/follower/files/follower" / name for name in ("__init__.py", "etcd.py")),
 )
 OWN = Own(
@@ -26,6 +26,8 @@ OWN = Own(
         f"{UNITS}/patroni.service": template(
             "patroni/patroni.service.j2", patroni_program=Release("patroni", "bin/patroni")
         ),
+        f"{UNITS}/flashtier-move.service": template("patroni/flashtier-move.service.j2"),
+        f"{LIBRARY}/move-data": template("patroni/move-data.j2", PROGRAM, patroni_python=PYTHON),
         f"{UNITS}/flashtier-member.service": template("patroni/flashtier-member.service.j2"),
         "/usr/local/lib/flashtier/check-member": template("patroni/check-member.j2", PROGRAM),
     },
@@ -37,5 +39,6 @@ OWN = Own(
         "/etc/patroni": ("0750", "root:postgres"),
         f"{LIBRARY}/follower": ("0755", "root:root"),
         f"{LIBRARY}/holding": ("0755", "root:root"),
+        f"{LIBRARY}/moving": ("0755", "root:root"),
     },
 )

@@ -113,7 +113,7 @@ def test_an_idle_or_written_placement_is_left_to_mount(idle: list[str], written:
 def test_variables_of_placement() -> None:
     names = ("problems", "unmounted", "idle", "elsewhere", "units", "files")
     table = {"filesystems": [mount(volume["mount_point"]) for volume in DECLARED_VOLUMES]}
-    look = {"commands": {"mounts": said(table)}, "idle": ["pg-wal.mount"]}
+    look = {"commands": {"mounts": said(table)}, "contents": {}, "idle": ["pg-wal.mount"]}
     found = variables("placement", FIRST, *names, placement_look=look, placement_found={"files": []})
     assert found["problems"] == found["elsewhere"] == []
     assert len(found["unmounted"]) == len(found["units"]) == len(HOST.placements)
@@ -124,3 +124,62 @@ def test_variables_of_placement() -> None:
     lost = {"files": [{"path": f"{other['mount_point']}/wal/17"}]}
     found = variables("placement", FIRST, "elsewhere", placement_look=look, placement_found=lost)
     one(found["elsewhere"], HOST.name, wal.source)
+
+
+def in_effect(table: dict[str, dict[str, str]], **units: str) -> list[dict[str, str]]:
+    """The placements as they are: by these mounts, and by these mount units (purpose: volume)."""
+    look = {
+        "commands": {"mounts": said({"filesystems": list(table.values())})},
+        "contents": {
+            f"unit of {purpose}": f"[Mount]\nWhat=/vol/{volume}/{purpose}\nWhere=/pg/{purpose}\n"
+            for purpose, volume in units.items()
+        },
+    }
+    found: list[dict[str, str]] = PLACEMENT["placement_now"](PLACED, VOLUMES, look)
+    return found
+
+
+def test_what_is_mounted_is_in_effect_then_what_a_boot_would_mount_then_what_is_declared() -> None:
+    assert in_effect(mounts()) == PLACED
+    moved = [placement("data", "network"), PLACED[1]]
+    assert in_effect(mounts(data=mount("/pg/data", "/data", "7:2"))) == moved
+    # A mount tells more than a unit, of which a boot has not made use yet.
+    assert in_effect(mounts(data=mount("/pg/data", "/data", "7:2")), data="flash") == moved
+    assert in_effect(mounts(data=None), data="network") == moved
+    assert in_effect(mounts(data=None)) == PLACED
+    assert PLACEMENT["placement_now"](PLACED, VOLUMES, None) == PLACED
+
+
+@pytest.mark.parametrize(
+    "shown", [mount("/pg/data", "/data.before-move", "7:2"), mount("/pg/data", "/data", "8:8")]
+)
+def test_what_is_no_placement_on_a_volume_stays_a_problem(shown: dict[str, str]) -> None:
+    table = mounts(data=shown)
+    found: list[str] = PLACEMENT["placement_problems"](in_effect(table), VOLUMES, table, "db1", False)
+    one(found, "db1: /pg/data shows", "declared is /vol/flash/data")
+
+
+def test_what_is_declared_elsewhere_is_reported_with_the_procedure_that_moves_it() -> None:
+    declared = [placement("data", "network"), placement("log", "network"), placement("wal", "network")]
+    now = [placement("data", "flash"), placement("log", "network"), placement("wal", "flash")]
+    lines = PLACEMENT["placement_apart"](declared, now, "db1")
+    one(
+        lines,
+        "db1: data is on volume flash, wal is on volume flash; declared is network.",
+        "move_data.yml -e what=data,wal -e to=network",
+    )
+    assert PLACEMENT["placement_apart"](now, now, "db1") == []
+
+
+@pytest.mark.parametrize("movable", [True, False])
+def test_only_what_a_procedure_moves_stays_where_it_is(movable: bool) -> None:
+    wal = next(placed for placed in HOST.placements if placed.purpose == "wal")
+    other = next(volume["mount_point"] for volume in DECLARED_VOLUMES if volume["name"] != wal.volume)
+    numbers = {volume["mount_point"]: f"7:{number}" for number, volume in enumerate(DECLARED_VOLUMES)}
+    table = {
+        "filesystems": [mount(root, device=number) for root, number in numbers.items()]
+        + [mount(wal.path, "/wal", numbers[other])]
+    }
+    look = {"commands": {"mounts": said(table)}, "contents": {}, "idle": [], "units": {}}
+    found = variables("placement", FIRST, "problems", "apart", placement_look=look, placement_movable=movable)
+    assert (len(found["problems"]), len(found["apart"])) == ((0, 1) if movable else (1, 0))
