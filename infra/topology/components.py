@@ -135,7 +135,6 @@ COMPONENTS: tuple[Component, ...] = (
         tls=("ca.crt",),
         keys=(
             KeyFile(path="/etc/photo-api/credentials", mode="0700"),
-            KeyFile(path="/etc/photo-api/credentials/database_password", mode="0400"),
             # On AWS the role of the host gives access to S3.
             KeyFile(path="/etc/photo-api/credentials/s3_access_key", mode="0400", platform="local"),
             KeyFile(path="/etc/photo-api/credentials/s3_secret_key", mode="0400", platform="local"),

@@ -274,15 +274,19 @@ def test_the_edge_uses_every_web_host(
 ) -> None:
     """Asked from HAProxy itself: a weight or a state changed by hand is in no file."""
     rows = snapshot["balancer"]
-    servers = {row["svname"]: row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")}
+    servers = [row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")]
     fronts = {row["pxname"]: row["status"] for row in rows if row["svname"] == "FRONTEND"}
     check.equal(f"{declared.name}: frontends", {"http": "OPEN", "https": "OPEN"}, fronts)
     port = next((flow.port for flow in contract.flows if flow.port_name == "web"), None)
     wanted = {host.name: f"{host.address}:{port}" for host in contract.hosts if host.tier == "web"}
-    check.equal("servers of the edge", wanted, {name: server["addr"] for name, server in servers.items()})
-    for name, server in servers.items():
+    for backend in ("web_ready", "web_alive"):
+        found = {server["svname"]: server["addr"] for server in servers if server["pxname"] == backend}
+        check.equal(f"servers of the edge in {backend}", wanted, found)
+    for server in servers:
         check.equal(
-            f"{name}: state and weight at {declared.name}", ("UP", "1"), (server["status"], server["weight"])
+            f"{server['svname']}: state and weight at {declared.name}, {server['pxname']}",
+            ("UP", "1"),
+            (server["status"], server["weight"]),
         )
 
 

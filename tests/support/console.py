@@ -17,7 +17,10 @@ from tests.support.gateway import PATIENCE
 
 @dataclass
 class Pooler:
-    """`busy` are ids of clients whose statement is under way; `logins` is how many logins are."""
+    """`busy` are ids of clients whose statement is under way; `logins` is how many logins are.
+
+    `waiting`: ids of clients whose statement waits for a connection; client 3 has waited for 3.5 s.
+    """
 
     path: Path
     #: Host and whether it is paused, of each pool.
@@ -28,6 +31,8 @@ class Pooler:
     busy: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
     logins: int = 0
+    #: Whether the pools have connections to the member that no client uses.
+    connected: bool = True
     commands: list[str] = field(default_factory=list)
     refuses_login: bool = False
     #: It accepts and says nothing.
@@ -69,6 +74,8 @@ class Pooler:
                 self.paused[name] = True
                 while (self.busy or self.stubborn) and not self.over.is_set():
                     time.sleep(0.002)
+            case "KILL_CLIENT" if int(name) in self.waiting:
+                self.waiting -= {int(name)}
             case "KILL_CLIENT" if int(name) not in self.busy:
                 return error("client not found")
             case "KILL_CLIENT":
@@ -86,8 +93,20 @@ class Pooler:
                 ]
                 return table(["name", "host", "paused"], [*rows, {"name": "pgbouncer", "paused": "0"}])
             case "POOLS":
-                rows = [{"database": name, "sv_login": str(self.logins)} for name in self.hosts]
-                return table(["database", "sv_login"], rows)
+                rows = [
+                    {
+                        "database": name,
+                        "user": "app",
+                        "cl_waiting": str(len(self.waiting)),
+                        "sv_active": str(len(self.busy)),
+                        "sv_idle": str(int(self.connected)),
+                        "sv_used": "0",
+                        "sv_tested": "0",
+                        "sv_login": str(self.logins),
+                    }
+                    for name in self.hosts
+                ]
+                return table(list(rows[0]), rows)
             case "SERVERS":
                 first = next(iter(self.hosts))
                 rows = [
@@ -100,10 +119,18 @@ class Pooler:
             case "CLIENTS":
                 first = next(iter(self.hosts))
                 rows = [
-                    {"database": first, "ptr": f"c{number}", "id": str(number)}
+                    {
+                        "database": first,
+                        "user": "app",
+                        "state": "waiting" if number in self.waiting else "active",
+                        "wait": str(number),
+                        "wait_us": "500000",
+                        "ptr": f"c{number}",
+                        "id": str(number),
+                    }
                     for number in sorted(self.busy | self.waiting)
                 ]
-                return table(["database", "ptr", "id"], rows)
+                return table(["database", "user", "state", "wait", "wait_us", "ptr", "id"], rows)
         return error(f"unsupported SHOW {what}")
 
     def reload(self) -> None:

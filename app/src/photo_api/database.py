@@ -42,9 +42,13 @@ async def _no_reset(_: asyncpg.Connection) -> None:
 
 @dataclass(frozen=True)
 class Database:
-    """Reads and writes, apart: commits that wait for a standby never take the connections of readers."""
+    """Reads and writes, apart: commits that wait for a standby never take the connections of readers.
+
+    `checks`: for /readyz, which must not find a host unready because its readers are busy.
+    """
 
     reads: Pool
+    checks: Pool
     writes: Writes
 
 
@@ -58,20 +62,22 @@ async def open_database(settings: Settings, credentials: Credentials, metrics: M
             return Pool(opened, use, size, settings.pool_acquire_timeout, metrics)
 
         reads = await pool("read", settings.pool_size, settings.database_command_timeout)
+        checks = await pool("check", 1, settings.ready_timeout)
         # Without a timeout: asyncpg ends one with a cancel request.
         writes = await pool("write", settings.write_pool_size, None)
-        yield Database(reads, Writes(writes, settings.database_command_timeout, metrics))
+        yield Database(reads, checks, Writes(writes, settings.database_command_timeout, metrics))
 
 
 @asynccontextmanager
 async def _open(
     settings: Settings, credentials: Credentials, size: int, command_timeout: float | None
 ) -> AsyncIterator[asyncpg.Pool]:
+    password = credentials.database_password
     pool = asyncpg.create_pool(
         **settings.database_server,
         database=settings.database_name,
         user=settings.database_user,
-        password=credentials.database_password.get_secret_value(),
+        password=password.get_secret_value() if password is not None else None,
         ssl=tls(settings),
         min_size=0,
         max_size=size,

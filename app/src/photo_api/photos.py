@@ -211,7 +211,8 @@ class Photos:
     async def schema_version(self) -> int:
         """The newest migration that the database has; 0 where it never saw one."""
         try:
-            row = await self._row(_VERSION)
+            async with self._database.checks.connection() as connection:
+                row = await connection.fetchrow(_VERSION)
         except asyncpg.UndefinedTableError:
             return 0
         return int(row["max"] or 0) if row else 0

@@ -47,6 +47,11 @@ class DatabaseSettings(BaseSettings):
     database_connect_timeout: float = Field(default=3.0, gt=0)
 
     @property
+    def database_asks_for_password(self) -> bool:
+        """Not behind a unix socket, where the account of this process is who it is."""
+        return not self.database_host.startswith("/")
+
+    @property
     def database_server(self) -> dict[str, Any]:
         """Which server a connection goes to, as `asyncpg.connect` takes it: of several, the one that leads."""
         hosts = self.database_host.split(",")
@@ -136,12 +141,13 @@ class Settings(DatabaseSettings):
 class Credentials(BaseSettings):
     """Secrets, each the content of a file of that name in `$CREDENTIALS_DIRECTORY`; the environment is not read.
 
-    Without the keys of S3 where the instance's role stands for them.
+    Without the keys of S3 where the instance's role stands for them, and without the password of the database behind a
+    unix socket.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    database_password: SecretStr = Field(min_length=1)
+    database_password: SecretStr | None = Field(default=None, min_length=1)
     s3_access_key: SecretStr | None = Field(default=None, min_length=1)
     s3_secret_key: SecretStr | None = Field(default=None, min_length=1)
 
@@ -175,23 +181,31 @@ def load_database_settings() -> DatabaseSettings:
 
 def load_credentials(settings: Settings) -> Credentials:
     """Read the credential files that `settings` ask for. Raises `ConfigurationError`."""
-    wanted = ["database_password", *(S3_KEYS if settings.s3_credentials == "keys" else ())]
+    wanted = {
+        "database_password": (
+            settings.database_asks_for_password,
+            f"PHOTO_API_DATABASE_HOST = {settings.database_host}",
+        ),
+        **dict.fromkeys(
+            S3_KEYS, (settings.s3_credentials == "keys", f"PHOTO_API_S3_CREDENTIALS = {settings.s3_credentials}")
+        ),
+    }
+    needed = {name: because for name, (is_wanted, because) in wanted.items() if is_wanted}
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not needed and not directory:
+        return Credentials()
     if not directory or not Path(directory).is_dir():
         raise ConfigurationError(
             f"CREDENTIALS_DIRECTORY = {directory!r}: must name a directory that holds the files "
-            f"{', '.join(wanted)}; systemd sets it for a unit with LoadCredential="
+            f"{', '.join(needed)}; systemd sets it for a unit with LoadCredential="
         )
     try:
         read = Credentials(_secrets_dir=directory)  # filled from the files
     except ValidationError as error:
         raise ConfigurationError(_lines(error, f"{directory}/")) from error
-    if missing := [name for name in wanted if getattr(read, name) is None]:
+    if missing := [name for name in needed if getattr(read, name) is None]:
         raise ConfigurationError(
-            "\n".join(
-                f"{directory}/{name}: Field required where PHOTO_API_S3_CREDENTIALS = {settings.s3_credentials}"
-                for name in missing
-            )
+            "\n".join(f"{directory}/{name}: Field required where {needed[name]}" for name in missing)
         )
     return read
 

@@ -143,3 +143,23 @@ async def test_pages_of_a_busy_user_and_a_common_tag_walk_an_index(migrated):
     assert "Index Scan Backward using photos_timeline" in plans["timeline"]
     assert "Backward using photo_tags_pkey" in plans["tagged"]
     assert not any(word in plan for plan in plans.values() for word in ("Sort", "Seq Scan"))
+
+
+async def test_busy_readers_leave_a_host_ready(migrated, gateway):
+    """A host taken out for that would send its calls to the others, and those out in their turn."""
+    settings = make_settings(migrated, gateway.endpoint, pool_size=1, ready_timeout=1.0)
+    metrics = Metrics()
+    async with open_database(settings, credentials(), metrics) as database, database.reads.connection():
+        assert await photos.Photos(database).schema_version() > 3
+
+
+async def test_a_check_that_is_held_is_answered_in_its_time(migrated, gateway):
+    """Also where the statement under way cannot be ended at once."""
+    owner = await migrated.connect("photos_owner")
+    async with owner.transaction(), client_of(make_settings(migrated, gateway.endpoint, ready_timeout=0.5)) as client:
+        await owner.execute("LOCK TABLE schema_versions")
+        begun = time.monotonic()
+        answer = await client.get("/readyz")
+        assert time.monotonic() - begun < 0.9
+        assert answer.json() == {"database": "no answer within 0.5 s", "storage": "ok"}
+    await owner.close()

@@ -116,6 +116,18 @@ def test_a_role_needs_no_keys(environment, credentials):
         subject.load_credentials(subject.load_settings())
 
 
+def test_behind_a_socket_the_account_is_who_it_is(environment, credentials):
+    (credentials / "database_password").unlink()
+    with pytest.raises(subject.ConfigurationError, match=r"database_password: .* PHOTO_API_DATABASE_HOST = "):
+        subject.load_credentials(subject.load_settings())
+    environment.setenv("PHOTO_API_DATABASE_HOST", "/run/pgbouncer")
+    assert subject.load_credentials(subject.load_settings()).database_password is None
+    # On a host whose role gives access to S3 there is no credential at all.
+    environment.setenv("PHOTO_API_S3_CREDENTIALS", "instance-profile")
+    environment.delenv("CREDENTIALS_DIRECTORY")
+    assert subject.load_credentials(subject.load_settings()).s3_access_key is None
+
+
 def test_an_empty_key_is_no_key(environment, credentials):
     (credentials / "s3_access_key").write_text("")
     with pytest.raises(subject.ConfigurationError, match="s3_access_key"):

@@ -26,12 +26,12 @@ ALLOWED_FILES: dict[str, dict[str, Right]] = {
     },
     "photo_api": {
         f"/etc/photo-api/credentials/{name}": ("root", "root", "0400")
-        for name in ("database_password", "s3_access_key", "s3_secret_key")
+        for name in ("s3_access_key", "s3_secret_key")
     }
     # Passed by systemd to the process, in memory that is not swapped: only its account reads them (an ACL).
     | {
         f"/run/credentials/photo-api.service/{name}": ("root", "root", "0440")
-        for name in ("database_password", "s3_access_key", "s3_secret_key")
+        for name in ("s3_access_key", "s3_secret_key")
     },
     "pgbouncer": {"/etc/pgbouncer/userlist.txt": ("root", "pgbouncer", "0640")},
     "follower": {

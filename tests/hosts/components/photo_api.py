@@ -9,7 +9,6 @@ OWN = Own(
         **{
             f"/etc/photo-api/credentials/{name}": ("0400", "root:root", Secret(secret))
             for name, secret in {
-                "database_password": "app_database_password",
                 "s3_access_key": "s3_app_access_key",
                 "s3_secret_key": "s3_app_secret_key",
             }.items()

@@ -129,6 +129,7 @@ def test_every_hop_has_its_waits_from_the_table(app: str, unit: str, nginx: str,
         "answer.statement": number(app, r"^PHOTO_API_DATABASE_COMMAND_TIMEOUT=(\d+)$"),
         "app.connection": number(app, r"^PHOTO_API_POOL_ACQUIRE_TIMEOUT=(\d+)$"),
         "app.connect": number(app, r"^PHOTO_API_DATABASE_CONNECT_TIMEOUT=(\d+)$"),
+        "ready.app": number(app, r"^PHOTO_API_READY_TIMEOUT=([\d.]+)$"),
         "kept.nginx": number(nginx, r"^\s*keepalive_timeout (\d+)s;\n    \}"),
         "kept.app": number(app, r"^PHOTO_API_KEEP_ALIVE_TIMEOUT=(\d+)$"),
         "silence.edge": number(haproxy, r"^\s*timeout client (\d+)s$"),
@@ -253,7 +254,8 @@ def test_uploads_wait_on_a_disk(unit: str) -> None:
 
 def test_systemd_hands_over_the_credentials_that_the_app_reads(unit: str) -> None:
     loaded = set(re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE))
-    assert loaded == fields("Credentials").keys()
+    # Behind a unix socket the account is who it is.
+    assert loaded == fields("Credentials").keys() - {"database_password"}
 
 
 def test_nginx_sends_to_where_systemd_listens(nginx: str) -> None:
@@ -273,13 +275,68 @@ def test_nginx_trusts_the_edge_and_gives_metrics_to_control_hosts_only(nginx: st
 
 
 def test_the_edge_sends_to_every_web_host_and_verifies_each_by_name(haproxy: str) -> None:
-    servers = re.findall(r"^\s*server (\S+) (\S+) .*verifyhost (\S+)", haproxy, re.MULTILINE)
-    assert servers == [
+    wanted = [
         (host.name, f"{host.address}:8443", f"{host.name}.{CONTRACT.domain}")
         for host in CONTRACT.hosts
         if host.tier == "web"
     ]
-    assert re.search(r"^\s*default-server ssl verify required ca-file \S+ check ", haproxy, re.MULTILINE)
+    for name in ("web_ready", "web_alive"):
+        text = backend(haproxy, name)
+        servers = re.findall(r"^\s*server (\S+) (\S+) .*verifyhost (\S+)", text, re.MULTILINE)
+        assert servers == wanted, name
+        assert re.search(r"^\s*default-server ssl verify required ca-file \S+ check ", text, re.MULTILINE), (
+            name
+        )
+
+
+def backend(haproxy: str, name: str) -> str:
+    """What HAProxy is given for it."""
+    (text,) = re.findall(rf"^backend {name}\n((?:[ \t].*\n)+)", haproxy, re.MULTILINE)
+    return str(text)
+
+
+def test_requests_go_to_hosts_that_are_ready_and_to_all_that_live_if_none_is(haproxy: str) -> None:
+    front = haproxy[haproxy.index("frontend https\n") :]
+    chosen = re.findall(r"^\s*((?:use|default)_backend .*)$", front, re.MULTILINE)
+    assert chosen == ["use_backend web_ready if { nbsrv(web_ready) gt 0 }", "default_backend web_alive"]
+    for name, path in (("web_ready", "/readyz"), ("web_alive", "/healthz")):
+        text = backend(haproxy, name)
+        assert f"http-check send meth GET uri {path} " in text
+        assert "http-check expect status 200\n" in text
+
+
+def test_a_hold_takes_no_web_host_out_of_the_balancer(haproxy: str) -> None:
+    """Worst case: a check begins with the hold, and each one after it too early to be answered."""
+    ready, text = TABLE["ready"], backend(haproxy, "web_ready")
+    out_after = ready["fall"] * ready["app"] + (ready["fall"] - 1) * ready["again"]
+    assert out_after > TABLE["hold"] + ready["again"], out_after
+    # A host that is cut off from the database is out within this time.
+    assert ready["interval"] + out_after < 8
+    # The app's answer, which says what fails, comes before the edge gives up.
+    assert ready["app"] < ready["check"]
+    assert number(text, r"^\s*timeout check (\d+)ms$") == ready["check"] * 1000
+    (line,) = re.findall(r"default-server (.*)$", text, re.MULTILINE)
+    words = dict(re.findall(r"\b(inter|fastinter|rise|fall) (\d+)", line))
+    assert words == {
+        "inter": f"{ready['interval'] * 1000:g}",
+        "fastinter": f"{ready['again'] * 1000:g}",
+        "rise": str(ready["rise"]),
+        "fall": str(ready["fall"]),
+    }
+
+
+def test_the_edges_check_sees_readiness_and_its_clients_do_not(nginx: str, haproxy: str) -> None:
+    """The edge adds the client's address to what it passes on, and removes what the client says of it."""
+    assert haproxy.index("del-header X-Forwarded-For") < haproxy.index("option forwardfor")
+    (table,) = re.findall(r"map (\S+) \$sees_readiness \{(.*?)\}", nginx, re.DOTALL)
+    assert table[0] == "$from_control:$from_edge:$http_x_forwarded_for"
+    assert dict(re.findall(r"(\S+) (\S+);", table[1])) == {"default": "$from_control", '"0:1:"': "1"}
+    (place,) = re.findall(r"location = /readyz \{(.*?)\n        \}", nginx, re.DOTALL)
+    assert re.search(r"if \(\$sees_readiness = 0\) \{\s*return 404;", place)
+    geo = re.search(r"geo \$realip_remote_addr \$from_edge \{(.*?)\}", nginx, re.DOTALL)
+    assert geo
+    edges = {host.address for host in CONTRACT.hosts if host.tier == "edge"}
+    assert {address for address, one in re.findall(r"(\S+) (\d);", geo[1]) if one == "1"} == edges
 
 
 def test_the_edges_inner_state_is_not_on_a_port(haproxy: str) -> None:

@@ -253,9 +253,7 @@ def test_the_app_has_no_keys_of_s3_and_trusts_the_system() -> None:
     assert settings["PHOTO_API_S3_CA_FILE"] == "/etc/ssl/certs/ca-certificates.crt"
     assert settings["PHOTO_API_DATABASE_CA_FILE"] == "/etc/flashtier/tls/ca.crt"
     unit = render(contract, "web1", "app", "photo-api.service.j2")
-    assert [line for line in unit.splitlines() if line.startswith("LoadCredential=")] == [
-        "LoadCredential=database_password:/etc/photo-api/credentials/database_password"
-    ]
+    assert [line for line in unit.splitlines() if line.startswith("LoadCredential=")] == []
 
 
 def test_the_account_that_the_firewall_names_is_the_app_s() -> None:

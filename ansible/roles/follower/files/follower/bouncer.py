@@ -7,6 +7,8 @@ How the console behaves was read in pgBouncer 1.24.1 (src/admin.c, janitor.c, ob
   would be refused.
 - A leader that says nothing would keep it waiting for the statements sent to it. `KILL_CLIENT` ends these,
   client and server connection, and leaves the statements that wait alone; `KILL db` would end them all.
+- While logins on a member fail, each new statement is refused at once. One that waited before the first of
+  them failed goes on waiting, until `query_wait_timeout`.
 """
 
 from __future__ import annotations
@@ -112,6 +114,25 @@ class Bouncer:
             for session in waiting:
                 session.close()
 
+    def end_waiting(self, seconds: float) -> int:
+        """End clients that have waited so long in a pool without a connection to the member; how many."""
+        connected = ("sv_active", "sv_idle", "sv_used", "sv_tested")
+        pools = [row for row in self.ask("SHOW POOLS") if row["database"] in self.pools]
+        cut = {
+            (row["database"], row["user"])
+            for row in pools
+            if int(row["cl_waiting"] or 0) and not any(int(row[state] or 0) for state in connected)
+        }
+        if not cut:
+            return 0
+        return self._kill(
+            client
+            for client in self.ask("SHOW CLIENTS")
+            if (client["database"], client["user"]) in cut
+            and client["state"] == "waiting"
+            and int(client["wait"] or 0) + int(client["wait_us"] or 0) / 1e6 >= seconds
+        )
+
     def logins(self) -> int:
         rows = [row for row in self.ask("SHOW POOLS") if row["database"] in self.pools]
         return sum(int(row["sv_login"] or 0) for row in rows)
@@ -141,6 +162,9 @@ class Bouncer:
         clients = [
             row for row in self.ask("SHOW CLIENTS") if row["ptr"] in busy and row["database"] in self.pools
         ]
+        return self._kill(clients)
+
+    def _kill(self, clients: Iterable[Row]) -> int:
         ended = 0
         for client in clients:
             try:

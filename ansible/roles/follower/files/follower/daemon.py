@@ -134,7 +134,7 @@ class Daemon:
         if self.unreachable:
             self.unreachable = ""
             self.say("pgBouncer answers again")
-        self.next_check = time.monotonic() + CHECK
+        self.next_check = time.monotonic() + (RETRY if self.holds.given_up else CHECK)
         # Some paused and some not is neither: they are paused again where a hold wants it, or all resumed.
         paused = any(found.paused.values())
         if self.holds.memory.causes:
@@ -143,6 +143,18 @@ class Daemon:
         self._handle(Bouncer(paused, self.names.get(hosts.pop()) if len(hosts) == 1 else None))
         if self.holds.paused and not self.drained:
             self._handle(Bouncer(False, self.holds.pointed))
+        if self.holds.paused is False:
+            self._end_waiting()
+
+    def _end_waiting(self) -> None:
+        """Statements that wait for a member that is gone end now; pgBouncer refuses new ones by itself."""
+        try:
+            ended = self.bouncer.end_waiting(0 if self.holds.given_up else self.config.hold)
+        except ConsoleError as error:
+            self._lost(error)
+            return
+        if ended:
+            self.say(f"ended {ended} statements that waited: pgBouncer has no connection to a member")
 
     def _lost(self, error: Exception) -> None:
         self.next_check = time.monotonic() + RETRY
@@ -180,6 +192,8 @@ class Daemon:
             case Resume(why, seconds):
                 self.bouncer.resume()
                 self.drained = False
+                if self.holds.given_up:
+                    self.next_check = time.monotonic() + RETRY
                 self.say(f"resumed: {why}" + (f"; held for {seconds:.3f} s" if seconds is not None else ""))
             case Probe(None):
                 self.prober.stop()

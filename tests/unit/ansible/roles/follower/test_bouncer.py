@@ -124,3 +124,20 @@ def test_a_pgbouncer_that_says_nothing_is_an_error(
     for attempt in (asked.state, asked.resume, lambda: asked.pause(planned=False)):
         with pytest.raises(ConsoleError):
             attempt()
+
+
+def test_those_that_wait_for_a_member_that_is_gone_are_ended(pooler: Pooler, asked: Bouncer) -> None:
+    pooler.waiting, pooler.connected = {1, 4, 5}, False
+    assert asked.end_waiting(4.5) == 2
+    assert pooler.waiting == {1}
+    assert asked.end_waiting(0) == 1
+
+
+def test_those_that_wait_behind_others_are_left_alone(pooler: Pooler, asked: Bouncer) -> None:
+    """A pool whose connections are all in use, or that has free ones: the wait ends without help."""
+    pooler.waiting = {7, 8}
+    assert asked.end_waiting(0) == 0
+    pooler.busy, pooler.connected = {1}, False
+    assert asked.end_waiting(0) == 0
+    assert pooler.waiting == {7, 8}
+    assert pooler.asked("KILL") == []

@@ -291,3 +291,23 @@ def test_a_list_that_cannot_be_written_holds_nothing_up(
     running.daemon.seen(Seen("db2"))
     until(lambda: any("No space left" in line for line in running.lines))
     until(lambda: not pooler.paused["photos"], "the end of the hold")
+
+
+def test_after_a_hold_that_brought_no_leader_nothing_waits(running: Running, pooler: Pooler) -> None:
+    pooler.waiting, pooler.connected = {1, 2}, False
+    running.daemon.seen(Seen(None))
+    until(lambda: running.published[-1]["state"] == "held", "the hold")
+    assert pooler.asked("KILL") == []
+    until(lambda: not pooler.waiting, "the end of the waits")
+    assert running.published[-1]["state"] == "serving"
+    assert pooler.commands.index('RESUME "photos"') < pooler.commands.index("KILL_CLIENT 1")
+    assert any("ended 2 statements that waited" in line for line in running.lines)
+
+
+def test_without_a_hold_a_statement_waits_as_long_as_one_would(running: Running, pooler: Pooler) -> None:
+    """HOLD is 1 s here: client 0 has waited for half a second."""
+    pooler.waiting, pooler.connected = {0, 1}, False
+    until(lambda: pooler.waiting == {0}, "the end of the longer wait")
+    asked = len(pooler.asked("SHOW POOLS"))
+    until(lambda: len(pooler.asked("SHOW POOLS")) > asked + 1, "two more checks")
+    assert pooler.waiting == {0}
