@@ -102,8 +102,12 @@ def _class_fault(platform: str, tier: str, index: int, volume: Volume) -> KeyedE
 
 
 def app_fault(environment: Sections) -> KeyedError | None:
-    """An app that names no database or role of its own, or an application beside it without a limit."""
+    """An app without its database, role or standbys, or an application beside it without a limit."""
     database, app = environment.database, environment.app
+    if app.read_from_standbys is not None and database.members == 1:
+        return KeyedError(
+            "app.read_from_standbys", "database.members = 1 has no standby; remove the key, or take 3 members"
+        )
     names = [one.name for one in database.databases]
     if app.database not in names:
         return KeyedError(

@@ -179,12 +179,22 @@ class Control(Model):
         return self
 
 
+class StandbyReads(Model):
+    """Pages of photos come from a standby that is at most `max_lag_ms` behind, else from the leader.
+
+    The follower knows how far a standby is within its round of half a second, so less cannot be held.
+    """
+
+    max_lag_ms: int = Field(ge=2000, le=60_000)
+
+
 class App(Model):
     """The photo API. `max_upload_mib`: the largest photo.
 
     `database`, `role`: of those that the section `database` declares, what it connects to and as whom. Its
     migrations run as the database's owner, and grant rights to the role by its name.
     `pool_size`, `write_pool_size`: PostgreSQL connections of a web host to read, and to write.
+    `read_from_standbys`: which reads may come from a standby; without the key all go to the leader.
     `exif_location`: whether the place that a camera recorded is removed from answers and stored files
     (`strip`), or given to whoever reaches the API (`keep`).
     """
@@ -195,11 +205,13 @@ class App(Model):
     write_pool_size: int = Field(default=4, ge=1, le=200)
     max_upload_mib: int = Field(ge=1, le=100)
     exif_location: Literal["strip", "keep"] = "strip"
+    read_from_standbys: StandbyReads | None = None
 
     @property
     def connections(self) -> int:
-        """Of a web host, at most."""
-        return self.pool_size + self.write_pool_size
+        """Of a web host to one member, at most: the leader has all reads while no standby will do."""
+        reads = self.pool_size * (1 if self.read_from_standbys is None else 2)
+        return reads + self.write_pool_size
 
 
 class Sections(Model):

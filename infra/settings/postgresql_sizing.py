@@ -159,6 +159,8 @@ def faults(environment: Environment) -> list[str]:
         room = MOST_CONNECTIONS - RESERVED_CONNECTIONS - other_applications(environment)
         most = room // (environment.web.count + 1)
         most -= environment.app.write_pool_size
+        if environment.app.read_from_standbys is not None:
+            most //= 2
         fix = f"take at most {most}" if most > 0 else "take fewer web hosts or a smaller app.write_pool_size"
         found.append(
             f"flashtier:environment.app.pool_size = {environment.app.pool_size}: with "

@@ -12,9 +12,16 @@ COMMENTS = ("#", ";")
 OCTAL = {"unix_socket_mode"}
 
 
-def pool_size(contract: Contract) -> int:
-    """Connections of one pool: all that the app may use at once."""
-    return contract.app.pool_size + contract.app.write_pool_size
+def pool_sizes(contract: Contract) -> dict[str, int]:
+    """Connections of each pool: all that the app may use at once, and its reads that may be stale."""
+    app = contract.app
+    sizes = {app.database: app.pool_size + app.write_pool_size}
+    return sizes | ({} if app.read_from_standbys is None else {reads_of(contract): app.pool_size})
+
+
+def reads_of(contract: Contract) -> str:
+    """The pool for reads that may be stale, where there is one."""
+    return f"{contract.app.database}_read"
 
 
 def declared_settings(text: str) -> dict[str, str]:

@@ -96,7 +96,7 @@ def install(
 
     @app.delete("/photos/{photo_id}", status_code=204, responses=_problems(404))
     async def delete(photo_id: PhotoId) -> None:
-        """Delete a photo: at once for every reader, its file within minutes."""
+        """Delete a photo: at once for every reader but in pages from a standby, its file within minutes."""
         await photos.delete(photo_id)
 
     @app.get(

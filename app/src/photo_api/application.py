@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from photo_api import __version__, api, description, health, migrate, problems, removals
 from photo_api.database import open_database
 from photo_api.decoding import Decoder
+from photo_api.freshness import Freshness
 from photo_api.head import Head
 from photo_api.hot import Hot
 from photo_api.metrics import Metrics
@@ -56,6 +57,9 @@ async def application(settings: Settings, credentials: Credentials) -> AsyncIter
         api.install(app, photos, storage, decoder, metrics, settings.max_upload_bytes, settings.cdn_url)
         health.install(app, photos, storage, metrics, len(migrate.load()), settings.ready_timeout)
         description.install(app)
-        bounded = BodyLimit(Head(Hot(app, photos)), settings.max_body_bytes)
+        answering: ASGIApp = Head(Hot(app, photos))
+        if settings.database_read_name is not None:
+            answering = Freshness(answering, settings.read_lag)
+        bounded = BodyLimit(answering, settings.max_body_bytes)
         async with _background(removals.run(photos, storage, metrics)):
             yield Measure(Deadline(bounded, settings.request_timeout), metrics)

@@ -22,6 +22,7 @@ import asyncpg
 from photo_api.metrics import Metrics
 from photo_api.pool import Connection, Pool
 from photo_api.settings import Credentials, DatabaseSettings, Settings
+from photo_api.standby import StandbyReads
 from photo_api.writes import Writes
 
 #: Seconds that a pool's connections have to close, with what they still run. Then their sockets are closed, which the
@@ -44,10 +45,12 @@ async def _no_reset(_: asyncpg.Connection) -> None:
 class Database:
     """Reads and writes, apart: commits that wait for a standby never take the connections of readers.
 
-    `checks`: for /readyz, which must not find a host unready because its readers are busy.
+    `standby`: for reads that may be stale; None where all go to the leader. `checks`: for /readyz,
+    which must not find a host unready because its readers are busy.
     """
 
     reads: Pool
+    standby: StandbyReads | None
     checks: Pool
     writes: Writes
 
@@ -57,25 +60,30 @@ async def open_database(settings: Settings, credentials: Credentials, metrics: M
     """Pools that connect at first use: a database that is down does not keep the API from starting."""
     async with AsyncExitStack() as stack:
 
-        async def pool(use: str, size: int, command_timeout: float | None) -> Pool:
-            opened = await stack.enter_async_context(_open(settings, credentials, size, command_timeout))
-            return Pool(opened, use, size, settings.pool_acquire_timeout, metrics)
+        async def pool(use: str, size: int, command_timeout: float | None, name: str = "", wait: float = 0) -> Pool:
+            database = name or settings.database_name
+            opened = await stack.enter_async_context(_open(settings, credentials, database, size, command_timeout))
+            return Pool(opened, use, size, wait or settings.pool_acquire_timeout, metrics)
 
         reads = await pool("read", settings.pool_size, settings.database_command_timeout)
+        standby = None
+        if settings.database_read_name is not None:
+            waits = settings.standby_command_timeout, settings.database_read_name, settings.standby_acquire_timeout
+            standby = StandbyReads(await pool("standby", settings.pool_size, *waits), reads)
         checks = await pool("check", 1, settings.ready_timeout)
         # Without a timeout: asyncpg ends one with a cancel request.
         writes = await pool("write", settings.write_pool_size, None)
-        yield Database(reads, checks, Writes(writes, settings.database_command_timeout, metrics))
+        yield Database(reads, standby, checks, Writes(writes, settings.database_command_timeout, metrics))
 
 
 @asynccontextmanager
 async def _open(
-    settings: Settings, credentials: Credentials, size: int, command_timeout: float | None
+    settings: Settings, credentials: Credentials, database: str, size: int, command_timeout: float | None
 ) -> AsyncIterator[asyncpg.Pool]:
     password = credentials.database_password
     pool = asyncpg.create_pool(
         **settings.database_server,
-        database=settings.database_name,
+        database=database,
         user=settings.database_user,
         password=password.get_secret_value() if password is not None else None,
         ssl=tls(settings),

@@ -10,6 +10,7 @@ import asyncpg
 
 from photo_api.database import Database
 from photo_api.exif import utc_offset_minutes
+from photo_api.freshness import must_be_fresh
 from photo_api.jpeg import Jpeg
 from photo_api.problems import Problem, photo_not_found
 
@@ -166,7 +167,7 @@ class Photos:
 
     async def timeline_rows(self, user_id: int, before: int, limit: int) -> list[Record]:
         """What `timeline` reads, as it comes from the database."""
-        return await self._rows(_TIMELINE, user_id, before, limit)
+        return await self._stale_rows(_TIMELINE, user_id, before, limit)
 
     async def tagged(self, tag: str, before: int, limit: int) -> list[Photo]:
         """Photos that carry `tag` with ids under `before`, newest upload first."""
@@ -174,7 +175,7 @@ class Photos:
 
     async def tagged_rows(self, tag: str, before: int, limit: int) -> list[Record]:
         """What `tagged` reads, as it comes from the database."""
-        return await self._rows(_TAGGED, tag, before, limit)
+        return await self._stale_rows(_TAGGED, tag, before, limit)
 
     async def view(self, photo_id: int) -> int:
         """Count one view; the count after it."""
@@ -221,7 +222,11 @@ class Photos:
         async with self._database.reads.connection() as connection:
             return await connection.fetchrow(statement, *values)
 
-    async def _rows(self, statement: str, *values: Any) -> list[Record]:
+    async def _stale_rows(self, statement: str, *values: Any) -> list[Record]:
+        """Of a page of photos, which may be as old as a standby may be behind."""
+        standby = self._database.standby
+        if standby is not None and not must_be_fresh():
+            return await standby.fetch(statement, *values)
         async with self._database.reads.connection() as connection:
             return await connection.fetch(statement, *values)
 

@@ -64,6 +64,13 @@ class Settings(DatabaseSettings):
     """What `photo-api serve` needs. Times are in seconds."""
 
     database_user: str = "photos_app"
+    #: The name by which pgBouncer leads to a standby at most `read_lag` behind, or to the leader. None: all reads go to
+    #: the leader.
+    database_read_name: str | None = None
+    read_lag: float = Field(default=2.0, gt=0)
+    #: The waits for a standby, after which a read goes to the leader: for a connection, and for its answer.
+    standby_acquire_timeout: float = Field(default=1.0, gt=0)
+    standby_command_timeout: float = Field(default=3.0, gt=0)
     #: Connections of this process, at most: to read, and to write. Requests beyond wait `pool_acquire_timeout`, then
     #: get a 503; at once where all that write wait for a commit that is past its deadline.
     pool_size: int = Field(ge=1, le=200)
@@ -127,6 +134,13 @@ class Settings(DatabaseSettings):
                     f"PHOTO_API_{outer.upper()} = {getattr(self, outer):g} s: "
                     "the inner wait has to end before the outer one gives up"
                 )
+        waits = ("standby_acquire_timeout", "standby_command_timeout", *order[1:3])
+        together = sum(getattr(self, name) for name in waits)
+        if self.database_read_name is not None and together >= self.request_timeout:
+            raise ValueError(
+                f"{', '.join(f'PHOTO_API_{name.upper()}' for name in waits)}: {together:g} s together, must be less "
+                f"than PHOTO_API_REQUEST_TIMEOUT = {self.request_timeout:g} s: what fails on a standby is repeated"
+            )
         return self
 
     @property

@@ -57,6 +57,8 @@ def follower(question):
     return {
         **{key: state[key] for key in ("state", "holds", "leader", "pgbouncer", "pools_lead_to")},
         "hold": settings["hold"],
+        "max_lag_ms": [pool["max_lag_ms"] for pool in settings["pools"] if "max_lag_ms" in pool],
+        "reads_from": state.get("reads_from"),
         "leader_in_etcd": leader(settings),
     }
 

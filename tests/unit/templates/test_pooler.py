@@ -107,7 +107,7 @@ def test_each_login_has_its_password_once_and_the_console_none() -> None:
 
 def test_the_declared_pools_name_accounts_and_secrets() -> None:
     assert [(pool["dbname"], pool["user"]) for pool in POOLS] == [("photos", "photos_app")]
-    assert all(set(pool) == {"name", "dbname", "user", "account", "secret"} for pool in POOLS)
+    assert all(set(pool) == {"name", "dbname", "user", "account", "secret", "size"} for pool in POOLS)
 
 
 def test_a_stop_of_pgbouncer_outlasts_a_statement_under_way() -> None:

@@ -93,6 +93,32 @@ def test_each_hop_waits_longer_for_an_answer_than_the_one_behind_it() -> None:
     assert outermost_longest([TABLE["stop"], TABLE["shutdown"], answer["app"]])
 
 
+def reading(template: str, role: str) -> str:
+    """As rendered for an environment whose pages of photos may come from a standby."""
+    declared = local_environment()
+    declared["app"]["read_from_standbys"] = {"max_lag_ms": 2500}
+    return render(contract_of("unit", Environment.parse(declared)), "web1", role, template)
+
+
+def test_a_read_that_a_standby_fails_is_repeated_within_the_call_s_time(app: str) -> None:
+    standby, answer = TABLE["standby"], TABLE["answer"]
+    both = standby["connection"] + standby["statement"] + TABLE["app"]["connection"] + answer["statement"]
+    assert both < answer["app"]
+    text = reading("environment.j2", "app")
+    assert number(text, r"^PHOTO_API_STANDBY_ACQUIRE_TIMEOUT=([\d.]+)$") == standby["connection"]
+    assert number(text, r"^PHOTO_API_STANDBY_COMMAND_TIMEOUT=([\d.]+)$") == standby["statement"]
+    assert number(text, r"^PHOTO_API_READ_LAG=([\d.]+)$") == 2.5
+    given = set(re.findall(r"^PHOTO_API_(\w+)=", text, re.MULTILINE)) - set(
+        re.findall(r"^PHOTO_API_(\w+)=", app, re.MULTILINE)
+    )
+    assert {name.lower() for name in given} < fields("Settings").keys()
+    (name,) = re.findall(r"^PHOTO_API_DATABASE_READ_NAME=(\S+)$", text, re.MULTILINE)
+    user, account = "photos_app", "photo-api"
+    hba = reading("hba.conf.j2", "pgbouncer").splitlines()
+    assert f"local {name} {user} peer map={user}" in hba
+    assert f"{user} {account} {user}" in reading("ident.conf.j2", "pgbouncer").splitlines()
+
+
 def test_nginx_lets_go_of_an_idle_connection_long_before_the_app_does(nginx: str) -> None:
     """Also while the app's process is replaced, which waits for that at most half of its time."""
     kept = TABLE["kept"]

@@ -15,6 +15,7 @@ from infra.environment.sections import USABLE_SHARE
 from infra.errors import EnvironmentInvalid
 from tests.support.declared import (
     Path_,
+    alone,
     at,
     dotted,
     environments,
@@ -191,6 +192,29 @@ def test_all_faults_are_reported_at_once() -> None:
     declared = spoiled(spoiled(LOCAL, ("web", "count"), 0), ("platform",), "azure")
     keys = {line.split(" = ")[0] for line in faults(declared)}
     assert keys == {f"{PREFIX}.web.count", f"{PREFIX}.platform"}
+
+
+@pytest.mark.parametrize(("milliseconds", "fix"), [(1999, "equal to 2000"), (60_001, "equal to 60000")])
+def test_standbys_are_neither_fresher_than_can_be_known_nor_endlessly_old(
+    milliseconds: int, fix: str
+) -> None:
+    declared = local_environment()
+    declared["app"]["read_from_standbys"] = {"max_lag_ms": milliseconds}
+    line = only_fault(declared)
+    assert line.startswith(f"{PREFIX}.app.read_from_standbys.max_lag_ms = {milliseconds}: ")
+    assert fix in line
+
+
+def test_reads_from_standbys_need_one() -> None:
+    declared = local_environment()
+    declared["app"]["read_from_standbys"] = {"max_lag_ms": 5000}
+    parsed = Environment.parse(declared)
+    # Where no standby will do, the leader has all reads.
+    assert parsed.app.connections == 2 * parsed.app.pool_size + parsed.app.write_pool_size
+    line = only_fault(alone(declared))
+    assert line.startswith(
+        "flashtier:environment.app.read_from_standbys: database.members = 1 has no standby; "
+    )
 
 
 def test_a_parsed_environment_cannot_be_changed() -> None:

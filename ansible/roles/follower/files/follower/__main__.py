@@ -16,8 +16,9 @@ from follower.bouncer import Bouncer
 from follower.config import Config, ConfigError, Tls, read
 from follower.daemon import Daemon, credentials
 from follower.etcd import Endpoint
-from follower.probe import Libpq, Member, Prober
+from follower.probe import Libpq, Prober
 from follower.publisher import Publisher
+from follower.standbys import Standbys
 from follower.state import boot_id
 from follower.view import Keys, View
 from follower.watcher import Watcher
@@ -55,7 +56,7 @@ def context(tls: Tls) -> ssl.SSLContext:
     return made
 
 
-def connection(config: Config, member: str) -> Member:
+def connection(config: Config, member: str) -> Libpq:
     address = config.members.get(member)
     if address is None:
         raise OSError(f"has no address: none of {', '.join(config.members)}")
@@ -98,6 +99,16 @@ def run(config: Config, journal: Journal) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: daemon.stop(number))
     daemon.seed()
+    if config.read_pools:
+        Standbys(
+            config.host,
+            config.members,
+            config.max_lag,
+            daemon.leader,
+            lambda member: connection(config, member),
+            daemon.reads,
+            say,
+        ).start()
     publisher.start()
     watcher.start()
     daemon.run()

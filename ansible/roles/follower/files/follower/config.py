@@ -11,6 +11,9 @@ from typing import Any
 from follower.etcd import Login
 from follower.ini import Pool
 
+#: Of a pool for reads that may be stale: by how many milliseconds.
+LAG = "max_lag_ms"
+
 
 class ConfigError(Exception):
     """One line: file, key and fix."""
@@ -35,6 +38,7 @@ class Config:
     tls: Tls
     console: str
     console_user: str
+    #: Those that lead to the leader, and are held.
     pools: tuple[Pool, ...]
     databases_file: Path
     state_file: Path
@@ -45,6 +49,9 @@ class Config:
     quorum: bool
     #: Seconds that statements are held at most.
     hold: float
+    #: Those for reads that may be stale, and by how many seconds.
+    read_pools: tuple[Pool, ...] = ()
+    max_lag: float = 0.0
 
 
 def read(path: Path, credentials: Path) -> Config:
@@ -61,7 +68,9 @@ def read(path: Path, credentials: Path) -> Config:
             tls=Tls(**given["tls"]),
             console=given["console"],
             console_user=given["console_user"],
-            pools=tuple(_pool(pool) for pool in given["pools"]),
+            pools=tuple(_pool(pool) for pool in given["pools"] if LAG not in pool),
+            read_pools=tuple(_pool(pool) for pool in given["pools"] if LAG in pool),
+            max_lag=min((pool[LAG] / 1000 for pool in given["pools"] if LAG in pool), default=0.0),
             databases_file=Path(given["databases_file"]),
             state_file=Path(given["state_file"]),
             probe_user=given["probe_user"],
@@ -92,5 +101,5 @@ def secret(folder: Path, name: str) -> str:
 
 
 def _pool(given: Mapping[str, Any]) -> Pool:
-    parameters = {key: value for key, value in given.items() if key not in ("name", "dbname")}
+    parameters = {key: value for key, value in given.items() if key not in ("name", "dbname", LAG)}
     return Pool(str(given["name"]), str(given["dbname"]), parameters)

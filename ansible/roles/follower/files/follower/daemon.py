@@ -11,6 +11,7 @@ import queue
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +45,13 @@ class Misled(Exception):
     """The pools could not be pointed at the leader. What else is to be done is done all the same."""
 
 
+@dataclass(frozen=True)
+class Reads:
+    """Where reads go that may be stale; None: to the leader."""
+
+    member: str | None
+
+
 class Prober(Protocol):
     token: object | None
 
@@ -69,7 +77,8 @@ class Daemon:
         self.publish = publish
         self.say = say
         self.boot = boot
-        self.events: queue.SimpleQueue[Event | tuple[str, object]] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[Event | Reads | tuple[str, object]] = queue.SimpleQueue()
+        self.reads_from: str | None = None
         self.holds = Holds(config.hold, state.load(config.state_file, boot), say)
         self.names = {address: name for name, address in config.members.items()}
         self.drained = False
@@ -85,6 +94,14 @@ class Daemon:
 
     def writable(self, member: str, token: object) -> None:
         self.events.put((member, token))
+
+    def reads(self, member: str | None) -> None:
+        self.events.put(Reads(member))
+
+    def leader(self) -> str | None:
+        """As far as it is known. For another thread: it may be out of date when it is used."""
+        memory = self.holds.memory
+        return None if memory.gone else memory.leader
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Of a signal handler."""
@@ -103,6 +120,9 @@ class Daemon:
         while True:
             event = self._next()
             notify("WATCHDOG=1")
+            if isinstance(event, Reads):
+                self._read_from(event.member)
+                event = Tick()
             if isinstance(event, tuple):
                 member, token = event
                 event = Writable(member) if token is self.prober.token else Tick()
@@ -116,7 +136,21 @@ class Daemon:
                 self._check()
         self.bouncer.close()
 
-    def _next(self) -> Event | tuple[str, object]:
+    def _read_from(self, member: str | None) -> None:
+        self.reads_from = member
+        leader = self.holds.pointed
+        if leader is None:
+            return  # written with the pools, when they are pointed at the leader
+        try:
+            self._write(leader)
+            self.bouncer.reload()
+            self.say(f"reads that may be stale go to {member or leader}")
+        except Misled as error:
+            self._once(str(error))
+        except ConsoleError as error:
+            self._lost(error)
+
+    def _next(self) -> Event | Reads | tuple[str, object]:
         end = min(self.next_check, self.holds.next_end() or self.next_check)
         try:
             return self.events.get(timeout=max(0.0, end - time.monotonic()))
@@ -213,7 +247,10 @@ class Daemon:
         if address is None:
             known = ", ".join(self.config.members)
             raise Misled(f"{member} leads and is none of {known}; run the role follower")
-        text = ini.rendered(self.config.pools, address, self.config.database_port)
+        stale = self.config.members.get(self.reads_from or member, address)
+        placed = [(pool, address) for pool in self.config.pools]
+        placed += [(pool, stale) for pool in self.config.read_pools]
+        text = ini.rendered(placed, self.config.database_port)
         try:
             ini.write(self.config.databases_file, text)
         except OSError as error:
@@ -245,6 +282,8 @@ class Daemon:
             "paused": self.holds.paused,
             "pools_lead_to": self.holds.pointed,
         }
+        if self.config.read_pools:
+            full["reads_from"] = self.reads_from
         dumped = {**full, "memory": memory.dumped()}
         if dumped != self.saved:
             self.saved = dumped

@@ -20,12 +20,13 @@ class Pool:
     parameters: Mapping[str, str | int]
 
 
-def rendered(pools: Sequence[Pool], address: str, port: int) -> str:
+def rendered(placed: Sequence[tuple[Pool, str]], port: int) -> str:
+    """Each pool leads to the address beside it."""
     lines = [
         "; Written by flashtier-follower for the member that leads; what changes it here is lost.",
         "[databases]",
     ]
-    for pool in pools:
+    for pool, address in placed:
         words = {"host": address, "port": port, "dbname": pool.dbname, **pool.parameters}
         lines.append(f"{pool.name} = " + " ".join(f"{key}={value}" for key, value in words.items()))
     return "\n".join([*lines, ""])

@@ -50,16 +50,21 @@ class Libpq:
             raise OSError(_line(error)) from error
 
     def ask(self) -> tuple[bool, int]:
+        writable, standbys = self.row(QUESTION)
+        return bool(writable), int(str(standbys))
+
+    def row(self, question: str) -> tuple[object, ...]:
+        """The answer's one row. Raises `OSError` without an answer."""
         self.end = max(self.end, time.monotonic() + ANSWER)
         try:
             cursor = self.connection.cursor()
-            cursor.execute(QUESTION)
+            cursor.execute(question)
             self._wait()
-            writable, standbys = cursor.fetchone()
+            found: tuple[object, ...] = cursor.fetchone()
         except self.error as error:
             raise OSError(_line(error)) from error
         self.end = 0.0
-        return bool(writable), int(standbys)
+        return found
 
     def close(self) -> None:
         self.connection.close()

@@ -57,6 +57,19 @@ def test_the_program_reads_what_the_role_writes(rendered: dict[str, Any], creden
     }
 
 
+def test_a_pool_for_stale_reads_has_its_bound(credentials: Path) -> None:
+    declared = local_environment()
+    declared["app"]["read_from_standbys"] = {"max_lag_ms": 2500}
+    contract = contract_of("unit", Environment.parse(declared))
+    expression = trust_as_template("{{ follower_configuration | to_json }}")
+    found = read(json.loads(templar(contract, "web1", "follower").template(expression)), credentials)
+    assert [pool.name for pool in found.pools] == ["photos"]
+    (pool,) = found.read_pools
+    assert (pool.name, pool.dbname, found.max_lag) == ("photos_read", "photos", 2.5)
+    # The bound is the follower's own: pgBouncer would refuse the list for a word that it does not know.
+    assert dict(pool.parameters) == dict.fromkeys(("pool_size", "min_pool_size"), contract.app.pool_size)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -311,3 +311,43 @@ def test_without_a_hold_a_statement_waits_as_long_as_one_would(running: Running,
     asked = len(pooler.asked("SHOW POOLS"))
     until(lambda: len(pooler.asked("SHOW POOLS")) > asked + 1, "two more checks")
     assert pooler.waiting == {0}
+
+
+@pytest.fixture
+def reading(config: Config, tmp_path: Path) -> Iterator[tuple[Running, Pooler]]:
+    """db1 leads and takes writes, and there is a pool for reads that may be stale."""
+    stale = replace(config, read_pools=(Pool("photos_read", "photos", {"pool_size": 5}),), max_lag=2.0)
+    with listening(Path(config.console), config.databases_file, photos="x", photos_read="x") as pooler:
+        found = started(stale)
+        found.daemon.seen(Seen("db1"))
+        found.writable("db1")
+        until(lambda: pooler.hosts == {"photos": "10.0.0.1", "photos_read": "10.0.0.1"}, "both at the leader")
+        until(lambda: found.probe.token is None, "the settled leader")
+        yield found, pooler
+        found.end()
+
+
+def test_stale_reads_go_to_the_standby_and_back_to_the_leader(reading: tuple[Running, Pooler]) -> None:
+    running, pooler = reading
+    for member, address in (("db2", "10.0.0.2"), (None, "10.0.0.1")):
+        running.daemon.reads(member)
+        wanted = {"photos": "10.0.0.1", "photos_read": address}
+        until(lambda wanted=wanted: pooler.hosts == wanted, "the pools' places")  # type: ignore[misc]
+        until(lambda member=member: saved(running.daemon.config)["reads_from"] == member)  # type: ignore[misc]
+    assert 'PAUSE "photos_read"' not in pooler.commands
+
+
+def test_a_hold_leaves_stale_reads_alone_and_a_new_leader_leaves_them_where_they_are(
+    reading: tuple[Running, Pooler],
+) -> None:
+    running, pooler = reading
+    running.daemon.reads("db2")
+    running.daemon.seen(Seen(None))
+    until(lambda: running.published[-1]["state"] == "held", "the hold")
+    assert pooler.paused == {"photos": True, "photos_read": False}
+    assert running.daemon.leader() is None
+    running.daemon.seen(Seen("db2"))
+    running.writable("db2")
+    until(lambda: running.published[-1]["state"] == "serving")
+    assert pooler.hosts == {"photos": "10.0.0.2", "photos_read": "10.0.0.2"}
+    assert running.daemon.leader() == "db2"

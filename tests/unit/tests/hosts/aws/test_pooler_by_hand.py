@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.hosts.pooler import pool_size
+from tests.hosts.pooler import pool_sizes
 from tests.support.aws.ec2_cluster import leader
 from tests.support.aws.verification import verify
 from tests.support.aws_contract import aws_contract
@@ -13,7 +13,7 @@ from tests.support.aws_contract import aws_contract
 CONTRACT = aws_contract("prod")
 LEADER = leader(CONTRACT)
 WEB, OTHER = [host.name for host in CONTRACT.hosts if host.tier == "web"][:2]
-SIZE = pool_size(CONTRACT)
+SIZE = pool_sizes(CONTRACT)["photos"]
 SETTINGS, POOL = ["pooler", "settings"], ["pooler", "pools", "photos"]
 ROLES = ["database", "server", "roles", "flashtier_follower"]
 MEMBERSHIPS = ["database", "server", "memberships", "+"]
@@ -25,7 +25,9 @@ BY_HAND: list[tuple[str, list[str], Any, str]] = [
     (WEB, [*POOL, "paused"], 1, f"{WEB}: pool photos is paused"),
     (WEB, [*POOL, "pool_size"], 1, f"{WEB}: size of pool photos: declared {SIZE}, in effect 1"),
     (WEB, ["follower", "state"], "held", f"{WEB}: what the follower does"),
-    (OTHER, ["pooler", "pools"], {}, f"{OTHER}: there are pools"),
+    (WEB, ["follower", "max_lag_ms"], [2000], f"{WEB}: how stale reads may be"),
+    (OTHER, ["follower", "reads_from"], "db2", f"{OTHER}: no standby is read from"),
+    (OTHER, ["pooler", "pools"], {}, f"{OTHER}: pools: declared"),
     (OTHER, ["pooler", "ini"], [], f"{OTHER}: pgBouncer's files set something"),
     (OTHER, ["follower", "leader_in_etcd"], "", f"{OTHER}: etcd names a member"),
     (WEB, ["oom", "units", "pgbouncer.service", "in effect"], 0, "pgbouncer.service"),
