@@ -79,6 +79,8 @@ class Daemon:
         self.boot = boot
         self.events: queue.SimpleQueue[Event | Reads | tuple[str, object]] = queue.SimpleQueue()
         self.reads_from: str | None = None
+        #: Whether pgBouncer may not have read the list as it is.
+        self.unread = False
         self.holds = Holds(config.hold, state.load(config.state_file, boot), say)
         self.names = {address: name for name, address in config.members.items()}
         self.drained = False
@@ -108,10 +110,18 @@ class Daemon:
         self.events.put(Stop())
 
     def seed(self) -> None:
-        """pgBouncer does not start without its list of pools: make one where there is none."""
-        if not self.config.databases_file.is_file():
-            known = self.holds.memory.leader
-            self._write(known if known in self.config.members else next(iter(self.config.members)))
+        """pgBouncer does not start without its list of pools: make one where there is none.
+
+        One with other pools or sizes than the settings have is made again, for where it led.
+        """
+        path = self.config.databases_file
+        found = path.read_text() if path.is_file() else ""
+        led = self.names.get(ini.address(found, self.config.pools[0].name))
+        known = led or self.holds.memory.leader
+        member = known if known in self.config.members else next(iter(self.config.members))
+        self.unread = found != self._list(member)
+        if self.unread:
+            self._write(member)
 
     def run(self) -> None:
         """Until `stop`."""
@@ -160,6 +170,9 @@ class Daemon:
     def _check(self) -> None:
         """Ask pgBouncer how it is, and set right what differs."""
         try:
+            if self.unread:
+                self.bouncer.reload()
+                self.unread = False
             found = self.bouncer.state()
         except ConsoleError as error:
             self._lost(error)
@@ -243,18 +256,21 @@ class Daemon:
 
     def _write(self, member: str) -> None:
         """A member that the role did not name has no address here; pools stay where they are."""
-        address = self.config.members.get(member)
-        if address is None:
+        if member not in self.config.members:
             known = ", ".join(self.config.members)
             raise Misled(f"{member} leads and is none of {known}; run the role follower")
+        try:
+            ini.write(self.config.databases_file, self._list(member))
+        except OSError as error:
+            raise Misled(f"{self.config.databases_file}: {error.strerror}") from error
+
+    def _list(self, member: str) -> str:
+        """The list of pools where `member` leads."""
+        address = self.config.members[member]
         stale = self.config.members.get(self.reads_from or member, address)
         placed = [(pool, address) for pool in self.config.pools]
         placed += [(pool, stale) for pool in self.config.read_pools]
-        text = ini.rendered(placed, self.config.database_port)
-        try:
-            ini.write(self.config.databases_file, text)
-        except OSError as error:
-            raise Misled(f"{self.config.databases_file}: {error.strerror}") from error
+        return ini.rendered(placed, self.config.database_port)
 
     def _once(self, line: str) -> None:
         """It is tried again each second."""

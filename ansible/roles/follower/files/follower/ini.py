@@ -32,8 +32,10 @@ def rendered(placed: Sequence[tuple[Pool, str]], port: int) -> str:
     return "\n".join([*lines, ""])
 
 
-def addresses(text: str) -> set[str]:
-    return set(re.findall(r"(?m)^[^;\n]*\bhost=(\S+)", text))
+def address(text: str, pool: str) -> str:
+    """Where the pool leads in a list; "" where it has no such pool."""
+    found = re.search(rf"(?m)^{re.escape(pool)} = host=(\S+)", text)
+    return found[1] if found else ""
 
 
 def write(path: Path, text: str, mode: int = MODE) -> None:

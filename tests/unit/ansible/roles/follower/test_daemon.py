@@ -238,7 +238,7 @@ def test_a_state_file_of_another_boot_is_none(config: Config, pooler: Pooler) ->
 
 def test_without_a_pgbouncer_the_list_is_made_and_it_is_asked_for(config: Config) -> None:
     found = started(config)
-    assert ini.addresses(config.databases_file.read_text()) == {"10.0.0.1"}
+    assert ini.address(config.databases_file.read_text(), "photos") == "10.0.0.1"
     until(lambda: any("No such file" in line for line in found.lines))
     until(lambda: config.state_file.is_file())
     assert saved(config)["pgbouncer"] != "answers"
@@ -251,10 +251,13 @@ def test_without_a_pgbouncer_the_list_is_made_and_it_is_asked_for(config: Config
 
 
 def test_a_list_that_is_there_is_left_as_it_is(config: Config, pooler: Pooler) -> None:
-    config.databases_file.write_text("photos = host=10.0.0.2")
+    there = ini.rendered([(pool, "10.0.0.2") for pool in config.pools], config.database_port)
+    config.databases_file.write_text(there)
     found = started(config)
-    assert config.databases_file.read_text() == "photos = host=10.0.0.2"
+    assert config.databases_file.read_text() == there
+    until(lambda: pooler.asked("SHOW DATABASES") != [], "the first check")
     found.end()
+    assert pooler.asked("RELOAD") == []
 
 
 def test_a_reload_that_pgbouncer_did_not_take_is_said_and_tried_again(
@@ -351,3 +354,22 @@ def test_a_hold_leaves_stale_reads_alone_and_a_new_leader_leaves_them_where_they
     until(lambda: running.published[-1]["state"] == "serving")
     assert pooler.hosts == {"photos": "10.0.0.2", "photos_read": "10.0.0.2"}
     assert running.daemon.leader() == "db2"
+
+
+def test_a_list_of_other_pools_is_made_again_for_where_it_led(config: Config) -> None:
+    """After a change of the settings, with a leader that stays: nothing else would write it."""
+    old = Pool("photos", "photos", {"pool_size": 3})
+    config.databases_file.write_text(ini.rendered([(old, "10.0.0.2")], 5432))
+    new = replace(config, read_pools=(Pool("photos_read", "photos", {"pool_size": 5}),), max_lag=2.0)
+    with listening(Path(config.console), config.databases_file, photos="10.0.0.2", photos_read="x") as pooler:
+        found = started(new)
+        until(lambda: pooler.hosts == {"photos": "10.0.0.2", "photos_read": "10.0.0.2"}, "the new list")
+        assert config.databases_file.read_text().splitlines()[2:] == [
+            "photos = host=10.0.0.2 port=5432 dbname=photos pool_size=10",
+            "photos_read = host=10.0.0.2 port=5432 dbname=photos pool_size=5",
+        ]
+        found.end()
+        again = started(new)
+        until(lambda: len(pooler.asked("SHOW DATABASES")) > 3, "checks of the next process")
+        again.end()
+    assert len(pooler.asked("RELOAD")) == 1
