@@ -26,8 +26,13 @@ MADE_UP = re.compile(
 
 @cache
 def aws_contract(stack: str = "dev", two: bool = False) -> Contract:
-    """`two`: with a second application's database and a person (tests/support/declared.py)."""
-    more = {f"database__{key}": value for key, value in TWO.items()} if two else {}
+    """`two`: with a second application's database and a person (tests/support/declared.py).
+
+    It reads from standbys as well, which no shipped environment on AWS does.
+    """
+    more: dict[str, Any] = {f"database__{key}": value for key, value in TWO.items()} if two else {}
+    if two and stack == "prod":
+        more["app__read_from_standbys"] = {"max_lag_ms": 5000}
     environment = parsed(stack, **more)
     assert environment.aws
     region, zones = environment.aws.region, environment.aws.zones

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import json
 import re
 from typing import Any
 
 import pytest
-import yaml
 from ansible.template import trust_as_template
 
 from infra.aws.edge.load_balancer import IDLE_TIMEOUT_S
-from infra.environment import Environment
-from tests.support.declared import contract_of, local_environment
-from tests.support.rendered import ROOT, SHARED, render, templar
-
-CONTRACT = contract_of("unit", Environment.parse(local_environment()))
-SETTINGS = ROOT / "app/src/photo_api/settings.py"
-TABLE: dict[str, Any] = yaml.safe_load((SHARED / "web_path.yml").read_text())["web_path"]
-UPLOAD_KIB = CONTRACT.app.max_upload_mib * 1024 + TABLE["form_overhead_kib"]
-
-
-def of(role: str, template: str, **more: Any) -> str:
-    host = {"haproxy": "edge1"}.get(role, "web1")
-    return render(CONTRACT, host, role, template, **more)
+from tests.support.rendered import templar
+from tests.support.web_path import CONTRACT, SETTINGS, TABLE, UPLOAD_KIB, backend, fields, number, of
 
 
 @pytest.fixture(scope="module")
@@ -48,33 +35,6 @@ def haproxy() -> str:
     return of("haproxy", "haproxy.cfg.j2")
 
 
-def number(text: str, pattern: str) -> float:
-    """The one number that `pattern` finds."""
-    found = re.findall(pattern, text, re.MULTILINE)
-    assert len(found) == 1, f"{pattern}: {found}"
-    return float(found[0])
-
-
-def fields(model: str) -> dict[str, bool]:
-    """The fields of a settings class and whether each has a default, read from the app's source."""
-    tree = ast.parse(SETTINGS.read_text())
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    found: dict[str, bool] = {}
-    for name in [*(base.id for base in classes[model].bases if isinstance(base, ast.Name)), model]:
-        for node in classes[name].body if name in classes else []:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                call = node.value
-                field = (
-                    isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Field"
-                )
-                found[node.target.id] = (
-                    any(keyword.arg == "default" for keyword in call.keywords)
-                    if field and isinstance(call, ast.Call)
-                    else call is not None
-                )
-    return found
-
-
 def outermost_longest(waits: list[float]) -> bool:
     return all(outer > inner for outer, inner in itertools.pairwise(waits))
 
@@ -91,32 +51,6 @@ def test_each_hop_waits_longer_for_an_answer_than_the_one_behind_it() -> None:
         [answer["statement"], pooler["wait"], inner["connection"], TABLE["hold"], pooler["connect"]]
     )
     assert outermost_longest([TABLE["stop"], TABLE["shutdown"], answer["app"]])
-
-
-def reading(template: str, role: str) -> str:
-    """As rendered for an environment whose pages of photos may come from a standby."""
-    declared = local_environment()
-    declared["app"]["read_from_standbys"] = {"max_lag_ms": 2500}
-    return render(contract_of("unit", Environment.parse(declared)), "web1", role, template)
-
-
-def test_a_read_that_a_standby_fails_is_repeated_within_the_call_s_time(app: str) -> None:
-    standby, answer = TABLE["standby"], TABLE["answer"]
-    both = standby["connection"] + standby["statement"] + TABLE["app"]["connection"] + answer["statement"]
-    assert both < answer["app"]
-    text = reading("environment.j2", "app")
-    assert number(text, r"^PHOTO_API_STANDBY_ACQUIRE_TIMEOUT=([\d.]+)$") == standby["connection"]
-    assert number(text, r"^PHOTO_API_STANDBY_COMMAND_TIMEOUT=([\d.]+)$") == standby["statement"]
-    assert number(text, r"^PHOTO_API_READ_LAG=([\d.]+)$") == 2.5
-    given = set(re.findall(r"^PHOTO_API_(\w+)=", text, re.MULTILINE)) - set(
-        re.findall(r"^PHOTO_API_(\w+)=", app, re.MULTILINE)
-    )
-    assert {name.lower() for name in given} < fields("Settings").keys()
-    (name,) = re.findall(r"^PHOTO_API_DATABASE_READ_NAME=(\S+)$", text, re.MULTILINE)
-    user, account = "photos_app", "photo-api"
-    hba = reading("hba.conf.j2", "pgbouncer").splitlines()
-    assert f"local {name} {user} peer map={user}" in hba
-    assert f"{user} {account} {user}" in reading("ident.conf.j2", "pgbouncer").splitlines()
 
 
 def test_nginx_lets_go_of_an_idle_connection_long_before_the_app_does(nginx: str) -> None:
@@ -313,56 +247,6 @@ def test_the_edge_sends_to_every_web_host_and_verifies_each_by_name(haproxy: str
         assert re.search(r"^\s*default-server ssl verify required ca-file \S+ check ", text, re.MULTILINE), (
             name
         )
-
-
-def backend(haproxy: str, name: str) -> str:
-    """What HAProxy is given for it."""
-    (text,) = re.findall(rf"^backend {name}\n((?:[ \t].*\n)+)", haproxy, re.MULTILINE)
-    return str(text)
-
-
-def test_requests_go_to_hosts_that_are_ready_and_to_all_that_live_if_none_is(haproxy: str) -> None:
-    front = haproxy[haproxy.index("frontend https\n") :]
-    chosen = re.findall(r"^\s*((?:use|default)_backend .*)$", front, re.MULTILINE)
-    assert chosen == ["use_backend web_ready if { nbsrv(web_ready) gt 0 }", "default_backend web_alive"]
-    for name, path in (("web_ready", "/readyz"), ("web_alive", "/healthz")):
-        text = backend(haproxy, name)
-        assert f"http-check send meth GET uri {path} " in text
-        assert "http-check expect status 200\n" in text
-
-
-def test_a_hold_takes_no_web_host_out_of_the_balancer(haproxy: str) -> None:
-    """Worst case: a check begins with the hold, and each one after it too early to be answered."""
-    ready, text = TABLE["ready"], backend(haproxy, "web_ready")
-    out_after = ready["fall"] * ready["app"] + (ready["fall"] - 1) * ready["again"]
-    assert out_after > TABLE["hold"] + ready["again"], out_after
-    # A host that is cut off from the database is out within this time.
-    assert ready["interval"] + out_after < 8
-    # The app's answer, which says what fails, comes before the edge gives up.
-    assert ready["app"] < ready["check"]
-    assert number(text, r"^\s*timeout check (\d+)ms$") == ready["check"] * 1000
-    (line,) = re.findall(r"default-server (.*)$", text, re.MULTILINE)
-    words = dict(re.findall(r"\b(inter|fastinter|rise|fall) (\d+)", line))
-    assert words == {
-        "inter": f"{ready['interval'] * 1000:g}",
-        "fastinter": f"{ready['again'] * 1000:g}",
-        "rise": str(ready["rise"]),
-        "fall": str(ready["fall"]),
-    }
-
-
-def test_the_edges_check_sees_readiness_and_its_clients_do_not(nginx: str, haproxy: str) -> None:
-    """The edge adds the client's address to what it passes on, and removes what the client says of it."""
-    assert haproxy.index("del-header X-Forwarded-For") < haproxy.index("option forwardfor")
-    (table,) = re.findall(r"map (\S+) \$sees_readiness \{(.*?)\}", nginx, re.DOTALL)
-    assert table[0] == "$from_control:$from_edge:$http_x_forwarded_for"
-    assert dict(re.findall(r"(\S+) (\S+);", table[1])) == {"default": "$from_control", '"0:1:"': "1"}
-    (place,) = re.findall(r"location = /readyz \{(.*?)\n        \}", nginx, re.DOTALL)
-    assert re.search(r"if \(\$sees_readiness = 0\) \{\s*return 404;", place)
-    geo = re.search(r"geo \$realip_remote_addr \$from_edge \{(.*?)\}", nginx, re.DOTALL)
-    assert geo
-    edges = {host.address for host in CONTRACT.hosts if host.tier == "edge"}
-    assert {address for address, one in re.findall(r"(\S+) (\d);", geo[1]) if one == "1"} == edges
 
 
 def test_the_edges_inner_state_is_not_on_a_port(haproxy: str) -> None:

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from follower import ini, state
+from follower import state
 from follower.bouncer import Bouncer as PgBouncer
 from follower.bouncer import Paused
 from follower.config import Config
 from follower.console import ConsoleError
 from follower.holds import (
+    BY_KEY,
     Action,
     Bouncer,
     Event,
@@ -34,15 +35,12 @@ from follower.holds import (
     Tick,
     Writable,
 )
+from follower.listing import Listing, Misled
 from follower.notify import notify
 
 #: Seconds between two looks at pgBouncer: while it serves and is known, and while it does not answer.
 CHECK = 1.0
 RETRY = 0.2
-
-
-class Misled(Exception):
-    """The pools could not be pointed at the leader. What else is to be done is done all the same."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Daemon:
         self.say = say
         self.boot = boot
         self.events: queue.SimpleQueue[Event | Reads | tuple[str, object]] = queue.SimpleQueue()
-        self.reads_from: str | None = None
+        self.listing = Listing(config)
         #: Whether pgBouncer may not have read the list as it is.
         self.unread = False
         self.holds = Holds(config.hold, state.load(config.state_file, boot), say)
@@ -110,18 +108,8 @@ class Daemon:
         self.events.put(Stop())
 
     def seed(self) -> None:
-        """pgBouncer does not start without its list of pools: make one where there is none.
-
-        One with other pools or sizes than the settings have is made again, for where it led.
-        """
-        path = self.config.databases_file
-        found = path.read_text() if path.is_file() else ""
-        led = self.names.get(ini.address(found, self.config.pools[0].name))
-        known = led or self.holds.memory.leader
-        member = known if known in self.config.members else next(iter(self.config.members))
-        self.unread = found != self._list(member)
-        if self.unread:
-            self._write(member)
+        """pgBouncer does not start without its list of pools."""
+        self.unread = self.listing.make(self.holds.memory.leader)
 
     def run(self) -> None:
         """Until `stop`."""
@@ -147,12 +135,12 @@ class Daemon:
         self.bouncer.close()
 
     def _read_from(self, member: str | None) -> None:
-        self.reads_from = member
+        self.listing.reads_from = member
         leader = self.holds.pointed
         if leader is None:
             return  # written with the pools, when they are pointed at the leader
         try:
-            self._write(leader)
+            self.listing.write(leader)
             self.bouncer.reload()
             self.say(f"reads that may be stale go to {member or leader}")
         except Misled as error:
@@ -166,6 +154,11 @@ class Daemon:
             return self.events.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
             return Tick()
+
+    @property
+    def given_up(self) -> bool:
+        """A hold has ended by its time, and no leader was found writable since."""
+        return any(not name.startswith(BY_KEY) for name in self.holds.memory.spent)
 
     def _check(self) -> None:
         """Ask pgBouncer how it is, and set right what differs."""
@@ -181,7 +174,7 @@ class Daemon:
         if self.unreachable:
             self.unreachable = ""
             self.say("pgBouncer answers again")
-        self.next_check = time.monotonic() + (RETRY if self.holds.given_up else CHECK)
+        self.next_check = time.monotonic() + (RETRY if self.given_up else CHECK)
         # Some paused and some not is neither: they are paused again where a hold wants it, or all resumed.
         paused = any(found.paused.values())
         if self.holds.memory.causes:
@@ -196,7 +189,7 @@ class Daemon:
     def _end_waiting(self) -> None:
         """Statements that wait for a member that is gone end now; pgBouncer refuses new ones by itself."""
         try:
-            ended = self.bouncer.end_waiting(0 if self.holds.given_up else self.config.hold)
+            ended = self.bouncer.end_waiting(0 if self.given_up else self.config.hold)
         except ConsoleError as error:
             self._lost(error)
             return
@@ -229,7 +222,7 @@ class Daemon:
             case Pause(why, planned):
                 self._pause(why, planned)
             case Point(member):
-                self._write(member)
+                self.listing.write(member)
                 self.bouncer.reload()
                 # It keeps the old list where it cannot read the new one, and says so in its log alone.
                 if set(self.bouncer.state().hosts.values()) != {self.config.members[member]}:
@@ -239,7 +232,7 @@ class Daemon:
             case Resume(why, seconds):
                 self.bouncer.resume()
                 self.drained = False
-                if self.holds.given_up:
+                if self.given_up:
                     self.next_check = time.monotonic() + RETRY
                 self.say(f"resumed: {why}" + (f"; held for {seconds:.3f} s" if seconds is not None else ""))
             case Probe(None):
@@ -253,24 +246,6 @@ class Daemon:
         ended = f", ended {paused.ended} statements" if paused.ended else ""
         unfinished = "" if paused.done else ", statements are still under way"
         self.say(f"paused in {paused.seconds * 1000:.0f} ms{ended}{unfinished}: {why}")
-
-    def _write(self, member: str) -> None:
-        """A member that the role did not name has no address here; pools stay where they are."""
-        if member not in self.config.members:
-            known = ", ".join(self.config.members)
-            raise Misled(f"{member} leads and is none of {known}; run the role follower")
-        try:
-            ini.write(self.config.databases_file, self._list(member))
-        except OSError as error:
-            raise Misled(f"{self.config.databases_file}: {error.strerror}") from error
-
-    def _list(self, member: str) -> str:
-        """The list of pools where `member` leads."""
-        address = self.config.members[member]
-        stale = self.config.members.get(self.reads_from or member, address)
-        placed = [(pool, address) for pool in self.config.pools]
-        placed += [(pool, stale) for pool in self.config.read_pools]
-        return ini.rendered(placed, self.config.database_port)
 
     def _once(self, line: str) -> None:
         """It is tried again each second."""
@@ -299,7 +274,7 @@ class Daemon:
             "pools_lead_to": self.holds.pointed,
         }
         if self.config.read_pools:
-            full["reads_from"] = self.reads_from
+            full["reads_from"] = self.listing.reads_from
         dumped = {**full, "memory": memory.dumped()}
         if dumped != self.saved:
             self.saved = dumped

@@ -165,11 +165,6 @@ class Holds:
         """Whom the pools are held for; empty where they are not."""
         return sorted({cause.owner for cause in self.memory.causes.values()}) if self.paused else []
 
-    @property
-    def given_up(self) -> bool:
-        """A hold has ended by its time, and no leader was found writable since."""
-        return any(not _by_key(name) for name in self.memory.spent)
-
     def next_end(self) -> float | None:
         """When something ends by itself."""
         return min((cause.ends for cause in self.memory.causes.values()), default=None)

@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from follower import bouncer, daemon, ini
-from follower.bouncer import Bouncer
-from follower.config import Config, Tls
-from follower.daemon import Daemon
-from follower.etcd import Login
+from follower.config import Config
 from follower.holds import Key, Seen
-from follower.ini import Pool
 from tests.support.console import Pooler, listening
+from tests.support.daemons import HOLD, Running, configured, saved, started
 from tests.support.gateway import until
-
-HOLD = 1.0
-MEMBERS = {"db1": "10.0.0.1", "db2": "10.0.0.2"}
-
-
-@dataclass
-class Probe:
-    """Says that a member is writable when the test does."""
-
-    token: object | None = None
-    asked: list[str] = field(default_factory=list)
-
-    def start(self, member: str) -> None:
-        self.token = object()
-        self.asked.append(member)
-
-    def stop(self) -> None:
-        self.token = None
-
-
-@dataclass
-class Running:
-    daemon: Daemon
-    thread: threading.Thread
-    probe: Probe
-    published: list[dict[str, Any]]
-    lines: list[str]
-
-    def writable(self, member: str) -> None:
-        until(lambda: self.probe.asked[-1:] == [member], "the probe")
-        self.daemon.writable(member, self.probe.token)
-
-    def end(self) -> None:
-        self.daemon.stop()
-        self.thread.join(10)
-        assert not self.thread.is_alive()
-
-    @property
-    def states(self) -> list[str]:
-        return [state["state"] for state in self.published]
 
 
 @pytest.fixture(autouse=True)
@@ -73,31 +26,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(
-        stack="lab", host="web1", members=MEMBERS, database_port=5432, etcd=("http://127.0.0.1:1",),
-        login=Login("follower", "x"), tls=Tls("", "", ""), console=str(tmp_path / "socket"),
-        console_user="flashtier-follower", pools=(Pool("photos", "photos", {"pool_size": 10}),),
-        databases_file=tmp_path / "databases.ini", state_file=tmp_path / "state.json", probe_user="p",
-        probe_password="x", quorum=True, hold=HOLD,  # noqa: S106
-    )  # fmt: skip
+    return configured(tmp_path)
 
 
 @pytest.fixture
 def pooler(config: Config) -> Iterator[Pooler]:
     with listening(Path(config.console), config.databases_file, photos="10.0.0.1") as found:
         yield found
-
-
-def started(config: Config, boot: str = "this boot") -> Running:
-    published: list[dict[str, Any]] = []
-    lines: list[str] = []
-    probe = Probe()
-    asked = Bouncer(config.console, config.console_user, ["photos"])
-    made = Daemon(config, asked, probe, published.append, lines.append, boot)
-    made.seed()
-    thread = threading.Thread(target=made.run, daemon=True)
-    thread.start()
-    return Running(made, thread, probe, published, lines)
 
 
 @pytest.fixture
@@ -109,11 +44,6 @@ def running(config: Config, pooler: Pooler) -> Iterator[Running]:
     until(lambda: found.probe.token is None, "the settled leader")
     yield found
     found.end()
-
-
-def saved(config: Config) -> dict[str, Any]:
-    text: dict[str, Any] = json.loads(config.state_file.read_text())
-    return text
 
 
 def test_a_failover_from_the_lost_key_to_the_new_leader(
@@ -314,62 +244,3 @@ def test_without_a_hold_a_statement_waits_as_long_as_one_would(running: Running,
     asked = len(pooler.asked("SHOW POOLS"))
     until(lambda: len(pooler.asked("SHOW POOLS")) > asked + 1, "two more checks")
     assert pooler.waiting == {0}
-
-
-@pytest.fixture
-def reading(config: Config, tmp_path: Path) -> Iterator[tuple[Running, Pooler]]:
-    """db1 leads and takes writes, and there is a pool for reads that may be stale."""
-    stale = replace(config, read_pools=(Pool("photos_read", "photos", {"pool_size": 5}),), max_lag=2.0)
-    with listening(Path(config.console), config.databases_file, photos="x", photos_read="x") as pooler:
-        found = started(stale)
-        found.daemon.seen(Seen("db1"))
-        found.writable("db1")
-        until(lambda: pooler.hosts == {"photos": "10.0.0.1", "photos_read": "10.0.0.1"}, "both at the leader")
-        until(lambda: found.probe.token is None, "the settled leader")
-        yield found, pooler
-        found.end()
-
-
-def test_stale_reads_go_to_the_standby_and_back_to_the_leader(reading: tuple[Running, Pooler]) -> None:
-    running, pooler = reading
-    for member, address in (("db2", "10.0.0.2"), (None, "10.0.0.1")):
-        running.daemon.reads(member)
-        wanted = {"photos": "10.0.0.1", "photos_read": address}
-        until(lambda wanted=wanted: pooler.hosts == wanted, "the pools' places")  # type: ignore[misc]
-        until(lambda member=member: saved(running.daemon.config)["reads_from"] == member)  # type: ignore[misc]
-    assert 'PAUSE "photos_read"' not in pooler.commands
-
-
-def test_a_hold_leaves_stale_reads_alone_and_a_new_leader_leaves_them_where_they_are(
-    reading: tuple[Running, Pooler],
-) -> None:
-    running, pooler = reading
-    running.daemon.reads("db2")
-    running.daemon.seen(Seen(None))
-    until(lambda: running.published[-1]["state"] == "held", "the hold")
-    assert pooler.paused == {"photos": True, "photos_read": False}
-    assert running.daemon.leader() is None
-    running.daemon.seen(Seen("db2"))
-    running.writable("db2")
-    until(lambda: running.published[-1]["state"] == "serving")
-    assert pooler.hosts == {"photos": "10.0.0.2", "photos_read": "10.0.0.2"}
-    assert running.daemon.leader() == "db2"
-
-
-def test_a_list_of_other_pools_is_made_again_for_where_it_led(config: Config) -> None:
-    """After a change of the settings, with a leader that stays: nothing else would write it."""
-    old = Pool("photos", "photos", {"pool_size": 3})
-    config.databases_file.write_text(ini.rendered([(old, "10.0.0.2")], 5432))
-    new = replace(config, read_pools=(Pool("photos_read", "photos", {"pool_size": 5}),), max_lag=2.0)
-    with listening(Path(config.console), config.databases_file, photos="10.0.0.2", photos_read="x") as pooler:
-        found = started(new)
-        until(lambda: pooler.hosts == {"photos": "10.0.0.2", "photos_read": "10.0.0.2"}, "the new list")
-        assert config.databases_file.read_text().splitlines()[2:] == [
-            "photos = host=10.0.0.2 port=5432 dbname=photos pool_size=10",
-            "photos_read = host=10.0.0.2 port=5432 dbname=photos pool_size=5",
-        ]
-        found.end()
-        again = started(new)
-        until(lambda: len(pooler.asked("SHOW DATABASES")) > 3, "checks of the next process")
-        again.end()
-    assert len(pooler.asked("RELOAD")) == 1

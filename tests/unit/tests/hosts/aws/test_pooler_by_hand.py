@@ -47,3 +47,26 @@ def test_each_thing_that_is_not_as_declared_is_named(tmp_path: Path) -> None:
 
 def test_what_is_as_declared_passes(tmp_path: Path) -> None:
     assert verify(tmp_path, "prod", files=FILES)["faults"] == []
+
+
+STANDBY = next(name for name in CONTRACT.database.members if name != LEADER)
+READS = ["pooler", "pools", "photos_read"]
+#: Where reads may go to a standby.
+STALE_BY_HAND: list[tuple[str, list[str], Any, str]] = [
+    (WEB, ["follower", "max_lag_ms"], [60000], f"{WEB}: how stale reads may be"),
+    (OTHER, ["follower", "max_lag_ms"], [7], "app.read_from_standbys.max_lag_ms"),
+    (WEB, ["follower", "reads_from"], LEADER, f"{WEB}: a standby is read from"),
+    (OTHER, [*READS, "host"], CONTRACT.host(LEADER).address, f"{OTHER}: stale reads go to {STANDBY}"),
+    (OTHER, [*READS, "pool_size"], 1, f"{OTHER}: size of pool photos_read"),
+]
+
+
+def test_reads_that_go_where_they_must_not_are_named(tmp_path: Path) -> None:
+    changes = [(host, path, value) for host, path, value, _ in STALE_BY_HAND]
+    faults = verify(tmp_path, "prod", changes=changes, files=["test_pooler.py"], two=True)["faults"]
+    missed = [path for _, path, _, says in STALE_BY_HAND if not any(says in fault for fault in faults)]
+    assert missed == [], "\n".join(faults)
+
+
+def test_reads_from_standbys_as_declared_pass(tmp_path: Path) -> None:
+    assert verify(tmp_path, "prod", files=["test_pooler.py"], two=True)["faults"] == []
