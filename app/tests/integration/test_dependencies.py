@@ -154,7 +154,6 @@ async def test_busy_readers_leave_a_host_ready(migrated, gateway):
 
 
 async def test_a_check_that_is_held_is_answered_in_its_time(migrated, gateway):
-    """Also where the statement under way cannot be ended at once."""
     owner = await migrated.connect("photos_owner")
     async with owner.transaction(), client_of(make_settings(migrated, gateway.endpoint, ready_timeout=0.5)) as client:
         await owner.execute("LOCK TABLE schema_versions")

@@ -96,7 +96,7 @@ def test_no_value_is_converted_from_another_type(path: Path_, wrong: object) -> 
 #: Types of tables written by hand, in which a usual value is left out; `ports` has names for keys.
 WITH_DEFAULTS = ("components", "egress", "ports")
 #: Keys that environments of an older kit do not have, or that one may leave out.
-NEW_KEYS = ("archive", "exif_location", "owner", "write_pool_size")
+NEW_KEYS = ("archive", "exif_location", "owner", "read_from_standbys", "write_pool_size")
 
 
 def needs_a_value(path: Path_) -> bool:
