@@ -18,6 +18,8 @@ class Cluster:
         self.positions = {"db1": 100, "db2": 100, "db3": 100}
         self.leader: str | None = "db1"
         self.silent: set[str] = set()
+        #: Members that were promoted, which etcd has not said yet.
+        self.promoted: set[str] = set()
         self.closed: list[str] = []
         self.reported: list[str | None] = []
         monkeypatch.setattr(standbys.time, "monotonic", lambda: self.now)
@@ -48,7 +50,8 @@ class Member:
         assert question == standbys.POSITION
         if self.name in self.cluster.silent:
             raise OSError("no answer in time")
-        return self.cluster.positions[self.name], self.name != self.cluster.leader
+        leads = self.name == self.cluster.leader or self.name in self.cluster.promoted
+        return self.cluster.positions[self.name], not leads
 
     def close(self) -> None:
         self.cluster.closed.append(self.name)
@@ -112,6 +115,15 @@ def test_a_standby_that_leads_now_is_no_standby(cluster: Cluster) -> None:
     cluster.rounds(2)
     (first,) = cluster.reported
     cluster.leader = str(first)
+    cluster.rounds(1)
+    assert cluster.reported[-1] not in (first, None)
+
+
+def test_a_member_out_of_recovery_is_none_whatever_etcd_says(cluster: Cluster) -> None:
+    """How old it is says nothing then: its positions are those of another timeline."""
+    cluster.rounds(2)
+    (first,) = cluster.reported
+    cluster.promoted = {str(first)}
     cluster.rounds(1)
     assert cluster.reported[-1] not in (first, None)
 
