@@ -226,7 +226,7 @@ async def test_failures_are_answered_as_the_framework_does(ways, stored, monkeyp
             raise error
 
         monkeypatch.setattr(photos, "_row", fail)
-        monkeypatch.setattr(photos, "_rows", fail)
+        monkeypatch.setattr(photos, "_stale_rows", fail)
         for path in ("/photos/1", "/users/1/timeline", "/search?tag=sea"):
             answers = [parts(await client.get(path)) for client in (hot, plain)]
             assert answers[0] == answers[1]
