@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -132,6 +133,13 @@ class Moves:
 
     def assert_on(self, volume: str) -> None:
         assert self.where() == {name: {volume} for name in self.cluster.members}
+
+    def wait_for(self, member: str, phases: tuple[str, ...], seconds: float) -> None:
+        """Until a member's move is at one of these. Fails after `seconds`."""
+        end = time.monotonic() + seconds
+        while (now := self.phase(member)) not in phases:
+            assert time.monotonic() < end, f"{member} is at '{now}' after {seconds:.0f} s, not at {phases[0]}"
+            time.sleep(0.05)
 
     def phase(self, member: str) -> str:
         """What a member's move is at; "" where none runs."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_a_copy_that_is_not_alike_is_not_used(
 ) -> None:
     """One byte of the copy is flipped: the move stops, the old copy serves, and the next run moves it."""
     moves.declare(moves.other)
-    victim = sorted(name for name in cluster.members if name != cluster.leader())[0]
+    victim = min(name for name in cluster.members if name != cluster.leader())
     copy = f"/vol/{moves.other}/data.moving"
     block = f"$(find {copy}/17/base -type f -name '1259' | head -1)"
     file = block if when.startswith("before") else f"{copy}/{UNCHECKED}"
@@ -160,25 +161,20 @@ def test_a_host_that_stops_in_a_move_comes_back_whole(
     moves: Moves, cluster: Cluster, client: Counting, draw: random.Random, figure: Callable[[str], None]
 ) -> None:
     """The power of the member that is moved is cut at a drawn phase: the next run finishes the move."""
-    phases = [
+    phases = (
         "copies while the server runs",
         "stops the server",
         "copies what has changed",
         "waits until it counts as a copy",
-    ]
+    )
     phase = draw.choice(phases)
     moves.declare(moves.other)
-    victim = sorted(name for name in cluster.members if name != cluster.leader())[0]
+    victim = min(name for name in cluster.members if name != cluster.leader())
     with client:
         client.wait(50, 60)
         since = time.monotonic()
         started = moves.start(moves.other)
-        end = time.monotonic() + SOON
-        while (
-            phases.index(moves.phase(victim)) < phases.index(phase) if moves.phase(victim) in phases else True
-        ):
-            assert time.monotonic() < end, f"{victim} was not at '{phase}' in {SOON} s"
-            time.sleep(0.05)
+        moves.wait_for(victim, phases[phases.index(phase) :], SOON)
         cluster.inside.stop(victim)
         started.wait(300)
         client.wait(50, 60)
@@ -189,6 +185,33 @@ def test_a_host_that_stops_in_a_move_comes_back_whole(
     figure(
         cluster.report(f"{victim} lost power at '{phase}', finished by the next run", client, since, whole)
     )
+
+
+def test_the_leader_is_lost_while_a_member_is_out(
+    moves: Moves, cluster: Cluster, client: Counting, figure: Callable[[str], None]
+) -> None:
+    """Writes wait, since one member has them all; they go on as soon as the one that was moved is back."""
+    moves.declare(moves.other)
+    leader = cluster.leader()
+    victim = min(name for name in cluster.members if name != leader)
+    out = ("stops the server", "copies what has changed", "checks the copy's blocks", "swaps the volumes")
+    with client:
+        client.wait(50, 60)
+        started = moves.start(moves.other)
+        try:
+            moves.wait_for(victim, out, SOON)
+            since = time.monotonic()
+            cluster.inside.stop(leader)
+            # The other one takes the lead, and writes go on with the member that is back.
+            client.wait(50, 240)
+            started.wait(600)
+            assert started.returncode != 0, "the move went on though a member was lost"
+        finally:
+            cluster.inside.start(leader)
+        whole = cluster.wait_whole(WHOLE)
+        moves.move(moves.other)
+    moves.assert_on(moves.other)
+    figure(cluster.report(f"host of {leader} lost while {victim} was out", client, since, whole))
 
 
 def test_what_a_move_refuses(moves: Moves, cluster: Cluster) -> None:
@@ -207,7 +230,8 @@ def test_what_a_move_refuses(moves: Moves, cluster: Cluster) -> None:
     code, said = moves.run(*asked(moves.first))
     assert code == 0
     assert "nothing to move" in said
-    assert said.count("changed=0") == len(cluster.members)
+    assert "changed=0" in said
+    assert re.search(r"changed=[1-9]", said) is None
     standby = next(name for name in cluster.members if name != cluster.leader())
     cluster.inside.run(standby, "systemctl stop patroni.service")
     try:
