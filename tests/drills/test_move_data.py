@@ -102,6 +102,7 @@ def test_the_database_moves_there_and_back(
                     f" {len(bad)} of {len(due)} calls failed {sorted({call.status for call in bad})},"
                     f" p99 {percentile(due, 0.99):.0f} ms"
                 )
+    cluster.query("DROP TABLE IF EXISTS drill_filling")
     views = dict(
         map(int, line.split("|"))
         for line in cluster.query("SELECT id, views FROM photos").splitlines()
@@ -245,6 +246,8 @@ def test_what_a_move_refuses(moves: Moves, cluster: Cluster) -> None:
 
 def _fill(cluster: Cluster, gib: float) -> None:
     """So much data in a table of its own, in steps that leave the log its room."""
+    if not gib:
+        return
     cluster.query("CREATE TABLE IF NOT EXISTS drill_filling (text text)")
     while float(cluster.query("SELECT pg_total_relation_size('drill_filling')")) < gib * (1 << 30):
         cluster.query(
