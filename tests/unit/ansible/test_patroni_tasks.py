@@ -129,9 +129,9 @@ def test_a_member_starts_only_where_the_plan_has_it(member: str, run: str) -> No
 
 #: Files of procedures, which main.yml never includes.
 PROCEDURES = {path.name for path in TASKS.glob("*.yml")} - {
-    "adopt.yml", "asked.yml", "configure.yml", "copy.yml", "create.yml", "found.yml", "install.yml", "look.yml",
-    "main.yml", "mark.yml", "members.yml", "preflight.yml", "record.yml", "rename.yml", "roles.yml",
-    "service.yml", "watch.yml",
+    "adopt.yml", "asked.yml", "configure.yml", "copy.yml", "create.yml", "found.yml", "install.yml",
+    "look.yml", "main.yml", "mark.yml", "members.yml", "preflight.yml", "record.yml", "rename.yml",
+    "roles.yml", "service.yml", "watch.yml",
 }  # fmt: skip
 
 
