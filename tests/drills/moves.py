@@ -74,7 +74,7 @@ class Moves:
         if volume != self.first:
             database = given["config"]["flashtier:environment"]["database"]
             database["placement"] |= dict.fromkeys(PURPOSES, volume)
-            # The other volume is small, and so is what drills move unless told otherwise.
+            # The other volume is small, and so is what drills move unless GIB says otherwise.
             database["expected_data_gib"] = max(self.gib, 0.2)
         self.file.write_text(yaml.safe_dump(given))
         command(

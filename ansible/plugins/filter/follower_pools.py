@@ -31,8 +31,8 @@ _value:
 def follower_pool(pool: Mapping[str, Any]) -> dict[str, Any]:
     """Of one entry of ansible/group_vars/all/database_pools.yml."""
     size = int(pool["size"])
-    told = {"name": pool["name"], "dbname": pool["dbname"], "pool_size": size, "min_pool_size": size}
-    return told | ({"max_lag_ms": int(pool["max_lag_ms"])} if "max_lag_ms" in pool else {})
+    described = {"name": pool["name"], "dbname": pool["dbname"], "pool_size": size, "min_pool_size": size}
+    return described | ({"max_lag_ms": int(pool["max_lag_ms"])} if "max_lag_ms" in pool else {})
 
 
 class FilterModule:

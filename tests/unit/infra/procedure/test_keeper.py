@@ -130,8 +130,8 @@ def test_a_playbook_that_is_killed_frees_the_lock_at_once(playbook: Playbook, nu
 
 def test_a_playbook_that_ends_says_how(playbook: Playbook) -> None:
     playbook.keeper(control1=TAKEN)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-        told.sendto(b"failed", address(playbook.process.pid))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.sendto(b"failed", address(playbook.process.pid))
     playbook.ends()
     until(playbook.is_over)
     assert playbook.lines() == ['control1 {"outcome": "failed"}', "control1 over"]
