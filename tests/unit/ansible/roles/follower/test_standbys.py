@@ -129,7 +129,7 @@ def test_a_member_out_of_recovery_is_none_whatever_etcd_says(cluster: Cluster) -
 
 
 def test_positions_of_another_leader_are_forgotten(cluster: Cluster) -> None:
-    """A standby of the old one may be ahead of the new one in WAL that nobody else has."""
+    """A standby of the old one may be ahead of the new one in WAL that no other has."""
     cluster.rounds(2)
     cluster.leader, cluster.silent = "db3", {"db3"}
     cluster.rounds(1)
