@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any, TypedDict
 
 DOCUMENTATION = r"""
@@ -15,6 +16,8 @@ description:
   - C(patroni_state) reads what the server answered; C(patroni_wrong) gives a line for
     each setting that is not as declared; C(patroni_unread) says whether it has to read its files again,
     and C(patroni_waits) which settings a restart will change.
+  - C(patroni_program) reads the program that a unit's file names, and C(patroni_older) gives the release
+    that a member's process is of where that is not the installed one.
 options:
   _input:
     description: The answer of C(host_look) or of the server, as the filter's name says.
@@ -43,6 +46,8 @@ _value:
 ORIGIN = "See where it comes from: SELECT * FROM pg_settings WHERE name = "
 #: A line of a configuration file; the equals sign is optional and names have no case (PostgreSQL 17, 19.1.2).
 ASSIGNMENT = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_.]*)(?:[ \t]*=|[ \t]+\S)", re.MULTILINE)
+#: The line of a unit's file that names its program.
+STARTED = re.compile(r"^ExecStart=(\S+)", re.MULTILINE)
 #: What pg_basebackup -R, pg_rewind -R and restores write into postgresql.auto.conf, and a standby or a
 #: recovery needs: what was in recovery.conf before PostgreSQL 12 (PostgreSQL 17, 19.5.5, 19.5.6, 19.6.3).
 RECOVERY = {
@@ -137,6 +142,23 @@ def unread(answered: State, wrong: list[str], written: Mapping[str, Any]) -> boo
     return bool(written.get("outdated") or written.get("changed") or missed or answered["faults"])
 
 
+def program(unit_file: str | None) -> str:
+    """The program that the unit's file starts, "" where it names none."""
+    found = STARTED.search(unit_file or "")
+    return found[1] if found else ""
+
+
+def older(command: list[str], installed: str) -> str:
+    """The release that a process was started from, "" where it is the installed one's or there is none.
+
+    `command` are the process' words: the interpreter, the release's program, its file of settings.
+    """
+    if not installed or installed in command:
+        return ""
+    started = (PurePosixPath(word) for word in command if word.endswith("/bin/patroni"))
+    return next((path.parents[1].name for path in started), "")
+
+
 class FilterModule:
     """The filters, by name."""
 
@@ -149,4 +171,6 @@ class FilterModule:
             "patroni_wrong": wrong,
             "patroni_unread": unread,
             "patroni_waits": waits,
+            "patroni_program": program,
+            "patroni_older": older,
         }

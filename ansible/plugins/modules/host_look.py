@@ -69,8 +69,8 @@ missing:
   type: list
 units:
   description: >-
-    Of each unit load, active, enabled (as systemd says them) and reload, whether its file is newer
-    than what systemd read.
+    Of each unit load, active, enabled (as systemd says them), reload, whether its file is newer
+    than what systemd read, and command, the words that its main process was started with ([] without one).
   returned: always
   type: dict
 idle:
@@ -213,22 +213,31 @@ def missing_packages(module: AnsibleModule, packages: list[str]) -> list[str]:
     return [package for package in packages if package not in installed]
 
 
-def unit_states(module: AnsibleModule, units: list[str]) -> dict[str, dict[str, str]]:
+def words_of(process: str) -> list[str]:
+    """What a process was started with; empty where there is none, or it has ended since it was named."""
+    try:
+        with open(f"/proc/{int(process)}/cmdline", "rb") as file:
+            return file.read(MOST_CONTENT).decode(errors="replace").rstrip("\0").split("\0")
+    except (OSError, ValueError):
+        return []
+
+
+def unit_states(module: AnsibleModule, units: list[str]) -> dict[str, dict[str, Any]]:
     """What systemd knows of each unit; one that it does not know has load state `not-found`."""
     if not units:
         return {}
-    code, output, error = module.run_command(
-        ["timeout", "30", "systemctl", "show", f"--property={','.join(UNIT_PROPERTIES)}", "--", *units]
-    )
+    properties = f"--property=MainPID,{','.join(UNIT_PROPERTIES)}"
+    code, output, error = module.run_command(["timeout", "30", "systemctl", "show", properties, "--", *units])
     blocks = output.strip().split("\n\n")
     if code != 0 or len(blocks) != len(units):
         module.fail_json(
             msg=f"systemctl show {' '.join(units)} ended with {code}: {error.strip() or output.strip()}"
         )
-    states = {}
+    states: dict[str, dict[str, Any]] = {}
     for unit, block in zip(units, blocks, strict=True):
-        pairs = (line.partition("=") for line in block.splitlines())
-        states[unit] = {UNIT_PROPERTIES[key]: value for key, _, value in pairs if key in UNIT_PROPERTIES}
+        found = {key: value for key, _, value in (line.partition("=") for line in block.splitlines())}
+        states[unit] = {name: found[key] for key, name in UNIT_PROPERTIES.items() if key in found}
+        states[unit]["command"] = words_of(found.get("MainPID", "0"))
     return states
 
 
@@ -239,7 +248,7 @@ def run(module: AnsibleModule, words: list[str]) -> dict[str, Any]:
     return {"code": code, "stdout": output.rstrip("\n"), "stderr": error.strip()}
 
 
-def is_idle(state: dict[str, str]) -> bool:
+def is_idle(state: dict[str, Any]) -> bool:
     """Whether something is left to do for a unit that should run, now and at boot."""
     return (
         state.get("load") != "loaded"

@@ -118,8 +118,21 @@ def test_a_unit_is_idle_if_something_is_left_to_do(tmp_path: Path, state: dict[s
         "active": "active",
         "enabled": "enabled",
         "reload": "no",
+        "command": [],
     }
     assert told["units"]["other.port_name"]["active"] == state.get("ActiveState", "active")
+
+
+@pytest.mark.parametrize(
+    ("pid", "command"),
+    [(str(os.getpid()), Path("/proc/self/cmdline").read_text().split("\0")[:-1]), ("0", []), ("", [])],
+)
+def test_a_unit_comes_with_the_words_of_its_main_process(
+    tmp_path: Path, pid: str, command: list[str]
+) -> None:
+    (tmp_path / "units").write_text(unit(MainPID=pid))
+    program(tmp_path, "systemctl", f"cat {tmp_path}/units")
+    assert look(tmp_path, units=["one.service"])["units"]["one.service"]["command"] == command
 
 
 @pytest.mark.parametrize(

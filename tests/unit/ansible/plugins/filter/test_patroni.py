@@ -14,6 +14,43 @@ from tests.support.patroni_host import CLUSTER, MARKERS, MEMBERS, blank, known_t
 SERVER = filters("patroni")
 
 
+RELEASES = "/opt/patroni/releases"
+NEW = f"{RELEASES}/4.1.5-new/bin/patroni"
+
+
+def started(release: str) -> list[str]:
+    folder = f"{RELEASES}/{release}/bin"
+    return [f"{folder}/python3", f"{folder}/patroni", "/etc/patroni/patroni.yml"]
+
+
+@pytest.mark.parametrize(
+    ("file", "program"),
+    [
+        (None, ""),
+        ("[Service]\nExecStartPre=/bin/true\n", ""),
+        (f"[Service]\n# ExecStart=/x\nExecStart={NEW} /etc/patroni/patroni.yml\n", NEW),
+    ],
+)
+def test_the_program_is_the_one_that_the_unit_names(file: str | None, program: str) -> None:
+    assert SERVER["patroni_program"](file) == program
+
+
+@pytest.mark.parametrize(
+    ("command", "installed", "older"),
+    [
+        (started("4.1.5-new"), NEW, ""),
+        (started("4.1.4-old"), NEW, "4.1.4-old"),
+        ([], NEW, ""),
+        (started("4.1.4-old"), "", ""),
+        (["/usr/bin/something", "else"], NEW, ""),
+    ],
+)
+def test_a_release_that_waits_for_a_restart_has_its_name(
+    command: list[str], installed: str, older: str
+) -> None:
+    assert SERVER["patroni_older"](command, installed) == older
+
+
 @pytest.mark.parametrize(
     ("auto", "left"),
     [
