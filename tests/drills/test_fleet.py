@@ -135,6 +135,25 @@ def test_hosts_restart_one_after_the_other(
     assert alone or client.gap(since) < GAP
 
 
+def test_units_that_run_replaced_files_restart(
+    cluster: Cluster, client: Counting, stack: str, figure: Callable[[str], None]
+) -> None:
+    """As a security update of a library leaves a member: the same name, another file."""
+    library = "/usr/lib/x86_64-linux-gnu/libssl.so.3"
+    for member in cluster.members:
+        cluster.inside.run(member, f"cp -p {library} {library}.drill && mv {library}.drill {library}")
+    said = procedure(stack, "update", "-e", "tier=database", "--check")
+    assert said.count("patroni.service") == len(cluster.members)
+    with client:
+        client.wait(50, 30)
+        since = time.monotonic()
+        procedure(stack, "update", "-e", "tier=database")
+        took = time.monotonic() - since
+        figure(finish(cluster, client, "restart of what runs a library of before", since, took))
+    assert "nothing was due" in procedure(stack, "update", "-e", "tier=database")
+    assert client.gap(since) < GAP
+
+
 def test_a_host_that_stays_away_ends_the_run_with_the_others_untouched(
     cluster: Cluster, stack: str, figure: Callable[[str], None]
 ) -> None:

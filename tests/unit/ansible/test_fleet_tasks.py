@@ -226,3 +226,69 @@ def test_database_hosts_restart_only_while_all_members_stream() -> None:
     hostvars = {name: {"patroni_asked": {"json": gone}} for name in MEMBERS}
     without = templar(CONTRACT, FIRST, "patroni", ansible_play_hosts_all=MEMBERS, hostvars=hostvars)
     assert value(without, f"({refuses['that']}) | bool") is False
+
+
+UPDATE = yaml.safe_load((ROOT / "ansible" / "playbooks" / "update.yml").read_text())
+
+
+def test_an_update_has_one_host_of_a_tier_at_a_time_and_changes_nothing_in_check_mode() -> None:
+    tiers = {play["hosts"]: play for play in UPDATE if play["hosts"] != "flashtier"}
+    assert list(tiers) == ["control:&fleet_chosen", "web:&fleet_chosen", "edge:&fleet_chosen", "database"]
+    assert [play.get("serial") for play in tiers.values()] == [1, 1, 1, None]
+    changing = [
+        one
+        for play in tiers.values()
+        for one in play["tasks"]
+        if one["ansible.builtin.include_role"]["tasks_from"] in ("upgrade", "restart", "update")
+    ]
+    assert len(changing) == 5
+    assert [one["name"] for one in changing if "not ansible_check_mode" not in one["when"]] == []
+
+
+@pytest.mark.parametrize(
+    ("restarted", "stale", "switches"),
+    [
+        (FIRST, [UNIT], True),
+        # What need not restart keeps the lead, and a member that follows has none to give.
+        (FIRST, ["flashtier-postmaster.service"], False),
+        (SECOND, [UNIT], False),
+    ],
+)
+def test_another_leads_only_if_the_one_that_leads_restarts(
+    restarted: str, stale: list[str], switches: bool
+) -> None:
+    hostvars = {
+        name: {"patroni_asked": {"json": said(FIRST)}, "fleet_restarted": stale if name == restarted else []}
+        for name in MEMBERS
+    }
+    known = templar(
+        CONTRACT,
+        restarted,
+        "patroni",
+        ansible_play_hosts_all=MEMBERS,
+        hostvars=hostvars,
+        patroni_restarted=restarted,
+    )
+    switch = task("patroni", "update_member", "Have another member lead")
+    restart = task("patroni", "update_member", "Restart Patroni")
+    assert all(value(known, f"({one}) | bool") for one in switch["when"]) is switches
+    assert all(value(known, f"({one}) | bool") for one in restart["when"]) is (UNIT in stale)
+
+
+def test_packages_restart_nothing_and_units_with_an_order_are_left_to_their_roles() -> None:
+    upgrade = task("fleet", "upgrade", "Upgrade the packages")["ansible.builtin.apt"]
+    assert upgrade["policy_rc_d"] == 101
+    stale = ["etcd.service", "nginx.service", "patroni.service", "prometheus-node-exporter.service"]
+    known = templar(CONTRACT, FIRST, "fleet", fleet_stale=stale)
+    restart = task("fleet", "upgrade", "Restart them, but")
+    assert known.template(trust_as_template(restart["loop"])) == [
+        "nginx.service",
+        "prometheus-node-exporter.service",
+    ]
+    states = {
+        item: templar(CONTRACT, FIRST, "fleet", item=item).template(
+            trust_as_template(restart["ansible.builtin.systemd_service"]["state"])
+        )
+        for item in ("haproxy.service", "nginx.service")
+    }
+    assert states == {"haproxy.service": "reloaded", "nginx.service": "restarted"}
