@@ -77,8 +77,9 @@ class Daemon:
         self.boot = boot
         self.events: queue.SimpleQueue[Event | Reads | tuple[str, object]] = queue.SimpleQueue()
         self.listing = Listing(config)
-        #: Whether pgBouncer may not have read the list as it is.
+        #: Whether pgBouncer may not have read the list as it is; whether the list lacks where stale reads go.
         self.unread = False
+        self.unlisted = False
         self.holds = Holds(config.hold, state.load(config.state_file, boot), say)
         self.names = {address: name for name, address in config.members.items()}
         self.drained = False
@@ -136,13 +137,19 @@ class Daemon:
 
     def _read_from(self, member: str | None) -> None:
         self.listing.reads_from = member
+        self.unlisted = True
+        self._list_reads()
+
+    def _list_reads(self) -> None:
+        """Tried again at each check until pgBouncer has read it: it may not run yet, or not be known."""
         leader = self.holds.pointed
         if leader is None:
-            return  # written with the pools, when they are pointed at the leader
+            return
         try:
             self.listing.write(leader)
             self.bouncer.reload()
-            self.say(f"reads that may be stale go to {member or leader}")
+            self.unlisted = False
+            self.say(f"reads that may be stale go to {self.listing.reads_from or leader}")
         except Misled as error:
             self._once(str(error))
         except ConsoleError as error:
@@ -183,6 +190,8 @@ class Daemon:
         self._handle(Bouncer(paused, self.names.get(hosts.pop()) if len(hosts) == 1 else None))
         if self.holds.paused and not self.drained:
             self._handle(Bouncer(False, self.holds.pointed))
+        if self.unlisted:
+            self._list_reads()
         if self.holds.paused is False:
             self._end_waiting()
 

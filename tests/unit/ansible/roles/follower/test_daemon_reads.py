@@ -54,6 +54,24 @@ def test_stale_reads_go_to_the_standby_and_back_to_the_leader(reading: tuple[Run
     assert 'PAUSE "photos_read"' not in pooler.commands
 
 
+@pytest.mark.parametrize("running_before", [True, False])
+def test_what_is_said_before_pgbouncer_is_known_reaches_it(config: Config, running_before: bool) -> None:
+    """A first play starts the follower before pgBouncer; a standby may be found before the leader is."""
+    stale = replace(config, read_pools=(Pool("photos_read", "photos", {"pool_size": 5}),), max_lag=2.0)
+    ini.write(config.databases_file, ini.rendered([(pool, "10.0.0.1") for pool in stale.pools], 5432))
+    found = started(stale) if running_before else None
+    if found:
+        found.daemon.reads("db2")
+        until(lambda: found.daemon.listing.reads_from == "db2", "the standby")
+    with listening(Path(config.console), config.databases_file, photos="10.0.0.1", photos_read="x") as pooler:
+        if not found:
+            found = started(stale)
+            found.daemon.reads("db2")
+        found.daemon.seen(Seen("db1"))
+        until(lambda: pooler.hosts == {"photos": "10.0.0.1", "photos_read": "10.0.0.2"}, "the pools' places")
+        found.end()
+
+
 def test_a_hold_leaves_stale_reads_alone_and_a_new_leader_leaves_them_where_they_are(
     reading: tuple[Running, Pooler],
 ) -> None:
