@@ -59,7 +59,12 @@ CHECKS = (
     Check(rf"{_UNITS}/[^/]+\.timer", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),
     Check(rf"{_UNITS}/[^/]+\.timer\.d/.*", "systemd-analyze", _VERIFY, "[Timer]\nOnCalendar=nonsense\n"),
     # Volumes
-    Check("/usr/local/lib/flashtier/(check-(volume|member)|move-data)", "sh", ("sh", "-n", "{path}"), "if nonsense\n"),
+    Check(
+        "/usr/local/lib/flashtier/(check-(volume|member)|move-data)",
+        "sh",
+        ("sh", "-n", "{path}"),
+        "if nonsense\n",
+    ),
     Check(
         "/etc/udev/rules.d/70-flashtier-storage.rules",
         "udevadm",
