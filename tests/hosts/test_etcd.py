@@ -100,13 +100,14 @@ def test_settings_of_etcd_are_in_effect(
 
 @with_etcd
 def test_snapshots_of_etcd(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
-    """Only what is whole has its name; the first run of the timer comes within the hour."""
+    """Only what is whole has its name; the first comes within the hour, whatever the host did meanwhile."""
     found, name = snapshot["etcd"]["snapshots"], declared.name
     whole = {path: one for path, one in found.items() if path.endswith(".db")}
     check.true(f"{name}: at most {MOST_SNAPSHOTS} snapshots", len(whole) <= MOST_SNAPSHOTS, found=len(whole))
     check.equal(
         f"{name}: rights of snapshots", [], sorted(path for path, one in whole.items() if one[2] != "0600")
     )
-    if snapshot["etcd"]["timer"]:
+    # What systemd says of a timer after a boot is the stamp of its first start, though it never ran.
+    if whole or snapshot["etcd"]["age"] > OLDEST_SNAPSHOT:
         youngest = min((one[1] for one in whole.values()), default=float("inf"))
         check.true(f"{name}: a snapshot of the last hour", youngest < OLDEST_SNAPSHOT, found=youngest)

@@ -13,7 +13,7 @@ SETTINGS, TLS = "/etc/default/etcd", "/etc/flashtier/tls"
 #: Of an account with the role root.
 SECRET = "/etc/flashtier/etcd/snapshot_password"  # noqa: S105 - a path
 MARKS = {"host": "/etc/flashtier/etcd/cluster", "volume": "/var/lib/etcd/cluster"}
-TIMER, START = "flashtier-etcd-snapshot.timer", "/run/flashtier-etcd-start"
+START = "/run/flashtier-etcd-start"
 
 
 class Member:
@@ -83,7 +83,7 @@ def etcd(question):
         "start file": pathlib.Path(START).exists(),
         "data": numbers(pathlib.Path(environment["ETCD_DATA_DIR"], "member").stat().st_dev),
         "snapshots": snapshots(question),
-        "timer": run("systemctl", "show", "--property=LastTriggerUSec", "--value", TIMER).strip(),
+        "age": age(MARKS["host"]),
     }
 
 
@@ -101,6 +101,12 @@ def metrics(member):
     return {
         name: float(value) for name, _, value in (line.partition(" ") for line in lines) if "{" not in name
     }
+
+
+def age(path):
+    """Seconds since the file was written; 0 where there is none."""
+    found = pathlib.Path(path)
+    return time.time() - found.stat().st_mtime if found.exists() else 0.0
 
 
 def text(path):

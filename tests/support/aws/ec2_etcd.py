@@ -50,5 +50,5 @@ def etcd(contract: Contract, host: ContractHost) -> Any:
         "start file": False,
         "data": number(volume, host),
         "snapshots": {"20261130T080000Z.db": [24608, 60.0, "0600"]},
-        "timer": "Mon 2026-11-30 08:00:00 UTC",
+        "age": 90000.0,
     }
