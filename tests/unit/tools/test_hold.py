@@ -117,7 +117,7 @@ def started(name: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], 
     makefile = tmp_path / "Makefile"
     makefile.write_text(f"all:\n\t@{HOLD} {name} bash -c '{SPAWN.replace('$', '$$')}'\n")
     make = subprocess.Popen(
-        ["make", "-f", str(makefile)],
+        ["make", "--no-print-directory", "-f", str(makefile)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
