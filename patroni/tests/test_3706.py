@@ -63,6 +63,11 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return made
 
 
+def secured(context: ssl.SSLContext, end: socket.socket) -> ssl.SSLSocket:
+    """As the REST API wraps it: the handshake is its thread's."""
+    return context.wrap_socket(end, server_side=True, do_handshake_on_connect=False)
+
+
 def ends(thread: threading.Thread) -> bool:
     thread.join(EVER)
     return not thread.is_alive()
@@ -84,7 +89,7 @@ def test_a_client_that_begins_no_handshake(
     load: Load, patched: bool, pair: tuple[socket.socket, socket.socket], context: ssl.SSLContext
 ) -> None:
     client, end = pair
-    thread = served(load, patched, context.wrap_socket(end, server_side=True, do_handshake_on_connect=False))
+    thread = served(load, patched, secured(context, end))
     assert ends(thread) is patched
     client.close()
     assert ends(thread)
@@ -95,7 +100,7 @@ def test_a_client_that_was_answered_and_does_not_close(
     load: Load, patched: bool, pair: tuple[socket.socket, socket.socket], context: ssl.SSLContext
 ) -> None:
     client, end = pair
-    thread = served(load, patched, context.wrap_socket(end, server_side=True, do_handshake_on_connect=False))
+    thread = served(load, patched, secured(context, end))
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     talking = trusting.wrap_socket(client)

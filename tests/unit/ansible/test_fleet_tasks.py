@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,11 @@ from infra.paths import ROOT
 from tests.support.filters import CONTRACT
 from tests.support.patroni_host import MEMBERS, UNIT
 from tests.support.rendered import templar
+from tests.support.role_tasks import tasks
 
 ROLES = ROOT / "ansible" / "roles"
 FIRST, SECOND, THIRD = MEMBERS
 OLD, NEW = (f"/opt/patroni/releases/{name}/bin/patroni" for name in ("old", "new"))
-
-
-def tasks(role: str, name: str) -> Iterator[dict[str, Any]]:
-    waiting = yaml.safe_load((ROLES / role / "tasks" / f"{name}.yml").read_text())
-    while waiting:
-        task = waiting.pop(0)
-        yield task
-        waiting = [part for key in ("block", "always") for part in task.get(key, [])] + waiting
 
 
 def task(role: str, name: str, called: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from infra.paths import ROOT
 from tests.support.filters import CONTRACT
 from tests.support.patroni_host import CLUSTER, MEMBERS
 from tests.support.rendered import templar
+from tests.support.role_tasks import tasks
 
 ROLES = ROOT / "ansible" / "roles"
 FIRST, SECOND, THIRD = MEMBERS
@@ -23,14 +23,6 @@ STEPS = [
     for play in PLAYS
     for task in play["tasks"]
 ]
-
-
-def tasks(role: str, name: str) -> Iterator[dict[str, Any]]:
-    waiting = yaml.safe_load((ROLES / role / "tasks" / f"{name}.yml").read_text())
-    while waiting:
-        task = waiting.pop(0)
-        yield task
-        waiting = [part for key in ("block", "always") for part in task.get(key, [])] + waiting
 
 
 def task(role: str, name: str, called: str) -> dict[str, Any]:

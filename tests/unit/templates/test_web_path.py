@@ -16,23 +16,8 @@ from tests.support.web_path import CONTRACT, SETTINGS, TABLE, UPLOAD_KIB, backen
 
 
 @pytest.fixture(scope="module")
-def app() -> str:
-    return of("app", "environment.j2")
-
-
-@pytest.fixture(scope="module")
 def unit() -> str:
     return of("app", "photo-api.service.j2")
-
-
-@pytest.fixture(scope="module")
-def nginx() -> str:
-    return of("nginx", "nginx.conf.j2")
-
-
-@pytest.fixture(scope="module")
-def haproxy() -> str:
-    return of("haproxy", "haproxy.cfg.j2")
 
 
 def outermost_longest(waits: list[float]) -> bool:

@@ -4,27 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from infra.environment import Environment
 from tests.support.declared import contract_of, local_environment
 from tests.support.rendered import render
-from tests.support.web_path import CONTRACT, TABLE, backend, fields, number, of
-
-
-@pytest.fixture(scope="module")
-def app() -> str:
-    return of("app", "environment.j2")
-
-
-@pytest.fixture(scope="module")
-def nginx() -> str:
-    return of("nginx", "nginx.conf.j2")
-
-
-@pytest.fixture(scope="module")
-def haproxy() -> str:
-    return of("haproxy", "haproxy.cfg.j2")
+from tests.support.web_path import CONTRACT, TABLE, backend, fields, number
 
 
 def test_requests_go_to_hosts_that_are_ready_and_to_all_that_live_if_none_is(haproxy: str) -> None:

@@ -8,25 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from follower import bouncer, daemon, ini
+from follower import ini
 from follower.config import Config
 from follower.holds import Key, Seen
 from tests.support.console import Pooler, listening
-from tests.support.daemons import HOLD, Running, configured, saved, started
+from tests.support.daemons import HOLD, Running, saved, started
 from tests.support.gateway import until
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "CHECK", 0.05)
-    monkeypatch.setattr(daemon, "RETRY", 0.02)
-    monkeypatch.setattr(bouncer, "GRACE", 0.05)
-    monkeypatch.setattr(bouncer, "PATIENCE", 0.2)
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return configured(tmp_path)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
