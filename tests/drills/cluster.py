@@ -84,6 +84,12 @@ class Cluster:
         kept = set(map(int, self.query(SELECT).split()))
         return sorted(set(acknowledged) - kept)
 
+    def lost_views(self, acknowledged: dict[int, int]) -> dict[int, tuple[int, int]]:
+        """By photo, the views that were acknowledged and those that the leader has, where it has less."""
+        lines = self.query("SELECT id, views FROM photos").splitlines()
+        views = dict(map(int, line.split("|")) for line in lines if line)
+        return {one: (acked, views[one]) for one, acked in acknowledged.items() if views[one] < acked}
+
     def report(self, what: str, client: Counting, since: float, whole: float) -> str:
         """A drill's figures. Fails where an acknowledged upload is lost."""
         lost = self.lost(client.acknowledged)

@@ -16,8 +16,8 @@ from tests.drills.verifier import Verifier
 INVENTORY = "ansible/inventory.pulumi_stack.yml"
 
 
-def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
-    """Run a command of the kit for the stack and return its output; a failure shows it."""
+def attempt(stack: str, *arguments: str, seconds: float = 1800) -> tuple[int, str]:
+    """Exit code and output of a command of the kit for the stack."""
     done = subprocess.run(
         arguments,
         cwd=ROOT,
@@ -29,8 +29,14 @@ def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
         timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-1500:]}"
-    return done.stdout
+    return done.returncode, done.stdout
+
+
+def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
+    """The output of one that must succeed; a failure shows it."""
+    code, said = attempt(stack, *arguments, seconds=seconds)
+    assert code == 0, f"{' '.join(arguments)} ended with {code}:\n{said[-1500:]}"
+    return said
 
 
 def playbook(stack: str, *arguments: str) -> str:

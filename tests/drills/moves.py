@@ -16,7 +16,7 @@ import yaml
 
 from infra.paths import ROOT
 from tests.drills.cluster import Cluster
-from tests.drills.living import INVENTORY, command
+from tests.drills.living import INVENTORY, attempt, command
 
 PURPOSES = ("data", "wal")
 PLAYBOOK = ("ansible-playbook", "-i", INVENTORY, "ansible/playbooks/move_data.yml")
@@ -86,24 +86,11 @@ class Moves:
 
     def run(self, *words: str) -> tuple[int, str]:
         """Exit code and output of the playbook."""
-        done = subprocess.run(
-            [*PLAYBOOK, *words],
-            cwd=ROOT,
-            env={**os.environ, "FLASHTIER_STACK": self.stack},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=MOVES,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        return attempt(self.stack, *PLAYBOOK, *words, seconds=MOVES)
 
     def move(self, volume: str) -> str:
         """Move data and WAL there; its output. Fails where the playbook does."""
-        code, said = self.run(*asked(volume))
-        assert code == 0, f"move to {volume} ended with {code}:\n{said[-2500:]}"
-        return said
+        return command(self.stack, *PLAYBOOK, *asked(volume), seconds=MOVES)
 
     def start(self, volume: str) -> subprocess.Popen[bytes]:
         """The same, in a session of its own, for a drill that ends it."""

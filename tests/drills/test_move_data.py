@@ -103,12 +103,7 @@ def test_the_database_moves_there_and_back(
                     f" p99 {percentile(due, 0.99):.0f} ms"
                 )
     cluster.query("DROP TABLE IF EXISTS drill_filling")
-    views = dict(
-        map(int, line.split("|"))
-        for line in cluster.query("SELECT id, views FROM photos").splitlines()
-        if line
-    )
-    lost = {one: (acked, views[one]) for one, acked in load.acknowledged.items() if views[one] < acked}
+    lost = cluster.lost_views(load.acknowledged)
     taken, alone = samples.alone()
     figure(
         f"{rounds} moves there and back at {rate:.0f} calls/s: gap "

@@ -56,12 +56,7 @@ def test_no_call_fails_while_another_member_takes_over(
                 f"switchover {number + 1}: {leader} -> {now}, gap {gaps[-1]:.2f} s, {len(bad)} of {len(due)} "
                 f"calls failed {sorted({call.status for call in bad})}, p99 {percentile(due, 0.99):.0f} ms"
             )
-    views = dict(
-        map(int, line.split("|"))
-        for line in cluster.query("SELECT id, views FROM photos").splitlines()
-        if line
-    )
-    lost = {one: (acked, views[one]) for one, acked in load.acknowledged.items() if views[one] < acked}
+    lost = cluster.lost_views(load.acknowledged)
     cluster.tidy()
     figure(
         f"{rounds} switchovers at {rate:.0f} calls/s: gap "
