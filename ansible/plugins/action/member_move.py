@@ -9,7 +9,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-#: Seconds between two questions, and between two lines about the same phase.
+#: Seconds between two questions, and between two lines about the same phase. How long a move takes is not for
+#: this to say: each step of the program has a deadline of its own.
 PERIOD, LINES = 1.0, 5.0
 MIB = 1 << 20
 
@@ -55,8 +56,7 @@ class ActionModule(ActionBase):
                 shown, next_line = phase, time.monotonic() + LINES
             time.sleep(PERIOD)
             result = self._ask(variables, None)
-        state = result["state"]
-        return dict(state)
+        return dict(result["state"])
 
     @staticmethod
     def _line(state: dict[str, Any]) -> str:

@@ -9,6 +9,18 @@ import ssl
 import urllib.parse
 from typing import Any
 
+#: Of each module that reads or changes keys of a cluster: its argument specification begins with these.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "endpoints": {"type": "list", "elements": "str", "required": True},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "scope": {"type": "str", "required": True},
+    "ca": {"type": "path", "required": True},
+    "cert": {"type": "path", "required": True},
+    "key": {"type": "path", "required": True},
+    "timeout": {"type": "float", "default": 5},
+}
+
 
 class Refused(Exception):
     """etcd answered, and would not."""
@@ -26,6 +38,7 @@ class Etcd:
     """The first endpoint that answers. Raises `OSError` with a line for each where none does."""
 
     def __init__(self, options: dict[str, Any]) -> None:
+        """`options`: those of `OPTIONS`."""
         self._context = ssl.create_default_context(cafile=options["ca"])
         self._context.load_cert_chain(options["cert"], options["key"])
         self._timeout = options["timeout"]

@@ -109,7 +109,7 @@ import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.etcd_keys import Etcd, Refused
+from ansible.module_utils.etcd_keys import OPTIONS, Etcd, Refused
 
 
 def plain(value: str) -> dict[str, Any] | None:
@@ -171,18 +171,11 @@ def _shown(config: dict[str, Any] | None) -> str:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "endpoints": {"type": "list", "elements": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-            "scope": {"type": "str", "required": True},
-            "ca": {"type": "path", "required": True},
-            "cert": {"type": "path", "required": True},
-            "key": {"type": "path", "required": True},
+            **OPTIONS,
             "config": {"type": "dict"},
             "member": {"type": "dict"},
             "forget": {"type": "str"},
             "clear": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "float", "default": 5},
         },
         supports_check_mode=True,
     )

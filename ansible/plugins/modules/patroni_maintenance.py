@@ -89,7 +89,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.etcd_keys import Etcd, Refused, delete, put, unchanged
+from ansible.module_utils.etcd_keys import OPTIONS, Etcd, Refused, delete, put, unchanged
 
 
 def shown(value: dict[str, Any]) -> str:
@@ -150,18 +150,11 @@ def keys(options: dict[str, Any]) -> tuple[str, str]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "endpoints": {"type": "list", "elements": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-            "scope": {"type": "str", "required": True},
-            "ca": {"type": "path", "required": True},
-            "cert": {"type": "path", "required": True},
-            "key": {"type": "path", "required": True},
+            **OPTIONS,
             "state": {"type": "str", "choices": ["declared", "ended"], "required": True},
             "owner": {"type": "str"},
             "reason": {"type": "str"},
             "seconds": {"type": "int"},
-            "timeout": {"type": "float", "default": 5},
         },
         required_if=[("state", "declared", ["owner", "reason", "seconds"])],
         supports_check_mode=True,

@@ -19,6 +19,8 @@ STARTS = 120
 FOLLOWS = 3600
 #: Seconds for Patroni to answer.
 ANSWERS = 5
+#: Seconds between two questions.
+PERIOD = 0.5
 #: Bytes that another member may be behind: what it has to replay before it can lead is time without one.
 BEHIND = 16 << 20
 
@@ -95,7 +97,7 @@ class Member:
                 said = f"{own[0]['role']}, {own[0]['state']}" if own else "not a member"
             except MoveError as error:
                 said = str(error)
-            time.sleep(0.5)
+            time.sleep(PERIOD)
         raise MoveError(f"{self.name}: does not follow after {FOLLOWS} s ({said}); its journal says why")
 
     def received(self) -> int:

@@ -12,6 +12,8 @@ from moving.plan import BEFORE, KEPT, Part, Plan, Side
 
 #: Seconds in which what holds a file open lets go of it.
 BUSY = 10
+#: Seconds between two tries to unmount.
+AGAIN = 0.1
 WHAT = re.compile(r"^What=(.+)$", re.MULTILINE)
 
 
@@ -70,33 +72,24 @@ def unmount(part: Part) -> None:
     while part.path.is_mount():
         if time.monotonic() > end:
             raise MoveError(f"{part.path} is still mounted after {BUSY} s: lsof {part.path} says who uses it")
-        time.sleep(0.1)
+        time.sleep(AGAIN)
         run(["systemctl", "stop", part.unit], 60)
 
 
 def mount(part: Part) -> None:
     run(["systemctl", "start", part.unit], 60)
     if not part.path.is_mount():
-        raise MoveError(f"{part.unit} was started and {part.path} is no mount point; the journal says why")
+        raise MoveError(f"{part.unit} was started and {part.path} is not a mount point; the journal says why")
 
 
 def tidy(plan: Plan) -> None:
-    """Remove the marker of each volume that carries neither data nor WAL any more."""
-    left = {part.origin.marker for part in plan.parts if part.purpose in KEPT and shown(part) is part.target}
-    carrying = {side.marker for part in plan.parts if part.purpose in KEPT and (side := shown(part))}
-    for marker in left - carrying - _of_others(plan):
-        marker.unlink(missing_ok=True)
+    """Remove the marker of each volume that carries neither data nor WAL any more.
 
-
-def _of_others(plan: Plan) -> set[Path]:
-    """Markers of volumes on which a purpose lies that this plan leaves alone."""
-    moved = {part.purpose for part in plan.parts}
-    return {
-        marker
-        for marker in plan.markers
-        for purpose in KEPT
-        if purpose not in moved and _holds_something(marker.parent / purpose)
-    }
+    After `settle` only what is in use has the name of its purpose.
+    """
+    for marker in plan.markers:
+        if not any(_holds_something(marker.parent / purpose) for purpose in KEPT):
+            marker.unlink(missing_ok=True)
 
 
 def write(path: Path, text: str) -> None:
