@@ -122,6 +122,8 @@ class ContractDatabase(Model):
     first: str
     settings: tuple[PostgresqlSetting, ...]
     patroni: Patroni
+    #: Whether a leader that is stuck or gone is sealed off and gives way before its lease ends.
+    takeover: bool
     databases: tuple[ApplicationDatabase, ...]
     #: Those that the environment declares; replication, rewind and the follower have the kit's own.
     roles: tuple[DatabaseRole, ...]

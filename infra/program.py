@@ -23,7 +23,7 @@ from infra.contract import (
     DeployedHost,
     PlatformFacts,
 )
-from infra.environment import Environment
+from infra.environment import Environment, takes_over
 from infra.errors import EnvironmentInvalid, FlashtierError
 from infra.platform import Platform
 from infra.release import RELEASE
@@ -157,6 +157,7 @@ def contract_of(
             first=hosts.first,
             settings=settings,
             patroni=cluster_settings(environment, settings),
+            takeover=takes_over(environment),
             databases=database_roles.databases(environment),
             roles=database_roles.roles(environment),
         ),

@@ -6,6 +6,7 @@ from infra.environment.databases import Kind as Kind
 from infra.environment.declaration import Environment as Environment
 from infra.environment.durability import Archive as Archive
 from infra.environment.durability import Durability as Durability
+from infra.environment.rules import takes_over as takes_over
 from infra.environment.sections import App as App
 from infra.environment.sections import Platform as Platform
 from infra.environment.sections import Tier as Tier

@@ -54,3 +54,12 @@ class Failover(Model):
                 f"the other two; take at least {needed}, or lower them",
             )
         return self
+
+
+class Takeover(Model):
+    """Whether a leader that is stuck or gone is sealed off and gives way before its lease ends.
+
+    Without the section: where copies of a quorum are there, on platform local; on aws it has to be declared.
+    """
+
+    enabled: bool

@@ -165,6 +165,13 @@ def durability_fault(environment: Sections) -> KeyedError | None:
             "control.count",
             f"1 with {database.members} members: etcd on one host takes the leader's lease with it; take 3",
         )
+    takeover = database.takeover
+    if takeover is not None and takeover.enabled and not can_take_over(environment):
+        return KeyedError(
+            "database.takeover.enabled",
+            "true needs members that acknowledge for each other: synchronous_mode: quorum and "
+            "synchronous_mode_strict: true; set it to false, or declare those",
+        )
     if environment.aws is None or not on_drives(environment):
         return None
     zones = len(
@@ -172,6 +179,19 @@ def durability_fault(environment: Sections) -> KeyedError | None:
     )
     broken = instance_store_faults(database.members, zones, control.count, durability)
     return KeyedError(*broken[0]) if broken else None
+
+
+def can_take_over(environment: Sections) -> bool:
+    """Whether no commit is acknowledged that another member lacks: what makes a takeover safe."""
+    return environment.durability.quorum and environment.durability.synchronous_mode_strict
+
+
+def takes_over(environment: Sections) -> bool:
+    """Whether a leader that is stuck or gone gives way: as declared, else on `local` where it is safe."""
+    declared = environment.database.takeover
+    if declared is not None:
+        return declared.enabled
+    return environment.platform == "local" and can_take_over(environment)
 
 
 def on_drives(environment: Sections) -> tuple[str, ...]:

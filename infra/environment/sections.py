@@ -17,7 +17,7 @@ from infra.environment.databases import (
     no_logical_slots,
 )
 from infra.environment.durability import Durability
-from infra.environment.failover import Failover
+from infra.environment.failover import Failover, Takeover
 from infra.environment.sizes import Size
 from infra.environment.traffic import Traffic
 from infra.environment.volumes import Placement, Volume, unique_names
@@ -116,6 +116,7 @@ class Database(Model):
     databases: tuple[DeclaredDatabase, ...] = Field(min_length=1, max_length=20)
     roles: tuple[DeclaredRole, ...] = Field(min_length=1, max_length=100)
     failover: Failover = Failover()
+    takeover: Takeover | None = None
     accept_single_copy: bool = False
 
     _size = model_validator(mode="before")(sizes.sized_with_drives)

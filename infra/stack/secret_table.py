@@ -52,6 +52,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "etcd_patroni_password": _password,
     "etcd_follower_password": _password,
     "etcd_procedure_password": _password,
+    "etcd_seal_password": _password,
+    "etcd_release_password": _password,
 }
 
 #: Those that a stack has whatever it declares.

@@ -65,9 +65,9 @@ class Component(Model):
     """A part that hosts run: a daemon, several, or none."""
 
     name: str
-    #: The hosts that run it: those of a tier, or all of them.
-    tier: Tier | None = None
-    #: "first": only the first host of the tier.
+    #: The hosts that run it: those of these tiers, or all of them.
+    tiers: tuple[Tier, ...] = ()
+    #: "first": only the first host of its tier.
     hosts: Literal["all", "first"] = "all"
     #: The platform that has it, where only one does.
     platform: Platform | None = None
@@ -105,7 +105,7 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         name="haproxy",
-        tier="edge",
+        tiers=("edge",),
         units=("haproxy.service",),
         drop_ins=("haproxy.service",),
         daemons=("haproxy",),
@@ -118,7 +118,7 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         name="nginx",
-        tier="web",
+        tiers=("web",),
         units=("nginx.service", "logrotate.timer"),
         drop_ins=("logrotate.timer", "nginx.service"),
         daemons=("nginx",),
@@ -128,7 +128,7 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         name="photo_api",
-        tier="web",
+        tiers=("web",),
         units=("photo-api.socket", "photo-api.service"),
         daemons=("photo-api",),
         metrics=Metrics(job="app", port="web"),
@@ -143,7 +143,7 @@ COMPONENTS: tuple[Component, ...] = (
     # Between the app and the member that leads. Its socket is no port: only accounts of its group reach it.
     Component(
         name="pgbouncer",
-        tier="web",
+        tiers=("web",),
         units=("pgbouncer.service",),
         drop_ins=("pgbouncer.service",),
         daemons=("pgbouncer",),
@@ -153,7 +153,7 @@ COMPONENTS: tuple[Component, ...] = (
     # Points pgBouncer at the member that leads, and holds statements while there is none.
     Component(
         name="follower",
-        tier="web",
+        tiers=("web",),
         units=("flashtier-follower.service",),
         daemons=("flashtier-follower",),
         tls=_ALL_TLS,
@@ -166,7 +166,7 @@ COMPONENTS: tuple[Component, ...] = (
     # Packages, directories, settings and client authentication.
     Component(
         name="postgresql",
-        tier="database",
+        tiers=("database",),
         daemons=("postgresql",),
         ports=(
             Port(
@@ -186,7 +186,7 @@ COMPONENTS: tuple[Component, ...] = (
     # Runs the server of each member, and decides who leads.
     Component(
         name="patroni",
-        tier="database",
+        tiers=("database",),
         units=("patroni.service", "flashtier-postmaster.service"),
         daemons=("patroni", "flashtier-postgresql", "flashtier-postmaster"),
         ports=(Port(name="patroni", number=8008, clients=(PEERS, "control"), program="patroni"),),
@@ -197,7 +197,7 @@ COMPONENTS: tuple[Component, ...] = (
     # Who leads the database. One member, or an odd number of them.
     Component(
         name="etcd",
-        tier="control",
+        tiers=("control",),
         units=("etcd.service", "flashtier-etcd-snapshot.timer"),
         timed=("flashtier-etcd-snapshot.service",),
         drop_ins=("etcd.service",),
@@ -212,9 +212,33 @@ COMPONENTS: tuple[Component, ...] = (
         tls=_ALL_TLS,
         keys=(KeyFile(path="/etc/flashtier/etcd/snapshot_password", mode="0600"),),
     ),
+    # Seals a leader that is stuck or gone off from those that may acknowledge its commits, and from etcd.
+    Component(
+        name="seal",
+        tiers=("database", "control"),
+        units=("flashtier-seal.service",),
+        daemons=("flashtier-seal",),
+        tls=_ALL_TLS,
+        keys=(
+            KeyFile(path="/etc/flashtier/seal", mode="0700"),
+            KeyFile(path="/etc/flashtier/seal/etcd_password", mode="0400"),
+        ),
+    ),
+    # Takes the lead from a leader that is sealed off.
+    Component(
+        name="release",
+        tiers=("control",),
+        units=("flashtier-release.service",),
+        daemons=("flashtier-release",),
+        tls=_ALL_TLS,
+        keys=(
+            KeyFile(path="/etc/flashtier/release", mode="0700"),
+            KeyFile(path="/etc/flashtier/release/etcd_password", mode="0400"),
+        ),
+    ),
     Component(
         name="prometheus",
-        tier="control",
+        tiers=("control",),
         hosts="first",
         units=("prometheus.service",),
         drop_ins=("prometheus.service",),
@@ -226,7 +250,7 @@ COMPONENTS: tuple[Component, ...] = (
     # On AWS the object store is S3 itself.
     Component(
         name="s3",
-        tier="control",
+        tiers=("control",),
         hosts="first",
         platform="local",
         units=("versitygw.service",),
@@ -249,7 +273,7 @@ def running(components: tuple[Component, ...], platform: Platform, tier: Tier, i
         component.name
         for component in components
         if component.platform in (None, platform)
-        and component.tier in (None, tier)
+        and (not component.tiers or tier in component.tiers)
         and (component.hosts == "all" or index == 0)
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from typing import Any
@@ -21,6 +22,11 @@ try:
 except OSError:
     pass  # no answer, and so nothing printed
 END"""
+#: The kit's keys in etcd below a prefix, with the account that takes snapshots; the password is in no argument.
+KEYS = """cd /etc/flashtier/tls
+export ETCDCTL_USER="snapshot:$(cat /etc/flashtier/etcd/snapshot_password)"
+etcdctl --endpoints=https://{address}:{port} --cacert ca.crt --cert host.crt --key host.key \\
+    --write-out=json get --prefix /flashtier/{stack}/{prefix}"""
 #: What drills have written: the rows of their user.
 SELECT, DELETE = (f"{verb} FROM photos WHERE user_id = {USER}" for verb in ("SELECT id", "DELETE"))
 
@@ -89,6 +95,32 @@ class Cluster:
         lines = self.query("SELECT id, views FROM photos").splitlines()
         views = dict(map(int, line.split("|")) for line in lines if line)
         return {one: (acked, views[one]) for one, acked in acknowledged.items() if views[one] < acked}
+
+    def keys(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """The kit's keys in etcd that begin so, by the rest of their names."""
+        stack, port = self.contract.stack, self.contract.ports["etcd_client"]
+        host = next(
+            host for host in self.contract.hosts if "etcd" in host.components and self.inside.runs(host.name)
+        )
+        script = KEYS.format(address=host.address, port=port, stack=stack, prefix=prefix)
+        found = json.loads(self.inside.run(host.name, script))
+        whole = f"/flashtier/{stack}/{prefix}"
+        return {
+            base64.b64decode(kv["key"]).decode().removeprefix(whole): json.loads(
+                base64.b64decode(kv["value"])
+            )
+            for kv in found.get("kvs", [])
+        }
+
+    def hindered(self) -> list[str]:
+        """Why a leader would keep its lead, as the units that take it say; or that one says nothing."""
+        units = self.keys("takeover/units/")
+        silent = [
+            f"{host.name} says nothing"
+            for host in self.contract.hosts
+            if "release" in host.components and host.name not in units
+        ]
+        return silent + sorted({why for unit in units.values() for why in unit["hindered"]})
 
     def report(self, what: str, client: Counting, since: float, whole: float) -> str:
         """A drill's figures. Fails where an acknowledged upload is lost."""

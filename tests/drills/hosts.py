@@ -71,6 +71,13 @@ class Inside:
         if not self.runs(host):
             self._lxc("start", host)
 
+    def freeze(self, host: str) -> None:
+        """Every process of it stands still, until `thaw`."""
+        self._lxc("pause", host)
+
+    def thaw(self, host: str) -> None:
+        self._lxc("start", host)
+
     def runs(self, host: str) -> bool:
         """Whether its power is on."""
         return self._lxc("list", f"^{host}$", "--format=csv", "--columns=s").strip() == "RUNNING"

@@ -11,6 +11,8 @@ ACCOUNTS = {
     "patroni": ["patroni"],
     "follower": ["follower"],
     "procedure": ["procedure"],
+    "seal": ["seal"],
+    "release": ["release"],
 }
 
 
@@ -39,6 +41,22 @@ def rights(stack: str) -> dict[str, set[tuple[str, str, str]]]:
             (f"/flashtier/{stack}/procedure", "", "READWRITE"),
             (f"/flashtier/{stack}/maintenance", "", "READWRITE"),
             (f"/service/{stack}/config", "", "READWRITE"),
+            (f"/flashtier/{stack}/takeover/off", "", "READWRITE"),
+        },
+        "seal": {
+            (f"/service/{stack}/", f"/service/{stack}0", "READ"),
+            (f"/flashtier/{stack}/", f"/flashtier/{stack}0", "READ"),
+            (f"/flashtier/{stack}/takeover/agents/", f"/flashtier/{stack}/takeover/agents0", "READWRITE"),
+            (f"/flashtier/{stack}/takeover/sealed/", f"/flashtier/{stack}/takeover/sealed0", "READWRITE"),
+        },
+        "release": {
+            (f"/service/{stack}/", f"/service/{stack}0", "READ"),
+            (f"/service/{stack}/leader", "", "READWRITE"),
+            (f"/flashtier/{stack}/", f"/flashtier/{stack}0", "READ"),
+            (f"/flashtier/{stack}/takeover/order", "", "READWRITE"),
+            (f"/flashtier/{stack}/takeover/tried", "", "READWRITE"),
+            (f"/flashtier/{stack}/takeover/last", "", "READWRITE"),
+            (f"/flashtier/{stack}/takeover/units/", f"/flashtier/{stack}/takeover/units0", "READWRITE"),
         },
     }
 

@@ -44,9 +44,13 @@ def ways(question):
 def firewall(question):
     """The rules in effect, and those that the file on disk gives in a network of its own."""
     return {
-        "in effect": run("nft", "--stateless", "list", "ruleset").splitlines(),
+        "in effect": run("nft", "--stateless", "--terse", "list", "ruleset").splitlines(),
         "of the file": run(
-            "unshare", "--net", "sh", "-c", "nft --file /etc/nftables.conf && nft --stateless list ruleset"
+            "unshare",
+            "--net",
+            "sh",
+            "-c",
+            "nft --file /etc/nftables.conf && nft --stateless --terse list ruleset",
         ).splitlines(),
     }
 

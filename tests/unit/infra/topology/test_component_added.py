@@ -24,7 +24,7 @@ from tests.support.rendered import ROOT, render
 #: Two ports, one for its peers alone and one for another component; metrics; a key; TLS.
 MADE_UP = Component(
     name="ledger",
-    tier="database",
+    tiers=("database",),
     units=("ledger.service",),
     daemons=("ledger",),
     ports=(
@@ -36,7 +36,7 @@ MADE_UP = Component(
     keys=(KeyFile(path="/etc/ledger/key", mode="0600"),),
 )
 #: No port and no unit: something that only a timer or a person starts.
-SILENT = Component(name="recorder", tier="web", hosts="first")
+SILENT = Component(name="recorder", tiers=("web",), hosts="first")
 TABLE = (*COMPONENTS, MADE_UP, SILENT)
 CONTRACT = contract_of("unit", Environment.parse(local_environment()), TABLE)
 ADDRESSES = {host.name: host.address for host in CONTRACT.hosts}

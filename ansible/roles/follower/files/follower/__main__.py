@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
-import ssl
 import sys
 import threading
 import time
@@ -13,9 +11,11 @@ import traceback
 from pathlib import Path
 
 from follower.bouncer import Bouncer
-from follower.config import Config, ConfigError, Tls, read
-from follower.daemon import Daemon, credentials
+from follower.access import ConfigError, context, credentials
+from follower.config import Config, read
+from follower.daemon import Daemon
 from follower.etcd import Endpoint
+from follower.journal import Journal
 from follower.probe import Libpq, Prober
 from follower.publisher import Publisher
 from follower.standbys import Standbys
@@ -25,35 +25,6 @@ from follower.watcher import Watcher
 
 #: Seconds that the lease's end may take when the follower stops; resuming comes first.
 LAST_WORDS = 0.5
-
-
-class Journal:
-    """Lines with the time of day in milliseconds, written by a thread: nothing waits for them."""
-
-    def __init__(self) -> None:
-        self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._write, name="journal", daemon=True)
-        self.thread.start()
-
-    def say(self, line: str) -> None:
-        now = time.time()
-        stamp = time.strftime("%H:%M:%S", time.gmtime(now))
-        self.lines.put(f"{stamp}.{int(now % 1 * 1000):03d} {line}")
-
-    def close(self) -> None:
-        self.lines.put(None)
-        self.thread.join(timeout=1)
-
-    def _write(self) -> None:
-        while (line := self.lines.get()) is not None:
-            print(line, flush=True)
-
-
-def context(tls: Tls) -> ssl.SSLContext:
-    """Read at each connection, so that a renewed certificate is used from then on."""
-    made = ssl.create_default_context(cafile=tls.ca)
-    made.load_cert_chain(tls.certificate, tls.key)
-    return made
 
 
 def connection(config: Config, member: str) -> Libpq:
@@ -94,8 +65,7 @@ def run(config: Config, journal: Journal) -> None:
     )
     bouncer = Bouncer(config.console, config.console_user, (pool.name for pool in config.pools))
     daemon = Daemon(config, bouncer, prober, publisher.publish, say, boot_id())
-    keys = Keys.of(config.stack)
-    watcher = Watcher(endpoints[1], keys, View(keys, time.time, say), daemon.seen, say)
+    watcher = Watcher(endpoints[1], View(Keys.of(config.stack), time.time, say), daemon.seen, say)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: daemon.stop(number))
     daemon.seed()
@@ -119,7 +89,7 @@ def run(config: Config, journal: Journal) -> None:
 def main() -> int:
     journal = Journal()
     try:
-        config = read(Path(sys.argv[1]), credentials())
+        config = read(Path(sys.argv[1]), credentials("flashtier-follower"))
     except (ConfigError, IndexError) as error:
         print(f"flashtier-follower: {error or 'the configuration file is its one argument'}", file=sys.stderr)
         return 2

@@ -8,22 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from follower.access import ConfigError, Tls, secret
 from follower.etcd import Login
 from follower.ini import Pool
 
 #: Of a pool for reads that may be stale: by how many milliseconds.
 LAG = "max_lag_ms"
-
-
-class ConfigError(Exception):
-    """One line: file, key and fix."""
-
-
-@dataclass(frozen=True)
-class Tls:
-    ca: str
-    certificate: str
-    key: str
 
 
 @dataclass(frozen=True)
@@ -94,10 +84,6 @@ def read(path: Path, credentials: Path) -> Config:
             f"{path}: hold = {config.hold}: must be seconds above 0 and below 60; run the role follower"
         )
     return config
-
-
-def secret(folder: Path, name: str) -> str:
-    return (folder / name).read_text().strip()
 
 
 def _pool(given: Mapping[str, Any]) -> Pool:

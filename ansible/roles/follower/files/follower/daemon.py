@@ -6,13 +6,11 @@ Only this thread touches pgBouncer and the list of pools. It waits for nothing l
 
 from __future__ import annotations
 
-import os
 import queue
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from follower import state
@@ -291,8 +289,3 @@ class Daemon:
                 state.save(self.config.state_file, full, memory, self.boot)
             except OSError as error:
                 self.say(f"{self.config.state_file}: {error.strerror}; a restart would begin without it")
-
-
-def credentials() -> Path:
-    """The folder of LoadCredential."""
-    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/flashtier-follower.service"))

@@ -136,6 +136,24 @@ class Endpoint:
             raise EtcdError(f"{self.url}{path}: {type(error).__name__}: {error}") from error
 
 
+class Endpoints:
+    """Members of etcd, of which the one that answered is asked first from then on. Not for two threads at once."""
+
+    def __init__(self, endpoints: list[Endpoint]) -> None:
+        self.endpoints = endpoints
+
+    def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Raises the last one's `EtcdError` where none answers."""
+        said: EtcdError | None = None
+        for endpoint in list(self.endpoints):
+            try:
+                return endpoint.call(path, body)
+            except EtcdError as error:
+                said = error
+                self.endpoints.append(self.endpoints.pop(0))
+        raise said or EtcdError("no member of etcd is declared")
+
+
 class Stream:
     """Answers of one call, a JSON text a line. Read by one thread, closed by another.
 

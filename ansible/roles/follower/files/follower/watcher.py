@@ -1,4 +1,4 @@
-"""Follows the leader key and the holds in etcd, at one endpoint after the other, and reports what changed.
+"""Follows ranges of keys in etcd, at one endpoint after the other, and reports what changed.
 
 At each endpoint: a snapshot, a watch of what comes after it, and a further snapshot each second. Those notice
 an endpoint that is silent, or cut off from the others: its watch would say nothing for ever.
@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from follower.etcd import Endpoint, EtcdError, Stream
-from follower.holds import Seen
-from follower.view import Keys, View
+from follower.ranges import Store
 
 #: Seconds between snapshots.
 PERIOD = 1.0
@@ -22,20 +23,29 @@ PERIOD = 1.0
 PAUSE = 0.3
 
 
-class Watcher(threading.Thread):
+Seen = TypeVar("Seen", covariant=True)
+
+
+class View(Protocol[Seen]):
+    """What is made of the keys that `store` keeps."""
+
+    store: Store
+
+    def seen(self) -> Seen: ...
+
+
+class Watcher(threading.Thread, Generic[Seen]):
     """`report` is called with each change, from more than one thread; never with two at once."""
 
     def __init__(
         self,
         endpoints: list[Endpoint],
-        keys: Keys,
-        view: View,
+        view: View[Seen],
         report: Callable[[Seen], None],
         say: Callable[[str], None],
     ) -> None:
         super().__init__(name="watcher", daemon=True)
         self.endpoints = endpoints
-        self.keys = keys
         self.view = view
         self.report = report
         self.say = say
@@ -43,6 +53,8 @@ class Watcher(threading.Thread):
         self.stopped = threading.Event()
         #: Where the watch is, as the state file shows it; empty while there is none.
         self.at = ""
+        #: Monotonic time of the last snapshot: until then all that happened is known.
+        self.known = float("-inf")
 
     def run(self) -> None:
         failed = 0
@@ -68,12 +80,12 @@ class Watcher(threading.Thread):
     def _follow(self, endpoint: Endpoint) -> None:
         """Until it fails, or the follower stops."""
         self._take(endpoint, first=True)
-        stream = endpoint.stream("/v3/watch", self.keys.watches(self.view.revision))
+        stream = endpoint.stream("/v3/watch", self.view.store.ranges.watches(self.view.store.revision))
         ended: queue.Queue[Exception] = queue.Queue()
         reader = threading.Thread(target=self._read, args=(stream, ended), name="watch", daemon=True)
         reader.start()
         self.at = endpoint.url
-        self.say(f"etcd: watching at {endpoint.url} from revision {self.view.revision}")
+        self.say(f"etcd: watching at {endpoint.url} from revision {self.view.store.revision}")
         try:
             while not self.stopped.is_set():
                 try:
@@ -85,18 +97,20 @@ class Watcher(threading.Thread):
             reader.join(timeout=1)
 
     def _take(self, endpoint: Endpoint, first: bool = False) -> None:
-        answer = endpoint.call("/v3/kv/txn", self.keys.snapshot())
+        asked = time.monotonic()
+        answer = endpoint.call("/v3/kv/txn", self.view.store.ranges.snapshot())
         with self.lock:
-            self._tell(self.view.replace(answer, first))
+            self._tell(self.view.store.take(answer, first))
+        self.known = asked
 
     def _read(self, stream: Stream, ended: queue.Queue[Exception]) -> None:
         try:
             for answer in stream.answers():
                 with self.lock:
-                    self._tell(self.view.apply(answer))
+                    self._tell(self.view.store.add(answer))
         except (EtcdError, KeyError, TypeError, ValueError) as error:
             ended.put(error)
 
-    def _tell(self, seen: Seen | None) -> None:
-        if seen is not None:
-            self.report(seen)
+    def _tell(self, changed: bool) -> None:
+        if changed:
+            self.report(self.view.seen())

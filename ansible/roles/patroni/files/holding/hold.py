@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any
 
-from follower.etcd import Endpoint, EtcdError, after, decoded, encoded
+from follower.etcd import Endpoint, Endpoints, EtcdError, after, decoded, encoded
 from holding.config import Config
 
 #: Seconds that a hold lasts if nothing ends it. A follower ends it earlier (`web_path.hold`).
@@ -31,7 +31,7 @@ class Hold:
         self.why = why
         self.owner = config.name
         self.key = f"/flashtier/{config.scope}/holds/{config.name}"
-        self.endpoints = [Endpoint(url, config.login, config.context) for url in config.etcd]
+        self._ask = Endpoints([Endpoint(url, config.login, config.context) for url in config.etcd]).ask
         self.lease = ""
 
     def take(self, seconds: float = TAKES) -> bool:
@@ -122,16 +122,3 @@ class Hold:
 
     def _holds(self, state: dict[str, Any]) -> bool:
         return state.get("state") == "held" and self.owner in state.get("holds", [])
-
-    def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Of the first endpoint that answers, which is asked first from then on."""
-        said: EtcdError | None = None
-        for endpoint in list(self.endpoints):
-            try:
-                answer = endpoint.call(path, body)
-            except EtcdError as error:
-                said = error
-                self.endpoints.append(self.endpoints.pop(0))
-                continue
-            return answer
-        raise said or EtcdError("no member of etcd is declared")

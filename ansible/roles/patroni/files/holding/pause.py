@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
-
-from follower.etcd import Endpoint, EtcdError, decoded, encoded
+from follower.etcd import Endpoint, Endpoints, EtcdError, decoded, encoded
 from holding.config import Config
 
 #: Seconds between two questions.
@@ -24,7 +22,7 @@ class Pause:
     def __init__(self, config: Config, say: Callable[[str], None]) -> None:
         self.settings = f"/service/{config.scope}/config"
         self.maintenance = f"/flashtier/{config.scope}/maintenance"
-        self.endpoints = [Endpoint(url, config.login, config.context) for url in config.etcd]
+        self._ask = Endpoints([Endpoint(url, config.login, config.context) for url in config.etcd]).ask
         self.say = say
 
     def run(self) -> None:
@@ -57,14 +55,3 @@ class Pause:
         if ended:
             self.say("Patroni was paused and no maintenance is declared: it acts again")
         return ended
-
-    def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Of the first endpoint that answers, which is asked first from then on."""
-        said: EtcdError | None = None
-        for endpoint in list(self.endpoints):
-            try:
-                return endpoint.call(path, body)
-            except EtcdError as error:
-                said = error
-                self.endpoints.append(self.endpoints.pop(0))
-        raise said or EtcdError("no member of etcd is declared")

@@ -11,7 +11,8 @@ import pytest
 from ansible.template import trust_as_template
 
 from follower import config, notify
-from follower.config import Config, ConfigError
+from follower.access import ConfigError
+from follower.config import Config
 from infra.environment import Environment
 from tests.support.declared import contract_of, local_environment
 from tests.support.rendered import templar

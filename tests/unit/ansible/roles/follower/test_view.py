@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,8 +23,18 @@ def recorded(name: str) -> dict[str, Any]:
     return answer.get("result", answer)
 
 
-def view() -> View:
-    return View(KEYS, lambda: NOW, lambda line: None)
+class Seeing(View):
+    """A view that says what a change makes of it."""
+
+    def replace(self, answer: dict[str, Any], first: bool = False) -> Seen | None:
+        return self.seen() if self.store.take(answer, first) else None
+
+    def apply(self, answer: dict[str, Any]) -> Seen | None:
+        return self.seen() if self.store.add(answer) else None
+
+
+def view(say: Callable[[str], None] = lambda line: None) -> Seeing:
+    return Seeing(KEYS, lambda: NOW, say)
 
 
 def kv(name: str, value: str, revision: int, created: int | None = None) -> dict[str, str]:
@@ -72,6 +83,7 @@ def test_a_snapshot_that_says_nothing_new_is_no_news() -> None:
         {"header": {"revision": "1"}},
         {"header": {"revision": "1"}, "responses": [{}]},
         {"responses": []},
+        {"header": {"revision": "9"}, "responses": [{"response_range": {}}]},
     ],
 )
 def test_an_answer_that_is_not_whole_says_nothing_of_the_leader(answer: dict[str, Any]) -> None:
@@ -122,7 +134,7 @@ def test_holds_are_read_with_what_is_left_of_them() -> None:
 )  # fmt: skip
 def test_a_hold_without_an_end_holds_nothing(value: str) -> None:
     lines: list[str] = []
-    one = View(KEYS, lambda: NOW, lines.append)
+    one = view(lines.append)
     assert one.replace(snapshot(9, None, kv(KEYS.holds + "db1", value, 7))) == Seen(None)
     assert len(lines) == 1
     assert "hold of db1 ignored" in lines[0]
@@ -167,7 +179,7 @@ def test_a_new_watch_begins_with_its_snapshot_even_if_that_is_older() -> None:
 
 
 def test_the_watches_follow_the_snapshot_and_cover_both() -> None:
-    first, second = (one["create_request"] for one in KEYS.watches(84))
+    first, second = (one["create_request"] for one in view().store.ranges.watches(84))
     assert first == {"key": encoded("/service/lab/leader"), "start_revision": "85"}
     assert second == {
         "key": encoded("/flashtier/lab/holds/"),

@@ -41,7 +41,7 @@ def following(*gateways: Gateway) -> Iterator[Reports]:
     reports = Reports()
     endpoints = [Endpoint(gateway.url, Login("follower", "secret"), None) for gateway in gateways]
     view = View(KEYS, time.time, reports.lines.append)
-    thread = Watcher(endpoints, KEYS, view, reports.seen.append, reports.lines.append)
+    thread = Watcher(endpoints, view, reports.seen.append, reports.lines.append)
     thread.start()
     try:
         yield reports

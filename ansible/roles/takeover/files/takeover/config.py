@@ -1,0 +1,54 @@
+"""What the role wrote: one JSON file, and the password of etcd that systemd passes in a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from follower.access import ConfigError, Tls, secret
+from follower.etcd import Login
+
+
+@dataclass(frozen=True)
+class Config:
+    stack: str
+    host: str
+    #: Address of each member by its name.
+    members: dict[str, str]
+    #: Hosts that seal a leader off: the members, and those with etcd.
+    agents: tuple[str, ...]
+    #: Whether the environment declares it.
+    enabled: bool
+    database_port: int
+    rest_port: int
+    etcd: tuple[str, ...]
+    login: Login
+    tls: Tls
+
+
+def read(path: Path, credentials: Path, account: str) -> Config:
+    """`account`: of etcd. Raises `ConfigError`."""
+    try:
+        given: dict[str, Any] = json.loads(path.read_text())
+        config = Config(
+            stack=given["stack"],
+            host=given["host"],
+            members={str(name): str(address) for name, address in given["members"].items()},
+            agents=tuple(given["agents"]),
+            enabled=bool(given["enabled"]),
+            database_port=int(given["database_port"]),
+            rest_port=int(given["rest_port"]),
+            etcd=tuple(given["etcd"]),
+            login=Login(account, secret(credentials, "etcd_password")),
+            tls=Tls(**given["tls"]),
+        )
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; run the role takeover") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path}: {type(error).__name__} {error}; run the role takeover") from error
+    for name, empty in {"members": not config.members, "etcd": not config.etcd}.items():
+        if empty:
+            raise ConfigError(f"{path}: {name} is empty; run the role takeover")
+    return config

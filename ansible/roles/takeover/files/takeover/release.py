@@ -1,0 +1,216 @@
+"""flashtier-release: `python3 -m takeover.release FILE`, as a unit of systemd, on hosts with etcd.
+
+Finds a leader that is gone (its lease is not renewed and nothing of it answers) or stuck (by its own probe), has all
+other members seal it off, and takes its lead from it. It promotes no one: Patroni's race and votes decide.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from follower.access import ConfigError, context, credentials
+from follower.etcd import Endpoint, EtcdError, Endpoints
+from follower.journal import Journal
+from follower.notify import notify
+from follower.publisher import Publisher
+from follower.watcher import Watcher
+from takeover import judge
+from takeover.answers import answers
+from takeover.config import Config, read
+from takeover.keys import Order, Seen, View
+from takeover.lead import Lead
+from takeover.orders import Orders
+
+#: Seconds between two turns.
+PERIOD = 0.1
+#: Seconds that a lease may be late before the leader itself is asked, and before it counts as gone.
+LATE, GONE = 0, 1
+#: Seconds in which a leader that is there answers.
+ANSWERS = 0.7
+#: Seconds that an order lasts; it is not renewed. For confirmations of members, and then of hosts with etcd.
+ORDER, CONFIRM, CONFIRM_MORE = 4, 2.5, 0.3
+#: Seconds without a word of etcd after which nothing is decided.
+OLD = 2.5
+
+
+class Unit:
+    """`ask`: a call of etcd; `newest`: what it said last, after at most that many seconds."""
+
+    def __init__(
+        self,
+        config: Config,
+        ask: Callable[[str, dict[str, Any]], dict[str, Any]],
+        newest: Callable[[float], Seen | None],
+        lead: Lead,
+        say: Callable[[str], None],
+    ) -> None:
+        self.config = config
+        self.ask = ask
+        self.newest = newest
+        self.lead = lead
+        self.say = say
+        self.orders = Orders(config.stack, config.host)
+        self.said = ""
+
+    def turn(self, seen: Seen) -> list[str]:
+        """One look at the leader, and what follows from it; why nothing would be done. Raises `EtcdError`."""
+        self.lead.follow(seen.leader)
+        hindered = list(judge.hindrances(seen, self.config))
+        settings = seen.settings
+        ttl, loop_wait = settings.get("ttl"), settings.get("loop_wait")
+        if seen.leader is None or not isinstance(ttl, int) or not isinstance(loop_wait, int):
+            return hindered or ["etcd has no ttl and loop_wait of Patroni"]
+        if self.lead.seconds < ttl:
+            hindered.append(f"{seen.leader.text} has not been seen to lead for a ttl of {ttl} s yet")
+        cause, why = self._cause(seen, ttl, loop_wait)
+        if not cause:
+            self.said = ""
+            return hindered
+        if "takeover/tried" in seen.own:
+            hindered.append(f"the last attempt was less than a ttl of {ttl} s ago")
+        if hindered:
+            self._once(f"{seen.leader.text} is {cause} ({why}), and keeps its lead: {'; '.join(hindered)}")
+            return hindered
+        self._act(seen, cause, why, ttl)
+        return []
+
+    def _cause(self, seen: Seen, ttl: int, loop_wait: int) -> tuple[str, str]:
+        """gone or stuck, with why; empty where it is neither."""
+        leader = seen.leader
+        assert leader is not None  # noqa: S101 - the caller's
+        if why := judge.stuck(seen):
+            return "stuck", why
+        address = self.config.members.get(leader.text)
+        left = self.lead.read(leader, self.lead.left is not None and self.lead.left < ttl - loop_wait)
+        if address is None or left is None:
+            return "", ""
+        if judge.overdue(left, ttl, loop_wait, LATE):
+            self.lead.ask(address)
+        if judge.overdue(left, ttl, loop_wait, GONE) and self.lead.silent:
+            return "gone", f"its lease has {left} s left of {ttl}, and nothing of it answers"
+        return "", ""
+
+    def _act(self, seen: Seen, cause: str, why: str, ttl: int) -> None:
+        """Seal it off and take its lead. Raises `EtcdError`; the order's lease ends it then."""
+        begun = time.monotonic()
+        assert seen.leader is not None  # noqa: S101 - the caller's
+        leader, timeline = seen.leader.text, seen.timeline(seen.leader.text)
+        assert timeline is not None  # noqa: S101 - judge.hindrances
+        order = Order(uuid.uuid4().hex[:12], leader, cause, timeline, seen.cluster, time.time())
+        lease = str(self.ask("/v3/lease/grant", {"TTL": str(ORDER)})["ID"])
+        pause = str(self.ask("/v3/lease/grant", {"TTL": str(ttl)})["ID"])
+        put = self.ask("/v3/kv/txn", self.orders.order(order, seen, lease, pause))
+        if not put.get("succeeded"):
+            self._once(f"{leader} is {cause} ({why}), and something changed, or another unit acts")
+            return
+        self.say(f"{leader} is {cause} ({why}): order {order.number}")
+        revision = int(put["header"]["revision"])
+        confirmed, fault = self._confirmations(order.number, leader, begun)
+        released: dict[str, Any] = {}
+        if not fault:
+            released = self.ask("/v3/kv/txn", self.orders.release(order, revision, seen, confirmed))
+        if released.get("succeeded"):
+            self.say(
+                f"{leader} was {cause}: its lead is taken, {time.monotonic() - begun:.3f} s after the order"
+            )
+            return
+        self.ask("/v3/lease/revoke", {"ID": lease})
+        self.say(f"{leader} keeps its lead: {fault or 'something changed before it could be taken'}")
+
+    def _confirmations(self, number: str, leader: str, begun: float) -> tuple[dict[str, int], str]:
+        """Those of all other members, with those of hosts with etcd that come soon; or what is missing."""
+        voters = set(self.config.members) - {leader}
+        others = set(self.config.agents) - {leader}
+        while True:
+            waited = time.monotonic() - begun
+            seen = self.newest(0.02)
+            found, refusal = judge.confirmed(seen, number, others) if seen else ({}, "")
+            if refusal:
+                return {}, refusal
+            if voters <= set(found):
+                # They keep a leader that is alive from taking it again; commits are safe without them.
+                if others <= set(found) or waited > CONFIRM_MORE:
+                    return found, ""
+            elif waited > CONFIRM:
+                return {}, f"{', '.join(sorted(voters - set(found)))} did not seal it off within {CONFIRM} s"
+
+    def _once(self, line: str) -> None:
+        if line != self.said:
+            self.said = line
+            self.say(line)
+
+
+class News:
+    """What etcd said last. Written by the watch, read by one thread."""
+
+    def __init__(self) -> None:
+        self.queue: queue.SimpleQueue[Seen] = queue.SimpleQueue()
+        self.seen: Seen | None = None
+
+    def newest(self, seconds: float) -> Seen | None:
+        try:
+            self.seen = self.queue.get(timeout=seconds)
+            while not self.queue.empty():
+                self.seen = self.queue.get_nowait()
+        except queue.Empty:
+            pass  # nothing new
+        return self.seen
+
+
+def run(config: Config, journal: Journal) -> None:
+    """For ever."""
+    say, news = journal.say, News()
+
+    def reach() -> list[Endpoint]:
+        return [Endpoint(url, config.login, lambda: context(config.tls)) for url in config.etcd]
+
+    def left(lease: int) -> int:
+        return int(etcd.ask("/v3/lease/timetolive", {"ID": str(lease)}).get("TTL", -1))
+
+    etcd = Endpoints(reach())
+    watcher = Watcher(reach(), View(config.stack), news.queue.put, say)
+    publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/units/{config.host}", say)
+    # Members ask its server, too; from here no one reaches that.
+    ports = (None, config.rest_port)
+    lead = Lead(left, lambda address: answers(address, ports, lambda: context(config.tls), ANSWERS))
+    unit = Unit(config, etcd.ask, news.newest, lead, say)
+    watcher.start()
+    publisher.start()
+    notify("READY=1")
+    fault = ""
+    while True:
+        seen = news.newest(PERIOD)
+        notify("WATCHDOG=1")
+        if seen is None or time.monotonic() - watcher.known > OLD:
+            continue
+        try:
+            hindered = unit.turn(seen)
+            publisher.publish({"host": config.host, "enabled": config.enabled, "hindered": hindered})
+            fault = ""
+        except (EtcdError, KeyError) as error:
+            if str(error) != fault:
+                fault = str(error)
+                say(f"nothing is decided: {type(error).__name__}: {fault}")
+
+
+def main() -> int:
+    journal = Journal()
+    try:
+        config = read(Path(sys.argv[1]), credentials("flashtier-release"), "release")
+        run(config, journal)
+    except (ConfigError, IndexError) as error:
+        print(f"flashtier-release: {error or 'the configuration file is its one argument'}", file=sys.stderr)
+        return 2
+    finally:
+        journal.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

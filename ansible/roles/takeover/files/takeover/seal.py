@@ -1,0 +1,212 @@
+"""flashtier-seal: `python3 -m takeover.seal FILE`, as a unit of systemd, on members and on hosts with etcd.
+
+Seals a leader off as `wish` says, and confirms an order's seal in etcd. A confirmation has a lease that ends long
+before the seal does (docs/decisions/takeover.md), and the kernel ends the seal whatever becomes of this.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from follower.access import ConfigError, context, credentials
+from follower.etcd import EtcdError, Endpoint, Endpoints, encoded
+from follower.journal import Journal
+from follower.notify import notify
+from follower.publisher import Publisher
+from follower.watcher import Watcher
+from takeover.answers import answers
+from takeover.config import Config, read
+from takeover.keys import Order, Seen, View
+from takeover.nft import Seal, SealError
+from takeover.wish import Wish, wanted
+
+#: Seconds that a confirmation lasts.
+CONFIRMS = 3
+#: Seconds in which a leader that is there answers.
+ANSWERS = 0.4
+#: Seconds between renewals of a seal that stays.
+PERIOD = 1.0
+#: Seconds between two checks of what is sealed in the kernel.
+CHECK = 10.0
+#: Seconds without a word of etcd after which what is known is old.
+OLD = 4.0
+
+
+class Sealing(Protocol):
+    def put(self, addresses: list[str]) -> None: ...
+    def end(self) -> None: ...
+    def sealed(self) -> list[str]: ...
+
+
+class Agent:
+    """`ask`: a call of etcd; `leader_answers`: who at that address answers, or empty; `wall`: time of day."""
+
+    def __init__(
+        self,
+        config: Config,
+        seal: Sealing,
+        ask: Callable[[str, dict[str, object]], dict[str, object]],
+        leader_answers: Callable[[str], str],
+        say: Callable[[str], None],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.seal = seal
+        self.ask = ask
+        self.leader_answers = leader_answers
+        self.say = say
+        self.wall = wall
+        self.key = f"/flashtier/{config.stack}/takeover/sealed/{config.host}"
+        self.order_key = f"/flashtier/{config.stack}/takeover/order"
+        self.is_member = config.host in config.members
+        #: Numbers of orders that were confirmed or refused.
+        self.answered: set[str] = set()
+        self.refused: set[str] = set()
+        self.wishes: tuple[Wish, ...] = ()
+        self.sealed: list[str] = []
+
+    def begin(self) -> None:
+        """What a process before this one sealed, or a person, ends unless it is wanted. Raises `SealError`."""
+        self.sealed = self.seal.sealed()
+
+    def act(self, seen: Seen, old: bool) -> list[str]:
+        """Seal off what is wanted; the names of those sealed off. `old`: etcd has said nothing of late.
+
+        Raises `SealError` for a seal that could not be put, and `EtcdError` for one that could not be confirmed.
+        """
+        if old:
+            # What stays, stays; what an order alone wants ends by its own time.
+            self.wishes = tuple(wish for wish in self.wishes if wish.stays)
+            if self.wishes:
+                self._put(self.wishes)
+            return self._names()
+        wishes = [
+            wish
+            for wish in wanted(seen, self.config.host, self.is_member, self.wall())
+            if wish.order.leader in self.config.members
+        ]
+        new = [wish.order for wish in wishes if not wish.stays and wish.order.number not in self.answered]
+        for order in new:
+            self._refuse_if_it_answers(order, seen)
+        self.wishes = tuple(wish for wish in wishes if wish.stays or wish.order.number not in self.refused)
+        if not self.wishes:
+            if self.sealed:
+                self.seal.end()
+                self.say(f"seal ended: {', '.join(self.sealed)}")
+                self.sealed = []
+            return []
+        # An order's seal is not renewed: it ends with its time if nothing comes of it.
+        if any(wish.stays for wish in self.wishes) or any(order.number not in self.answered for order in new):
+            self._put(self.wishes)
+        for order in new:
+            if order.number not in self.answered:
+                self._answer(order, seen, None)
+        return self._names()
+
+    def _names(self) -> list[str]:
+        return sorted({wish.order.leader for wish in self.wishes})
+
+    def _put(self, wishes: tuple[Wish, ...]) -> None:
+        addresses = sorted({self.config.members[wish.order.leader] for wish in wishes})
+        self.seal.put(addresses)
+        if addresses != self.sealed:
+            whys = ", ".join(f"{wish.order.leader} is {wish.order.cause}" for wish in wishes)
+            self.say(f"sealed off: {', '.join(addresses)} ({whys})")
+        self.sealed = addresses
+
+    def _refuse_if_it_answers(self, order: Order, seen: Seen) -> None:
+        """A leader that is gone answers no one; one that is stuck may."""
+        if order.cause != "gone" or not self.is_member:
+            return
+        if who := self.leader_answers(self.config.members[order.leader]):
+            self.refused.add(order.number)
+            self._answer(order, seen, f"{order.leader} is not gone: {who} answers {self.config.host}")
+
+    def _answer(self, order: Order, seen: Seen, refusal: str | None) -> None:
+        """Confirm the order's seal, or refuse it; nothing is written where the order is no more."""
+        revision = str(seen.own["takeover/order"].modified)
+        value = {"number": order.number} | ({"refused": refusal} if refusal else {})
+        lease = str(self.ask("/v3/lease/grant", {"TTL": str(CONFIRMS)})["ID"])
+        same = [{"key": encoded(self.order_key), "target": "MOD", "mod_revision": revision}]
+        put = {"key": encoded(self.key), "value": encoded(json.dumps(value)), "lease": lease}
+        done = self.ask("/v3/kv/txn", {"compare": same, "success": [{"request_put": put}]})
+        self.answered.add(order.number)
+        what = refusal or f"seal of {order.leader} confirmed"
+        self.say(what if done.get("succeeded") else f"{what}, too late: the order has ended")
+
+
+def run(config: Config, journal: Journal) -> None:
+    """For ever."""
+    say = journal.say
+
+    def reach() -> list[Endpoint]:
+        return [Endpoint(url, config.login, lambda: context(config.tls)) for url in config.etcd]
+
+    news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
+    watcher = Watcher(reach(), View(config.stack), news.put, say)
+    publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/agents/{config.host}", say)
+    ports = (config.database_port, config.rest_port)
+    agent = Agent(
+        config,
+        Seal(),
+        Endpoints(reach()).ask,
+        lambda address: answers(address, ports, lambda: context(config.tls), ANSWERS),
+        say,
+    )
+    agent.begin()
+    watcher.start()
+    publisher.start()
+    notify("READY=1")
+    seen: Seen | None = None
+    said, checked = "", time.monotonic()
+    while True:
+        seen = _newest(news, seen)
+        notify("WATCHDOG=1")
+        if time.monotonic() - checked > CHECK:
+            agent.begin()
+            checked = time.monotonic()
+        if seen is None:
+            continue
+        fault = ""
+        try:
+            names = agent.act(seen, time.monotonic() - watcher.known > OLD)
+            publisher.publish({"host": config.host, "sealed": names})
+        except (SealError, EtcdError, KeyError) as error:
+            fault = f"{type(error).__name__}: {error}"
+        if fault and fault != said:
+            say(fault)
+        said = fault
+
+
+def _newest(news: queue.SimpleQueue[Seen], before: Seen | None) -> Seen | None:
+    """What etcd said last, after at most `PERIOD` seconds."""
+    try:
+        found = news.get(timeout=PERIOD)
+        while not news.empty():
+            found = news.get_nowait()
+    except queue.Empty:
+        return before
+    return found
+
+
+def main() -> int:
+    journal = Journal()
+    try:
+        config = read(Path(sys.argv[1]), credentials("flashtier-seal"), "seal")
+        run(config, journal)
+    except (ConfigError, SealError, IndexError) as error:
+        print(f"flashtier-seal: {error or 'the configuration file is its one argument'}", file=sys.stderr)
+        return 2
+    finally:
+        journal.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Pure: whom a host has to seal off, by what etcd says. The reasons are in docs/decisions/takeover.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from takeover.keys import Order, Seen
+
+#: Seconds beyond a ttl for which a leader stays sealed off if no other leads: by then its lease would have ended.
+MARGIN = 10
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Seal `order.leader` off. `stays`: its lead is taken, so that the seal goes on without an answer of etcd."""
+
+    order: Order
+    stays: bool
+
+
+def wanted(seen: Seen, host: str, is_member: bool, now: float) -> tuple[Wish, ...]:
+    """`now`: time of day. A host does not seal itself off."""
+    order, last = seen.order, seen.last
+    wishes = []
+    if order is not None and order.leader != host:
+        wishes.append(Wish(order, stays=False))
+    if last is not None and last.leader != host and _stays(last, seen, host, is_member, now):
+        wishes.append(Wish(last, stays=True))
+    return tuple(wishes)
+
+
+def _stays(last: Order, seen: Seen, host: str, is_member: bool, now: float) -> bool:
+    leader = seen.leader
+    if last.cluster != seen.cluster:
+        return False
+    if leader is None:
+        ttl = seen.settings.get("ttl")
+        return now - last.at < (ttl if isinstance(ttl, int) else 0) + MARGIN
+    if leader.text == last.leader or not is_member:
+        return False
+    # From a newer timeline no WAL receiver can go back to it; a member without Patroni may still be on the old one.
+    timeline = seen.timeline(host)
+    return timeline is None or timeline <= last.timeline
