@@ -16,6 +16,7 @@ from infra.model import Model
 from infra.release import refuse_later
 from infra.settings.database_roles import ApplicationDatabase, DatabaseRole
 from infra.settings.patroni import Patroni
+from infra.settings.probe import Probe
 from infra.settings.setting import PostgresqlSetting, Setting
 from infra.topology import MOUNT_OPTIONS, Component, Egress, Flow, Placed, ScrapeJob
 
@@ -122,6 +123,8 @@ class ContractDatabase(Model):
     first: str
     settings: tuple[PostgresqlSetting, ...]
     patroni: Patroni
+    #: What each member finds out of its own devices and server, and how late is too late.
+    probe: Probe
     databases: tuple[ApplicationDatabase, ...]
     #: Those that the environment declares; replication, rewind and the follower have the kit's own.
     roles: tuple[DatabaseRole, ...]
