@@ -16,6 +16,7 @@ from infra.model import Model
 from infra.release import refuse_later
 from infra.settings.database_roles import ApplicationDatabase, DatabaseRole
 from infra.settings.patroni import Patroni
+from infra.settings.probe import Probe
 from infra.settings.setting import PostgresqlSetting, Setting
 from infra.topology import MOUNT_OPTIONS, Component, Egress, Flow, Placed, ScrapeJob
 
@@ -124,6 +125,8 @@ class ContractDatabase(Model):
     patroni: Patroni
     #: Whether a leader that is stuck or gone is sealed off and gives way before its lease ends.
     takeover: bool
+    #: What each member finds out of its own devices and server, and how late is too late.
+    probe: Probe
     databases: tuple[ApplicationDatabase, ...]
     #: Those that the environment declares; replication, rewind and the follower have the kit's own.
     roles: tuple[DatabaseRole, ...]

@@ -29,6 +29,7 @@ from infra.platform import Platform
 from infra.release import RELEASE
 from infra.settings import database_roles, kernel, postgresql
 from infra.settings.patroni import cluster_settings
+from infra.settings.probe import probe
 from infra.settings.setting import PostgresqlSetting
 from infra.stack.secret_table import secret_names
 from infra.topology import Host, Topology
@@ -158,6 +159,7 @@ def contract_of(
             settings=settings,
             patroni=cluster_settings(environment, settings),
             takeover=takes_over(environment),
+            probe=probe(environment),
             databases=database_roles.databases(environment),
             roles=database_roles.roles(environment),
         ),

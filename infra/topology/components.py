@@ -194,6 +194,14 @@ COMPONENTS: tuple[Component, ...] = (
         tls=_ALL_TLS,
         keys=(KeyFile(path="/etc/patroni/patroni.yml", mode="0640", group="postgres"),),
     ),
+    # Whether the member's volumes take a write and its server a connection, in time.
+    Component(
+        name="probe",
+        tiers=("database",),
+        units=("flashtier-probe.service",),
+        daemons=("flashtier-probe",),
+        tls=_ALL_TLS,
+    ),
     # Who leads the database. One member, or an odd number of them.
     Component(
         name="etcd",

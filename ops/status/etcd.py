@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from ops.status.answers import Answers, Keys
-from ops.status.facts import Etcd, EtcdMember, Follower, Hold, Maintenance, Procedure
+from ops.status.facts import Etcd, EtcdMember, Follower, Hold, Maintenance, Probe, ProbedPart, Procedure
+
+#: Of a probe, in the order in which they are shown.
+PARTS: tuple[Literal["data", "wal", "connection"], ...] = ("data", "wal", "connection")
 
 
 def etcd(answers: Answers, keys: Keys, declared: Sequence[str]) -> Etcd:
@@ -127,15 +130,47 @@ def followers(keys: Keys) -> tuple[Follower, ...] | None:
 
 
 def _follower(host: str, value: dict[str, Any], now: float | None) -> Follower:
-    since = value.get("since")
-    known = isinstance(since, int | float) and now is not None
     return Follower(
         host=host,
         state=str(value.get("state", "unreadable")),
         leader=value.get("leader"),
         holds=tuple(str(owner) for owner in value.get("holds") or ()),
-        seconds=round(max(0.0, (now or 0.0) - float(since)), 1) if known and since is not None else None,
+        seconds=_age(value.get("since"), now),
     )
+
+
+def probes(keys: Keys) -> tuple[Probe, ...] | None:
+    """Keys below /flashtier/<stack>/probes/, one a member whose probe runs."""
+    found = keys.below("probes")
+    if found is None:
+        return None
+    return tuple(_probe(host, _value(pair), keys.now) for host, pair in found.items())
+
+
+def _probe(host: str, value: dict[str, Any], now: float | None) -> Probe:
+    return Probe(
+        host=host,
+        verdict=str(value.get("verdict", "unreadable")),
+        why=str(value.get("why", "it gives no reason"))[:200],
+        seconds=_age(value.get("since"), now),
+        parts=tuple(
+            ProbedPart(
+                part=part,
+                state=str(found.get("state", "unreadable")),
+                seconds=float(seconds) if isinstance(seconds := found.get("seconds"), int | float) else None,
+                volume=str(found["volume"]) if found.get("volume") else None,
+            )
+            for part in PARTS
+            if isinstance(found := value.get(part), dict)
+        ),
+    )
+
+
+def _age(since: object, now: float | None) -> float | None:
+    """Seconds since a time of day, not below 0: two hosts' clocks differ."""
+    if not isinstance(since, int | float) or now is None:
+        return None
+    return round(max(0.0, now - float(since)), 1)
 
 
 def _value(pair: dict[str, Any]) -> dict[str, Any]:

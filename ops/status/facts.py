@@ -127,6 +127,25 @@ class Follower(Model):
     seconds: float | None
 
 
+class ProbedPart(Model):
+    """`seconds`: of the last probe, or for how long one that is late is under way. `volume`: where it is."""
+
+    part: Literal["data", "wal", "connection"]
+    state: str
+    seconds: float | None
+    volume: str | None
+
+
+class Probe(Model):
+    """What a member finds of its own devices and server; `seconds` of its verdict."""
+
+    host: str
+    verdict: str
+    why: str
+    seconds: float | None
+    parts: tuple[ProbedPart, ...]
+
+
 class Certificate(Model):
     """`days` until it ends, below 0 after that. `kind`: of a host, or the authority that signs them."""
 
@@ -137,7 +156,7 @@ class Certificate(Model):
 
 
 class Status(Model):
-    """`holds`, `followers`, `procedures` and `maintenance` are None where etcd's keys could not be read.
+    """None where etcd's keys could not be read: `holds`, `followers`, `probes`, `procedures`, `maintenance`.
 
     `reasons`: why it is not healthy, a line each. `notes`: what is worth to know. `asked`: UTC, ISO 8601.
     """
@@ -154,6 +173,7 @@ class Status(Model):
     etcd: Etcd
     holds: tuple[Hold, ...] | None
     followers: tuple[Follower, ...] | None
+    probes: tuple[Probe, ...] | None
     procedures: tuple[Procedure, ...] | None
     maintenance: tuple[Maintenance, ...] | None
     certificates: tuple[Certificate, ...]

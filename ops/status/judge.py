@@ -13,6 +13,7 @@ from ops.status.facts import (
     Host,
     Maintenance,
     Member,
+    Probe,
     Procedure,
 )
 
@@ -145,6 +146,14 @@ def of_web(
             yield f"{one.host}: its follower says {one.state!r}"
         if one.leader != leader and one.state == "serving":
             yield f"{one.host} follows {one.leader or 'no member'}, while {leader or 'no member'} leads"
+
+
+def of_probes(probes: Sequence[Probe] | None) -> Iterator[str]:
+    """Devices and servers that do not do their work."""
+    for one in probes or ():
+        if one.verdict == "stuck":
+            since = "" if one.seconds is None else f" for {one.seconds:.0f} s"
+            yield f"{one.host} is stuck{since}: {one.why}"
 
 
 def of_certificates(certificates: Sequence[Certificate]) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from infra.contract import Contract
 from ops.status import certificates, etcd, judge, patroni
 from ops.status.answers import Answers, Keys
-from ops.status.facts import Health, Host, Member, Procedure, Status
+from ops.status.facts import Health, Host, Member, Probe, Procedure, Status
 
 HEALTH: dict[int, Health] = {
     judge.HEALTHY: "healthy",
@@ -27,6 +27,7 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
     members = patroni.members(answers, contract.database.members, cluster.leader)
     store = etcd.etcd(answers, keys, _running(contract, "etcd"))
     holds, followers = etcd.holds(keys), etcd.followers(keys)
+    probes = etcd.probes(keys)
     procedures, maintenance = etcd.procedures(keys), etcd.maintenance(keys)
     ends, unreadable = certificates.certificates(answers, now)
     silent = [host.name for host in hosts if not host.answers]
@@ -38,6 +39,7 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
         *judge.of_etcd(store, silent),
         *judge.of_hosts(hosts),
         *judge.of_web(holds, followers, _running(contract, "follower"), cluster.leader),
+        *judge.of_probes(probes),
         *judge.of_certificates(ends),
         *unreadable,
     )
@@ -49,12 +51,13 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
         health=HEALTH[code],
         exit_code=code,
         reasons=reasons,
-        notes=(*notes(members), *work(procedures)),
+        notes=(*notes(members), *unproved(probes, _running(contract, "probe")), *work(procedures)),
         cluster=cluster,
         members=members,
         etcd=store,
         holds=holds,
         followers=followers,
+        probes=probes,
         procedures=procedures,
         maintenance=maintenance,
         certificates=ends,
@@ -88,6 +91,16 @@ def work(procedures: Sequence[Procedure] | None) -> tuple[str, ...]:
         f"{one.name} is at work since {one.since}: {one.holder}; no other procedure begins meanwhile"
         for one in procedures or ()
     )
+
+
+def unproved(probes: Sequence[Probe] | None, expected: Sequence[str]) -> Iterator[str]:
+    """A member of which nothing is proved. `expected`: hosts with a probe."""
+    known = {one.host: one for one in probes or ()}
+    for host in expected if probes is not None else ():
+        if host not in known:
+            yield f"{host}: its probe publishes nothing; `journalctl -u flashtier-probe` on it"
+        elif known[host].verdict not in ("fine", "stuck"):
+            yield f"{host}: its probe says {known[host].verdict}: {known[host].why}"
 
 
 def pending(member: Member) -> str:

@@ -21,6 +21,7 @@ def show(status: Status, console: Console) -> None:
     _show_members(status, console)
     _show_etcd(status.etcd, console)
     _show_web(status, console)
+    _show_probes(status, console)
     _show_certificates(status, console)
     _show_hosts(status, console)
     _show_reasons(status, console)
@@ -136,6 +137,24 @@ def _show_web(status: Status, console: Console) -> None:
         since = "" if one.seconds is None else f" for {one.seconds:.0f} s"
         holds = f", holds of {', '.join(one.holds)}" if one.holds else ""
         _line(console, ("", f"  {one.host}: {one.state}{since}, leader {one.leader or 'none'}{holds}"))
+
+
+def _show_probes(status: Status, console: Console) -> None:
+    if status.probes is None:
+        return
+    _line(console, ("", f"probes: {'none publishes' if not status.probes else len(status.probes)}"))
+    for one in status.probes:
+        parts = ", ".join(
+            f"{part.part}{f' ({part.volume})' if part.volume else ''} {part.state}"
+            f"{'' if part.seconds is None else f' {part.seconds * 1000:.1f} ms'}"
+            for part in one.parts
+        )
+        _line(
+            console,
+            ("", f"  {one.host}: "),
+            ("red" if one.verdict == "stuck" else "", one.verdict),
+            ("", f", {parts}"),
+        )
 
 
 def _show_certificates(status: Status, console: Console) -> None:

@@ -30,6 +30,7 @@ def rights(stack: str) -> dict[str, set[tuple[str, str, str]]]:
             (f"/flashtier/{stack}/", f"/flashtier/{stack}0", "READ"),
             (f"/flashtier/{stack}/holds/", f"/flashtier/{stack}/holds0", "READWRITE"),
             (f"/flashtier/{stack}/members/", f"/flashtier/{stack}/members0", "READWRITE"),
+            (f"/flashtier/{stack}/probes/", f"/flashtier/{stack}/probes0", "READWRITE"),
         },
         "follower": {
             (f"/service/{stack}/", f"/service/{stack}0", "READ"),

@@ -22,6 +22,7 @@ OOM_SCORES = {
     "etcd.service": -800,
     "patroni.service": -900,
     "flashtier-postmaster.service": -500,
+    "flashtier-probe.service": -500,
 }
 
 

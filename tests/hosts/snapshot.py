@@ -167,6 +167,7 @@ def questions(
             "postgresql_port": contract.ports["postgresql"],
             "patroni_port": contract.ports["patroni"],
             "etcd_port": contract.ports["etcd_client"],
+            "exporter_port": contract.ports["node_exporter"],
             "scope": contract.stack,
             "markers": database.markers(host),
             "sql": sql if "patroni" in host.components else {},

@@ -26,7 +26,8 @@ def keys(contract: Contract, snapshots: dict[str, Snapshot], check: Check) -> di
         for host in contract.hosts
         if "etcd" in host.components
     }
-    prefix, moving = f"/service/{contract.stack}/", ("members/", "status", "failsafe")
+    prefix = f"/service/{contract.stack}/"
+    moving = ("members/", "status", "failsafe", f"/flashtier/{contract.stack}/probes/")
     first: dict[str, str] = next(iter(told.values()))
 
     def lasting(held: dict[str, str]) -> dict[str, str]:

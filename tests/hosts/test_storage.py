@@ -175,6 +175,7 @@ def test_volumes_hold_what_is_placed_on_them(
                     for path in database.markers(declared)
                     if path.startswith(f"{volume.mount_point}/")
                 ),
+                *([".flashtier-probe"] if "probe" in declared.components else []),
             ]
         )
         found = snapshot["paths"][volume.mount_point]

@@ -15,7 +15,7 @@ MAPPED = [role for role in ROLES if (MAPPINGS / f"{role}.yml").exists()]
 TIERS = {
     "edge": ("haproxy",),
     "web": ("app", "follower", "nginx", "pgbouncer"),
-    "database": ("postgresql", "patroni", "postgresql_databases"),
+    "database": ("postgresql", "patroni", "postgresql_databases", "probe"),
     "control": ("etcd", "prometheus", "s3"),
 }
 

@@ -102,6 +102,14 @@ def follower(path):
     return said[-1] if said else (f"ended with {done.returncode}" if done.returncode else "")
 
 
+def probe(path):
+    """The probe's own reading of its settings. Nothing is started."""
+    code = "import pathlib, sys; from probing.config import read; read(pathlib.Path(sys.argv[1]))"
+    done = run("python3", "-Bc", code, path, env=CLEAN | {"PYTHONPATH": "/usr/local/lib/flashtier"})
+    said = done.stdout.strip().splitlines()
+    return said[-1] if said else (f"ended with {done.returncode}" if done.returncode else "")
+
+
 def photo_api(path):
     environment = CLEAN | settings_of(path) | {"CREDENTIALS_DIRECTORY": "/etc/photo-api/credentials"}
     done = run("/opt/photo-api/current/bin/photo-api", "check", env=environment)

@@ -12,6 +12,7 @@ from tests.hosts.probe import (
     network,
     patroni,
     pooler,
+    probed,
     release,
     services,
     storage,
@@ -44,6 +45,7 @@ PARTS = (
     etcd.etcd,
     patroni.member,
     patroni.cluster_keys,
+    probed.probed,
     pooler.pooler,
     pooler.follower,
     accounts.accounts,
@@ -72,8 +74,8 @@ def answer(question):
     """Print the snapshot, one part a key. A part that cannot be read is {"error": why}: it fails its checks.
 
     `question` is what to look at: devices, paths, mount_points, units, sysctls, names, texts, sums, ports
-    (of TLS), address, postgresql_port, patroni_port, etcd_port, scope (the cluster's name), markers, metadata
-    (whether EC2's is to be asked), and sql (name -> [database, query]) where a server runs.
+    (of TLS), address, postgresql_port, patroni_port, etcd_port, exporter_port, scope (the cluster's name),
+    markers, metadata (whether EC2's is to be asked), and sql (name -> [database, query]) where a server runs.
     """
     snapshot = {}
     for part in PARTS:

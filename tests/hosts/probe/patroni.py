@@ -56,7 +56,8 @@ def cluster_keys(question):
         ask(*where, "/v3/auth/authenticate", {"name": "snapshot", "password": read(ACCOUNT)})[1]
     )
     found = {}
-    for prefix in (f"/service/{question['scope']}/", f"/flashtier/{question['scope']}/members/"):
+    own = f"/flashtier/{question['scope']}"
+    for prefix in (f"/service/{question['scope']}/", f"{own}/members/", f"{own}/probes/"):
         status, answer = ask(*where, "/v3/kv/range", below(prefix), token=signed_in["token"])
         if status != 200:
             raise RuntimeError(f"{prefix}: {status} {answer.strip()[:200]}")

@@ -12,6 +12,7 @@ from tests.hosts.file_kinds import Release
 from tests.support.aws.ec2_system import MACHINE
 
 CLUSTER = "7400000000000000001"
+PROBE = "flashtier_probe"
 
 
 def leader(contract: Contract) -> str:
@@ -81,5 +82,44 @@ def keys(contract: Contract, host: ContractHost) -> Any:
                 {"name": name, "volumes": markers(contract, contract.host(name))}
             )
             for name in contract.database.members
+        },
+        **{
+            f"/flashtier/{contract.stack}/probes/{name}": json.dumps(
+                {"host": name, "verdict": "fine", "why": "", "since": 1.0}
+                | {part: {"state": "fine", "seconds": 0.001} for part in ("data", "wal", "connection")}
+            )
+            for name in contract.database.members
+        },
+    }
+
+
+def probed(contract: Contract, host: ContractHost) -> Any:
+    """None where the host has no probe."""
+    if "probe" not in host.components:
+        return None
+    limits = contract.database.probe
+    volumes = {one.purpose: one.volume for one in host.placements if one.purpose in ("data", "wal")}
+    parts = {**volumes, "connection": ""}
+    states = ("fine", "hung", "failing", "full", "absent", "unknown")
+    return {
+        "age": 2.0,
+        "folders": dict.fromkeys((volume.name for volume in host.volumes), "0700 postgres"),
+        "figures": {
+            f"{PROBE}_period_seconds": limits.period_ms / 1000,
+            f"{PROBE}_failures": limits.failures,
+            f"{PROBE}_connection_deadline_seconds": limits.connection_ms / 1000,
+            **{
+                f'{PROBE}_volume_deadline_seconds{{volume="{one.name}"}}': one.deadline_ms / 1000
+                for one in limits.volumes
+            },
+            **{f'{PROBE}_verdict{{verdict="{one}"}}': one == "fine" for one in ("fine", "stuck", "unknown")},
+            **{
+                f'{PROBE}_state{{part="{part}",state="{state}"}}': state == "fine"
+                for part in parts
+                for state in states
+            },
+            **{
+                f'{PROBE}_seconds{{part="{part}",volume="{volume}"}}': 0.001 for part, volume in parts.items()
+            },
         },
     }

@@ -121,6 +121,7 @@ def paths(contract: Contract, host: ContractHost, asked: list[str]) -> Any:
         placed = [one.source.rpartition("/")[2] for one in host.placements if one.volume == volume.name]
         root = f"{volume.mount_point}/"
         placed += [path.rpartition("/")[2] for path in database.markers(host) if path.startswith(root)]
+        placed += [".flashtier-probe"] if "probe" in host.components else []
         found[volume.mount_point] = told(
             volume.mount_point, number(volume, host), "0755", entries=sorted(placed)
         )

@@ -208,6 +208,7 @@ class Ec2Hosts:
             "etcd": ec2_etcd.etcd(contract, host),
             "member": ec2_cluster.member(contract, host),
             "cluster_keys": ec2_cluster.keys(contract, host),
+            "probed": ec2_cluster.probed(contract, host),
             "patroni": disks.patroni(host),
             "pooler": ec2_pooler.pooler(contract, host),
             "follower": ec2_pooler.follower(contract, host),

@@ -10,8 +10,8 @@ import time
 import traceback
 from pathlib import Path
 
-from follower.bouncer import Bouncer
 from follower.access import ConfigError, context, credentials
+from follower.bouncer import Bouncer
 from follower.config import Config, read
 from follower.daemon import Daemon
 from follower.etcd import Endpoint

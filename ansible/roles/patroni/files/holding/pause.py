@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+
 from follower.etcd import Endpoint, Endpoints, EtcdError, decoded, encoded
 from holding.config import Config
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from follower.access import ConfigError, context, credentials
-from follower.etcd import Endpoint, EtcdError, Endpoints
+from follower.etcd import Endpoint, Endpoints, EtcdError
 from follower.journal import Journal
 from follower.notify import notify
 from follower.publisher import Publisher

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from follower.access import ConfigError, context, credentials
-from follower.etcd import EtcdError, Endpoint, Endpoints, encoded
+from follower.etcd import Endpoint, Endpoints, EtcdError, encoded
 from follower.journal import Journal
 from follower.notify import notify
 from follower.publisher import Publisher

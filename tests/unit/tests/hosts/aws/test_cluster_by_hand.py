@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ RULE = {"file_name": "/etc/flashtier/postgresql/pg_hba.conf", "line_number": 9, 
         "type": "hostssl", "database": ["replication"], "user_name": ["replicator"], "address": "10.9.9.9",
         "netmask": "255.255.255.255", "auth_method": "scram-sha-256"}  # fmt: skip
 SERVER, MEMBER = ["database", "server"], ["member"]
+FIGURES, PROBE = ["probed", "figures"], "flashtier_probe"
+HUNG = json.dumps(
+    {"host": SECOND, "verdict": "stuck"} | {part: {"state": "hung"} for part in ("data", "wal", "connection")}
+)
 SETTINGS, CONFIG = [*SERVER, "settings"], [*MEMBER, "config"]
 
 #: The host, where in what it tells (+ adds to a list), what is there then, and what names it.
@@ -49,9 +54,20 @@ BY_HAND: list[tuple[str, list[str], Any, str]] = [
     (LEADER, [*SERVER, "standbys", SECOND, "state"], "catchup", f"{LEADER}: standbys: "),
     (LEADER, [*SERVER, "roles", "rewinder", "superuser"], True, "powers of rewinder: declared [], in effect"),
     (LEADER, [*SERVER, "function_rights", "+"], "photos_app pg_read_file(text)", "rights on functions"),
+    (FIRST, [*FIGURES, f"{PROBE}_failures"], 9, "database.probe.failures: declared 3, in effect 9"),
+    (FIRST, [*FIGURES, f"{PROBE}_period_seconds"], 5, "probe.period_ms: declared 500, in effect 5000"),
+    (SECOND, [*FIGURES, f'{PROBE}_volume_deadline_seconds{{volume="flash"}}'], 60,
+     "probe.volume.flash.deadline_ms"),
+    (SECOND, [*FIGURES, f'{PROBE}_verdict{{verdict="fine"}}'], 0, f"{SECOND}: verdict of its probe"),
+    (SECOND, [*FIGURES, f'{PROBE}_state{{part="wal",state="hung"}}'], 1, f"{SECOND}: state of its wal"),
+    (SECOND, [*FIGURES, f'{PROBE}_seconds{{part="data",volume="log"}}'], 1,
+     f"{SECOND}: volumes that are probed"),
+    (SECOND, ["probed", "age"], 99, f"{SECOND}: figures of its probe younger than 15 s"),
+    (FIRST, ["probed", "folders", "flash"], "0755 root", f"{FIRST}: the probe's folder on each volume"),
+    ("control1", ["cluster_keys", f"/flashtier/prod/probes/{SECOND}"], HUNG, f"{SECOND}: verdict in etcd"),
     ("control2", ["cluster_keys", "/service/prod/sync"], "{}", "control2: keys of the cluster in etcd"),
 ]  # fmt: skip
-FILES = ["test_patroni.py", "test_postgresql.py", "test_postgresql_access.py"]
+FILES = ["test_patroni.py", "test_probe.py", "test_postgresql.py", "test_postgresql_access.py"]
 
 
 def test_each_thing_that_is_not_as_declared_is_named(tmp_path: Path) -> None:
