@@ -28,7 +28,7 @@ def carrying(contract: Contract, host: str, purpose: str) -> ContractVolume:
 def hung(inside: Inside, host: str, purpose: str = "data") -> Iterator[None]:
     """Nothing that is written comes back: a throttled volume's server stands still, or the file system is frozen."""
     volume = carrying(inside.contract, host, purpose)
-    directory = runtime_directory(inside.contract.stack) / f"{host}-{volume.name}"
+    directory = runtime_directory(inside.contract.stack) / "throttled" / f"{host}-{volume.name}"
     servers = processes.serving(directory) if volume.volume_class == "network" else {}
     if volume.volume_class == "network":
         assert servers, f"{directory}: no process serves the volume"

@@ -73,7 +73,8 @@ class Unit:
             self.said = ""
             return hindered
         if "takeover/tried" in seen.own:
-            hindered.append(f"the last attempt was less than a ttl of {ttl} s ago")
+            # By another unit, which says what comes of it, or by this one a moment ago.
+            return [*hindered, f"the last attempt was less than a ttl of {ttl} s ago"]
         if hindered:
             self._once(f"{seen.leader.text} is {cause} ({why}), and keeps its lead: {'; '.join(hindered)}")
             return hindered

@@ -1,0 +1,316 @@
+"""The units together, on etcd in memory: what is sealed and who leads, also where one dies between two steps.
+
+The safety of the mechanism itself is searched whole in tests/unit/takeover; here it is the code that is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from follower.etcd import EtcdError
+from takeover import release
+from takeover.config import Config
+from takeover.keys import Seen
+from takeover.lead import Lead
+from takeover.release import Unit
+from takeover.seal import Agent
+from tests.support.takeover_etcd import MEMBERS, OWN, SERVICE, Etcd, stick
+
+Configs = Callable[[str], Config]
+
+
+@dataclass
+class Kernel:
+    """The set of nftables of one host."""
+
+    elements: list[str] = field(default_factory=list)
+    puts: int = 0
+
+    def put(self, addresses: list[str]) -> None:
+        self.elements, self.puts = list(addresses), self.puts + 1
+
+    def end(self) -> None:
+        self.elements = []
+
+    def sealed(self) -> list[str]:
+        return list(self.elements)
+
+
+class World:
+    """All hosts of a stack; `clock` is everybody's. `silent`: hosts whose agents are gone."""
+
+    def __init__(self, etcd: Etcd, config: Configs) -> None:
+        self.etcd = etcd
+        self.clock = 1000.0
+        self.lines: list[str] = []
+        self.silent: set[str] = set()
+        self.leader_answers = ""
+        self.left = 19
+        self.kernels = {host: Kernel() for host in (*MEMBERS, "control1", "control2", "control3")}
+        self.agents = {
+            host: Agent(
+                config(host),
+                kernel,
+                etcd.ask,
+                lambda address: self.leader_answers,
+                self.say,
+                lambda: self.clock,
+            )
+            for host, kernel in self.kernels.items()
+        }
+        self.unit = self.new_unit(config)
+
+    def new_unit(self, config: Configs) -> Unit:
+        lead = Lead(lambda lease: self.left, lambda address: self.leader_answers, lambda: self.clock)
+        unit = Unit(config("control1"), self.etcd.ask, self.newest, lead, self.say)
+        unit.lead.follow(self.etcd.seen().leader)
+        self.clock += 21
+        return unit
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def newest(self, seconds: float) -> Seen:
+        self.agents_act()
+        return self.etcd.seen()
+
+    def agents_act(self) -> None:
+        for host, agent in self.agents.items():
+            if host not in self.silent:
+                agent.act(self.etcd.seen(), old=False)
+
+    def turn(self) -> list[str]:
+        return self.unit.turn(self.etcd.seen())
+
+    def sealed(self) -> set[str]:
+        return {host for host, kernel in self.kernels.items() if kernel.elements}
+
+    @property
+    def leader(self) -> str | None:
+        return self.etcd.value(SERVICE + "leader")
+
+    def gone(self) -> None:
+        """The lease is not renewed, and nothing answers."""
+        self.left = 17
+        self.turn()
+        assert self.unit.lead.asking is not None
+        self.unit.lead.asking.join(5)
+        self.left = 16
+        self.clock += 1
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "CONFIRM", 0.05)
+    monkeypatch.setattr(release, "CONFIRM_MORE", 0.02)
+
+
+@pytest.fixture
+def world(etcd: Etcd, config: Configs) -> World:
+    return World(etcd, config)
+
+
+OTHERS = {"db2", "db3", "control1", "control2", "control3"}
+
+
+def test_a_leader_that_is_well_keeps_its_lead(world: World) -> None:
+    for _ in range(3):
+        assert world.turn() == []
+    assert (world.leader, world.sealed(), world.lines) == ("db1", set(), [])
+
+
+def test_a_stuck_leader_is_sealed_off_and_then_leads_no_more(world: World) -> None:
+    stick(world.etcd)
+    world.turn()
+    assert world.leader is None
+    assert world.sealed() == OTHERS
+    assert all(world.kernels[host].elements == [MEMBERS["db1"]] for host in OTHERS)
+    assert world.etcd.value(OWN + "takeover/order") is None
+    assert '"leader": "db1"' in (world.etcd.value(OWN + "takeover/last") or "")
+
+
+def test_a_leader_that_is_gone_is_sealed_off_and_then_leads_no_more(world: World) -> None:
+    world.gone()
+    world.turn()
+    assert world.leader is None
+    assert world.sealed() == OTHERS
+
+
+def test_a_leader_whose_lease_is_late_and_that_answers_is_not_gone(world: World) -> None:
+    world.leader_answers = "its Patroni"
+    world.gone()
+    world.turn()
+    assert (world.leader, world.sealed()) == ("db1", set())
+
+
+def test_a_leader_that_a_member_reaches_is_not_gone(world: World) -> None:
+    """Cut off from hosts with etcd only, it goes on by the word of the other members (failsafe mode)."""
+    world.gone()
+    world.leader_answers = "its server"
+    world.turn()
+    assert world.leader == "db1"
+    assert world.sealed() & set(MEMBERS) == set()
+    assert any("db1 is not gone: its server answers" in line for line in world.lines)
+    world.agents_act()
+    assert world.sealed() == set()
+
+
+def test_a_stuck_leader_may_answer(world: World) -> None:
+    stick(world.etcd)
+    world.leader_answers = "its server"
+    world.turn()
+    assert world.leader is None
+
+
+def test_without_the_seal_of_one_member_it_keeps_its_lead(world: World) -> None:
+    stick(world.etcd)
+    world.silent = {"db3"}
+    world.turn()
+    assert world.leader == "db1"
+    assert any("db3 did not seal it off" in line for line in world.lines)
+    world.agents_act()
+    assert world.sealed() == set()
+
+
+def test_hosts_with_etcd_are_not_waited_for_long(world: World) -> None:
+    stick(world.etcd)
+    world.silent = {"control2", "control3"}
+    world.turn()
+    assert world.leader is None
+
+
+def test_it_is_not_tried_again_within_a_ttl(world: World) -> None:
+    stick(world.etcd)
+    world.silent = {"db3"}
+    world.turn()
+    world.silent = set()
+    assert world.turn() == ["the last attempt was less than a ttl of 20 s ago"]
+    assert world.leader == "db1"
+    world.etcd.end_all(20)
+    # The leader's own lease is one of them.
+    assert world.leader is None
+
+
+def test_who_leads_since_a_moment_ago_keeps_its_lead(world: World, config: Configs) -> None:
+    """An election within the last ttl: its outcome is given time to show."""
+    world.etcd.put(SERVICE + "leader", "db1", world.etcd.lease(20))
+    world.etcd.keys[SERVICE + "leader"]["create_revision"] = "999"
+    stick(world.etcd)
+    assert world.turn() == ["db1 has not been seen to lead for a ttl of 20 s yet"]
+    assert world.leader == "db1"
+    world.clock += 20
+    world.turn()
+    assert world.leader is None
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    {
+        "the lead is renewed under another lease": lambda etcd: etcd.put(SERVICE + "leader", "db1", etcd.lease(20)),
+        "another is synchronous": lambda etcd: etcd.put(SERVICE + "sync", {"leader": "db1", "sync_standby": "db2"}),
+        "a maintenance begins": lambda etcd: etcd.put(OWN + "maintenance", {}),
+        "it is switched off": lambda etcd: etcd.put(OWN + "takeover/off", {}),
+        "a confirmation ends": lambda etcd: etcd.keys.pop(OWN + "takeover/sealed/db2"),
+        "the order ends": lambda etcd: etcd.keys.pop(OWN + "takeover/order"),
+    }.items(),
+    ids=lambda one: one[0],
+)  # fmt: skip
+def test_what_changes_after_the_order_keeps_the_lead(
+    meanwhile: tuple[str, Callable[[Etcd], object]], world: World
+) -> None:
+    stick(world.etcd)
+    newest = world.newest
+
+    def changing(seconds: float) -> Seen:
+        seen = newest(seconds)
+        seen = world.etcd.seen()
+        if all(OWN + f"takeover/sealed/{host}" in world.etcd.keys for host in OTHERS):
+            meanwhile[1](world.etcd)
+        return seen
+
+    world.unit.newest = changing
+    world.turn()
+    assert world.leader == "db1"
+    world.etcd.end_all(4)
+    world.agents_act()
+    assert world.sealed() == set()
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+@pytest.mark.parametrize("call", range(1, 16))
+def test_a_unit_that_dies_at_any_of_its_calls_leaves_no_seal_behind_and_no_half(
+    call: int, carried_out: bool, world: World
+) -> None:
+    """Either the lead is taken and all are sealed, or it is kept and, once the order's lease is over, none is."""
+    stick(world.etcd)
+    world.etcd.fails_at, world.etcd.carried_out = world.etcd.calls + call, carried_out
+    try:
+        world.turn()
+    except EtcdError:
+        world.agents_act()
+    if world.leader is None:
+        assert {"db2", "db3"} <= world.sealed()
+        return
+    world.etcd.end_all(4)
+    world.agents_act()
+    assert world.sealed() == set()
+    assert world.leader == "db1"
+
+
+def test_without_an_answer_of_etcd_what_stays_is_renewed_and_an_orders_seal_is_not(world: World) -> None:
+    stick(world.etcd)
+    world.turn()
+    for host in ("db2", "control1"):
+        # Nothing but the kernel's time ends it: what was put once is put again.
+        before = world.kernels[host].puts
+        world.agents[host].act(world.etcd.seen(), old=True)
+        world.agents[host].act(world.etcd.seen(), old=False)
+        world.agents[host].act(world.etcd.seen(), old=True)
+        assert world.kernels[host].puts > before
+    other = World(world.etcd, lambda host: world.agents[host].config)
+    agent, kernel = other.agents["db3"], other.kernels["db3"]
+    world.etcd.put(SERVICE + "leader", "db2", world.etcd.lease(20))
+    del world.etcd.keys[OWN + "takeover/last"]
+    world.etcd.put(
+        OWN + "takeover/order",
+        '{"number": "n", "leader": "db2", "cause": "stuck", "timeline": 4, "cluster": "1", "at": 1.0}',
+        world.etcd.lease(4),
+    )
+    agent.act(world.etcd.seen(), old=False)
+    assert kernel.elements == [MEMBERS["db2"]]
+    puts = kernel.puts
+    agent.act(world.etcd.seen(), old=True)
+    agent.act(world.etcd.seen(), old=True)
+    assert kernel.puts == puts
+
+
+def test_an_order_for_who_is_no_member_seals_no_one_off(world: World) -> None:
+    world.etcd.put(
+        OWN + "takeover/order",
+        '{"number": "n", "leader": "web1", "cause": "stuck", "timeline": 4, "cluster": "1", "at": 1.0}',
+    )
+    world.agents_act()
+    assert world.sealed() == set()
+
+
+def test_what_was_sealed_before_the_process_began_ends_unless_it_is_wanted(world: World) -> None:
+    world.kernels["db2"].elements = ["10.0.0.3"]
+    world.agents["db2"].begin()
+    world.agents_act()
+    assert world.sealed() == set()
+
+
+def test_members_let_it_back_once_they_are_on_the_next_timeline(world: World) -> None:
+    stick(world.etcd)
+    world.turn()
+    world.etcd.put(SERVICE + "leader", "db2", world.etcd.lease(20))
+    world.etcd.put(SERVICE + "members/db2", {"timeline": 4})
+    world.clock += 3600
+    world.agents_act()
+    assert world.sealed() == {"db3"}
+    world.etcd.put(SERVICE + "members/db3", {"timeline": 4})
+    world.agents_act()
+    assert world.sealed() == set()
