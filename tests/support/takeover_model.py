@@ -24,7 +24,8 @@ What is taken for granted:
 - A seal outlives the order that it was set for (`seal_outlives`), and a reload of the host's firewall
   (`survives_reload`). etcd gives all leases their time again when its leader changes: `seconds_left`.
 - An agent's view is one linearizable read (`one_view`).
-- X is the only leader whose key is released: the one after it is not until every voter is on its timeline.
+- The key of the next leader is not released while a voter is on the old timeline (`next_waits`): `last` would
+  then name another, and the voter forget X.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Rules:
     #: An agent that gets no answer of etcd keeps the seal that it has confirmed.
     keeps_unanswered: bool = True
     one_view: bool = True
+    next_waits: bool = True
     one_part_works: bool = True
     votes_are_fresh: bool = True
     history_is_first: bool = True
@@ -88,6 +90,7 @@ class State(NamedTuple):
     #: That unit has seen all confirmations; only where it does not compare them.
     seen: int = 0
     confirmed: Pair = (0, 0)
+    #: It names X: 1; another, who led after X: 2.
     last: int = 0
     seal: Pair = (OPEN, OPEN)
     #: An agent has read that `last` asks for nothing; only where a view is of several reads.
@@ -176,6 +179,8 @@ def _releasing(s: State, rules: Rules) -> Iterator[Step]:
     enough = sum(missing) <= most
     if not rules.compares_confirmations and enough and s.order and not s.seen:
         yield "the unit sees the confirmations", s._replace(seen=1)
+    if s.key in VOTERS and sum(s.new) == 1 and s.last and not rules.next_waits:
+        yield f"{s.key}'s key is released, too", s._replace(key=NO_ONE, last=2)
     ready = enough if rules.compares_confirmations else s.seen
     if s.key == X and s.valid and ready and (s.order or not rules.compares_order):
         yield "the key is released", _without_order(s, rules)._replace(key=NO_ONE, last=1, valid=0, seen=0)
@@ -183,7 +188,7 @@ def _releasing(s: State, rules: Rules) -> Iterator[Step]:
 
 def _after_release(s: State, v: int, rules: Rules) -> bool:
     """Whether `takeover/last` asks for a seal."""
-    if not s.last or s.new[v] or s.key == X:
+    if s.last != 1 or s.new[v] or s.key == X:
         return False
     return s.key == NO_ONE or rules.until_new_timeline
 
@@ -217,7 +222,7 @@ def _agent(s: State, v: int, rules: Rules) -> Iterator[Step]:
 def _may_time_out(s: State, v: int, rules: Rules) -> bool:
     if rules.seal_outlives and s.seal[v] == ORDERED:
         return False
-    if not s.last or s.key == X or s.new[v] or not s.from_x[v]:
+    if s.last != 1 or s.key == X or s.new[v] or not s.from_x[v]:
         return True
     # Released, and the voter may still go back to X: its agent renews the seal, or its Patroni leaves X.
     return not rules.one_part_works or (s.seal[v] == PAST and not rules.keeps_unanswered)

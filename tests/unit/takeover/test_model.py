@@ -24,6 +24,7 @@ BROKEN = {
     "a voter that unseals when no one has led for long": Rules(while_no_leader=False),
     "a voter that is cut off from etcd after it has confirmed": Rules(keeps_unanswered=False),
     "an agent that reads `last` first and the order later": Rules(one_view=False),
+    "a second takeover while a voter is on the old timeline": Rules(next_waits=False),
     # What remains possible; docs/decisions/takeover.md has a line for each.
     "agent and Patroni of one voter fail": Rules(one_part_works=False),
     "a voter takes the key by votes of long ago": Rules(votes_are_fresh=False),
