@@ -51,21 +51,26 @@ def ours() -> dict[str, ModuleType]:
     return {name: module for name, module in sys.modules.items() if name.split(".")[0] == "patroni"}
 
 
+def imported_from(folder: Path, *more: str) -> dict[str, ModuleType]:
+    """The modules of the Patroni in `folder`, with `more`; none of them can be imported by its name."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    importlib.import_module("patroni.postgresql")  # as the daemon does; the other way around is a circle
+    importlib.import_module("patroni.ha")
+    importlib.import_module("patroni.api")
+    for name in more:
+        importlib.import_module(name)
+    sys.path.remove(str(folder))
+    found = ours()
+    for name in found:
+        del sys.modules[name]
+    return found
+
+
 @pytest.fixture(scope="session")
 def imported(trees: dict[bool, Path]) -> dict[bool, dict[str, ModuleType]]:
-    """Both, each imported once; none of them can be imported by its name."""
-    found = {}
-    for patched, folder in trees.items():
-        sys.path.insert(0, str(folder))
-        importlib.invalidate_caches()
-        importlib.import_module("patroni.postgresql")  # as the daemon does; the other way around is a circle
-        importlib.import_module("patroni.ha")
-        importlib.import_module("patroni.api")
-        sys.path.remove(str(folder))
-        found[patched] = ours()
-        for name in found[patched]:
-            del sys.modules[name]
-    return found
+    """Both, each imported once."""
+    return {patched: imported_from(folder) for patched, folder in trees.items()}
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from follower.bouncer import Bouncer
-from follower.config import Config, Tls
+from follower.access import Tls
+from follower.config import Config
 from follower.daemon import Daemon
 from follower.etcd import Login
 from follower.ini import Pool

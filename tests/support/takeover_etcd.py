@@ -106,13 +106,13 @@ class Etcd:
         kv = self.keys.get(decoded(compare["key"]), {})
         match compare["target"]:
             case "VALUE":
-                return kv.get("value") == compare["value"]
+                return bool(kv.get("value") == compare["value"])
             case "MOD":
-                return kv.get("mod_revision", "0") == compare["mod_revision"]
+                return bool(kv.get("mod_revision", "0") == compare["mod_revision"])
             case "CREATE":
-                return kv.get("create_revision", "0") == compare["create_revision"]
+                return bool(kv.get("create_revision", "0") == compare["create_revision"])
             case "LEASE":
-                return kv.get("lease", "0") == compare["lease"]
+                return bool(kv.get("lease", "0") == compare["lease"])
         raise AssertionError(compare)
 
 

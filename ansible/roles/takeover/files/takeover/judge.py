@@ -36,8 +36,12 @@ def _of_members(seen: Seen, config: Config, leader: str) -> Iterator[str]:
     running = {name.removeprefix("members/") for name in seen.service if name.startswith("members/")}
     if more := sorted(running - set(config.members)):
         yield f"{', '.join(more)}: of the cluster and not declared; it may acknowledge commits"
-    if seen.timeline(leader) is None:
+    timeline = seen.timeline(leader)
+    if timeline is None:
         yield f"the timeline of {leader} is not known"
+    elif behind := [one for one in config.members if one != leader and seen.timeline(one) != timeline]:
+        # It may still have to be kept from an earlier leader.
+        yield f"{', '.join(behind)}: not known to be on timeline {timeline} of {leader}"
     if seen.sync.get("leader") != leader:
         yield f"etcd's key sync names {seen.sync.get('leader')}, not {leader}"
     voters = synchronous(seen)

@@ -114,7 +114,7 @@ class Unit:
         revision = int(put["header"]["revision"])
         confirmed, fault = self._confirmations(order.number, leader, begun)
         released: dict[str, Any] = {}
-        if not fault:
+        if not fault and time.monotonic() - begun < ORDER:
             released = self.ask("/v3/kv/txn", self.orders.release(order, revision, seen, confirmed))
         if released.get("succeeded"):
             self.say(

@@ -75,14 +75,21 @@ class Agent:
         """What a process before this one sealed, or a person, ends unless it is wanted. Raises `SealError`."""
         self.sealed = self.seal.sealed()
 
+    def keep(self) -> None:
+        """Renew what was sealed, until etcd says whether it is wanted. Raises `SealError`."""
+        if self.sealed:
+            self.seal.put(self.sealed)
+
     def act(self, seen: Seen, old: bool) -> list[str]:
         """Seal off what is wanted; the names of those sealed off. `old`: etcd has said nothing of late.
 
         Raises `SealError` for a seal that could not be put, and `EtcdError` for one that could not be confirmed.
         """
         if old:
-            # What stays, stays; what an order alone wants ends by its own time.
-            self.wishes = tuple(wish for wish in self.wishes if wish.stays)
+            # What was confirmed may have been relied on; what was not ends by its own time.
+            self.wishes = tuple(
+                wish for wish in self.wishes if wish.stays or wish.order.number in self.answered
+            )
             if self.wishes:
                 self._put(self.wishes)
             return self._names()
@@ -171,10 +178,11 @@ def run(config: Config, journal: Journal) -> None:
         if time.monotonic() - checked > CHECK:
             agent.begin()
             checked = time.monotonic()
-        if seen is None:
-            continue
         fault = ""
         try:
+            if seen is None:
+                agent.keep()
+                continue
             names = agent.act(seen, time.monotonic() - watcher.known > OLD)
             publisher.publish({"host": config.host, "sealed": names})
         except (SealError, EtcdError, KeyError) as error:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from takeover.keys import Order, Seen
 
-#: Seconds beyond a ttl for which a leader stays sealed off if no other leads: by then its lease would have ended.
+#: Seconds beyond a ttl for which etcd is closed to a leader if no other leads.
 MARGIN = 10
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Seal `order.leader` off. `stays`: its lead is taken, so that the seal goes on without an answer of etcd."""
+    """Seal `order.leader` off. `stays`: its lead is taken, so that the seal is renewed."""
 
     order: Order
     stays: bool
@@ -33,11 +33,12 @@ def _stays(last: Order, seen: Seen, host: str, is_member: bool, now: float) -> b
     leader = seen.leader
     if last.cluster != seen.cluster:
         return False
-    if leader is None:
-        ttl = seen.settings.get("ttl")
-        return now - last.at < (ttl if isinstance(ttl, int) else 0) + MARGIN
-    if leader.text == last.leader or not is_member:
+    if leader is not None and leader.text == last.leader:
         return False
+    if not is_member:
+        # Of etcd it is kept away until another leads, and no longer than its lease would have kept the others.
+        ttl = seen.settings.get("ttl")
+        return leader is None and now - last.at < (ttl if isinstance(ttl, int) else 0) + MARGIN
     # From a newer timeline no WAL receiver can go back to it; a member without Patroni may still be on the old one.
     timeline = seen.timeline(host)
     return timeline is None or timeline <= last.timeline

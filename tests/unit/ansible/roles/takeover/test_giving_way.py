@@ -260,31 +260,38 @@ def test_a_unit_that_dies_at_any_of_its_calls_leaves_no_seal_behind_and_no_half(
     assert world.leader == "db1"
 
 
-def test_without_an_answer_of_etcd_what_stays_is_renewed_and_an_orders_seal_is_not(world: World) -> None:
+def test_without_an_answer_of_etcd_what_was_confirmed_is_renewed(world: World) -> None:
+    """A vote may rest on it."""
     stick(world.etcd)
     world.turn()
     for host in ("db2", "control1"):
-        # Nothing but the kernel's time ends it: what was put once is put again.
         before = world.kernels[host].puts
         world.agents[host].act(world.etcd.seen(), old=True)
-        world.agents[host].act(world.etcd.seen(), old=False)
-        world.agents[host].act(world.etcd.seen(), old=True)
         assert world.kernels[host].puts > before
-    other = World(world.etcd, lambda host: world.agents[host].config)
-    agent, kernel = other.agents["db3"], other.kernels["db3"]
-    world.etcd.put(SERVICE + "leader", "db2", world.etcd.lease(20))
-    del world.etcd.keys[OWN + "takeover/last"]
+
+
+def test_without_an_answer_of_etcd_what_was_not_confirmed_ends_by_its_time(world: World) -> None:
+    agent, kernel = world.agents["db3"], world.kernels["db3"]
     world.etcd.put(
         OWN + "takeover/order",
-        '{"number": "n", "leader": "db2", "cause": "stuck", "timeline": 4, "cluster": "1", "at": 1.0}',
+        '{"number": "n", "leader": "db1", "cause": "stuck", "timeline": 3, "cluster": "1", "at": 1.0}',
         world.etcd.lease(4),
     )
-    agent.act(world.etcd.seen(), old=False)
-    assert kernel.elements == [MEMBERS["db2"]]
+    world.etcd.fails_at = world.etcd.calls + 1
+    with pytest.raises(EtcdError):
+        agent.act(world.etcd.seen(), old=False)
+    assert kernel.elements == [MEMBERS["db1"]]
     puts = kernel.puts
     agent.act(world.etcd.seen(), old=True)
-    agent.act(world.etcd.seen(), old=True)
     assert kernel.puts == puts
+
+
+def test_a_new_process_renews_what_is_sealed_until_etcd_answers(world: World) -> None:
+    agent, kernel = world.agents["db2"], world.kernels["db2"]
+    kernel.elements = [MEMBERS["db1"]]
+    agent.begin()
+    agent.keep()
+    assert (kernel.puts, kernel.elements) == (1, [MEMBERS["db1"]])
 
 
 def test_an_order_for_who_is_no_member_seals_no_one_off(world: World) -> None:

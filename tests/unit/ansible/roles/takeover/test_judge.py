@@ -41,6 +41,14 @@ REASONS: dict[str, tuple[Callable[[Etcd], None], str]] = {
         lambda etcd: etcd.put(SERVICE + "members/db1", {"state": "running"}),
         "the timeline of db1",
     ),
+    "a member on another timeline": (
+        lambda etcd: etcd.put(SERVICE + "members/db3", {"timeline": 2}),
+        "db3: not known to be on timeline 3 of db1",
+    ),
+    "a member without a timeline": (
+        lambda etcd: etcd.keys.__delitem__(SERVICE + "members/db2"),
+        "db2: not known to be on timeline 3 of db1",
+    ),
     "another sync leader": (lambda etcd: change(etcd, SERVICE + "sync", leader="db2"), "names db2, not db1"),
     "no standby": (lambda etcd: change(etcd, SERVICE + "sync", sync_standby=""), "no standby counts"),
     "undeclared standby": (
