@@ -33,7 +33,7 @@ MARGIN_MS = 1250
 PERIOD_MS = 500
 #: Errors in a row of a failing device: 1 to 1.5 s.
 FAILURES = 3
-#: Two connections of 2 s that nothing answers. The longest at load 9 on 2 cores took 0.1 s.
+#: Two connections of 2 s that nothing answers. The longest at load 20 on 2 cores took 0.15 s.
 CONNECTION_MS = 4000
 
 
