@@ -45,7 +45,7 @@ def test_every_volume_has_a_deadline_for_a_move_may_use_it() -> None:
         # 256 MiB at 125 MiB/s take longer than 1,024 requests at 3,000 a second.
         ("gp3", {"iops": 3000, "throughput_mib_s": 125}, 1250 + 2048),
         ("gp3", {"iops": 4000, "throughput_mib_s": 1000}, 1250 + 256),
-        # One I/O carries 256 KiB at most: few of them a second are few bytes a second.
+        # Few I/Os a second: 1,024 of them take a second, whatever they carry.
         ("io2", {"iops": 1000}, 1250 + 1024),
         # 4,000 MiB/s is the most that a volume gives.
         ("io2", {"iops": 64000}, 1250 + 64),

@@ -76,11 +76,19 @@ class Judge:
 
 def judged(parts: Mapping[str, Reading]) -> Report:
     """Stuck where one part is; fine where each one is as it should be."""
-    stuck = [f"{name}: {part.why}" for name, part in parts.items() if part.state in STUCK]
+    stuck = {name: part for name, part in parts.items() if part.state in STUCK}
     if stuck:
-        return Report("stuck", "; ".join(stuck), parts)
-    unclear = [f"{name}: {part.why}" for name, part in parts.items() if part.state not in WELL]
-    return Report("unknown" if unclear else "fine", "; ".join(unclear), parts)
+        return Report("stuck", _reasons(stuck), parts)
+    unclear = {name: part for name, part in parts.items() if part.state not in WELL}
+    return Report("unknown" if unclear else "fine", _reasons(unclear), parts)
+
+
+def _reasons(parts: Mapping[str, Reading]) -> str:
+    """One line; parts with one reason share it."""
+    names: dict[str, list[str]] = {}
+    for name, part in parts.items():
+        names.setdefault(part.why, []).append(name)
+    return "; ".join(f"{' and '.join(who)}: {why}" for why, who in names.items())
 
 
 def _gist(report: Report) -> tuple[Any, ...]:

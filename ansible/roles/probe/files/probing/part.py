@@ -59,7 +59,7 @@ class Part:
         if self.late != turn.begun:
             self.late = turn.begun
             self.lost += 1
-        return Reading("hung", age, volume, f"{_what(volume)} is not answered in {deadline:g} s")
+        return Reading("hung", age, volume, f"{self._asked(volume)} is not answered in {deadline:g} s")
 
     def _take(self, turn: Turn) -> None:
         """A first error changes nothing: the device may have said no once."""
@@ -72,6 +72,6 @@ class Part:
         elif kind != "same":
             self.state, self.why = kind, turn.outcome.why
 
-
-def _what(volume: str) -> str:
-    return f"a write to {volume}" if volume else "a new connection"
+    def _asked(self, volume: str) -> str:
+        """Where a file system hangs before the first write, its volume is not known yet."""
+        return "a new connection" if self.name == "connection" else f"a write to {volume or 'its volume'}"

@@ -58,6 +58,16 @@ def test_a_write_under_way_is_as_it_was_up_to_its_deadline_and_hung_after_it() -
     assert report.parts["data"].seconds == pytest.approx(2.6)
 
 
+def test_a_file_system_that_hangs_before_the_first_write_is_hung() -> None:
+    judge = Judge(("data",), 3)
+    judge.look({"data": Asked(Turn(1), DEADLINE)}, 0.0)
+    report = judge.look({"data": Asked(Turn(1), DEADLINE)}, 2.6)
+    assert (report.verdict, report.why) == (
+        "stuck",
+        "data: a write to its volume is not answered in 2.5 s",
+    )
+
+
 def test_a_slow_device_whose_every_write_ends_in_time_is_never_stuck() -> None:
     judge, now = Judge(("data", "wal", "connection"), 3), 0.0
     judged(ENDED, now, judge)
@@ -121,6 +131,7 @@ def test_wal_next_to_the_data_is_what_the_data_is() -> None:
     judged(under_way(), 1.0, judge, wal=wal)
     report = judged(under_way(), 4.0, judge, wal=wal)
     assert states(report) == ["hung", "hung", "fine"]
+    assert report.why == "data and wal: a write to flash is not answered in 2.5 s"
     assert report.parts["wal"].volume == "flash"
 
 
