@@ -117,6 +117,22 @@ class Maintenance(Model):
     leased: bool
 
 
+class Takeover(Model):
+    """Whether a leader that is stuck or gone would give way.
+
+    `declared`: by the environment. `off`: who has switched it off and why. `silent`: hosts whose part in it
+    publishes nothing. `hindered`: why it would not be done now. `sealed`: who is sealed off at this moment,
+    by host. `last`: the last one, in words.
+    """
+
+    declared: bool
+    off: str | None
+    silent: tuple[str, ...]
+    hindered: tuple[str, ...]
+    sealed: tuple[str, ...]
+    last: str | None
+
+
 class Follower(Model):
     """What a web host publishes of itself; `since` in seconds of its state."""
 
@@ -156,7 +172,8 @@ class Certificate(Model):
 
 
 class Status(Model):
-    """None where etcd's keys could not be read: `holds`, `followers`, `probes`, `procedures`, `maintenance`.
+    """None where etcd's keys could not be read: `holds`, `followers`, `probes`, `procedures`,
+    `maintenance`, `takeover`.
 
     `reasons`: why it is not healthy, a line each. `notes`: what is worth to know. `asked`: UTC, ISO 8601.
     """
@@ -176,5 +193,6 @@ class Status(Model):
     probes: tuple[Probe, ...] | None
     procedures: tuple[Procedure, ...] | None
     maintenance: tuple[Maintenance, ...] | None
+    takeover: Takeover | None
     certificates: tuple[Certificate, ...]
     hosts: tuple[Host, ...]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.contract import Contract
-from ops.status import certificates, etcd, judge, patroni
+from ops.status import certificates, etcd, judge, patroni, takeover
 from ops.status.answers import Answers, Keys
 from ops.status.facts import Health, Host, Member, Probe, Procedure, Status
 
@@ -29,6 +29,8 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
     holds, followers = etcd.holds(keys), etcd.followers(keys)
     probes = etcd.probes(keys)
     procedures, maintenance = etcd.procedures(keys), etcd.maintenance(keys)
+    parts = {"agents": _running(contract, "seal"), "units": _running(contract, "release")}
+    takeovers = takeover.takeover(keys, contract.database.takeover, parts)
     ends, unreadable = certificates.certificates(answers, now)
     silent = [host.name for host in hosts if not host.answers]
     reasons = (
@@ -51,7 +53,12 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
         health=HEALTH[code],
         exit_code=code,
         reasons=reasons,
-        notes=(*notes(members), *unproved(probes, _running(contract, "probe")), *work(procedures)),
+        notes=(
+            *notes(members),
+            *unproved(probes, _running(contract, "probe")),
+            *takeover.notes(takeovers),
+            *work(procedures),
+        ),
         cluster=cluster,
         members=members,
         etcd=store,
@@ -60,6 +67,7 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
         probes=probes,
         procedures=procedures,
         maintenance=maintenance,
+        takeover=takeovers,
         certificates=ends,
         hosts=hosts,
     )

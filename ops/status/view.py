@@ -70,8 +70,22 @@ def _show_cluster(status: Status, console: Console) -> None:
     timers = ("ttl", "loop_wait", "retry_timeout")
     shown = ", ".join(f"{name} {_seconds(getattr(cluster, name))}" for name in timers)
     _line(console, ("", f"timers       {shown}"))
+    _line(console, ("", f"takeover     {_takeover(status)}"))
+    if status.takeover is not None and status.takeover.last:
+        _line(console, ("", f"             last {status.takeover.last}"))
     if cluster.scheduled_switchover:
         _line(console, ("", f"switchover   {cluster.scheduled_switchover}"))
+
+
+def _takeover(status: Status) -> str:
+    found = status.takeover
+    if found is None:
+        return UNKNOWN
+    if not found.declared:
+        return "not declared"
+    if found.off:
+        return f"switched off by {found.off}"
+    return "hindered" if found.hindered or found.silent else "ready"
 
 
 def _seconds(value: int | None) -> str:

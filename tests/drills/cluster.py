@@ -22,7 +22,8 @@ try:
 except OSError:
     pass  # no answer, and so nothing printed
 END"""
-#: The kit's keys in etcd below a prefix, with the account that takes snapshots; the password is in no argument.
+#: The kit's keys in etcd below a prefix, with the account that takes snapshots; the password is in no
+#: argument.
 KEYS = """cd /etc/flashtier/tls
 export ETCDCTL_USER="snapshot:$(cat /etc/flashtier/etcd/snapshot_password)"
 etcdctl --endpoints=https://{address}:{port} --cacert ca.crt --cert host.crt --key host.key \\

@@ -1,7 +1,7 @@
 """Stalls of a volume: a device that does not answer, one that fails, one that cannot be written.
 
-Staged from the machine or as root on the host, where the kit does not see it. Everything staged is undone before a
-host is stopped: a process that waits for a device cannot be killed.
+Staged from the machine or as root on the host, where the kit does not see it. Everything staged is undone
+before a host is stopped: a process that waits for a device cannot be killed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def carrying(contract: Contract, host: str, purpose: str) -> ContractVolume:
 
 @contextmanager
 def hung(inside: Inside, host: str, purpose: str = "data") -> Iterator[None]:
-    """Nothing that is written comes back: a throttled volume's server stands still, or the file system is frozen."""
+    """No write comes back: the server of a throttled volume stands still, or the file system is frozen."""
     volume = carrying(inside.contract, host, purpose)
     directory = runtime_directory(inside.contract.stack) / "throttled" / f"{host}-{volume.name}"
     servers = processes.serving(directory) if volume.volume_class == "network" else {}
@@ -48,7 +48,7 @@ def hung(inside: Inside, host: str, purpose: str = "data") -> Iterator[None]:
 
 
 def fail(inside: Inside, host: str, purpose: str = "data") -> None:
-    """Every access ends with an error from now on, as after a device that lost its blocks; a reboot cures it."""
+    """Every access ends with an error from now on, as of a device that is broken; a reboot cures it."""
     volume = carrying(inside.contract, host, purpose)
     inside.run(host, f"xfs_io -x -c 'shutdown' {volume.mount_point}")
 

@@ -1,7 +1,8 @@
 """A leader that is stuck or gone gives way in seconds, and no acknowledged write is lost.
 
-Whoever leads when a drill begins is the one that is hit; a client outside uploads meanwhile. The kit is never told
-that a host stopped: what makes it safe is that all other members seal it off. `ROUNDS`: of each case.
+Whoever leads when a drill begins is the one that is hit; a client outside uploads meanwhile. The kit is
+never told that a host stopped: what makes it safe is that all other members seal it off. `ROUNDS`: of each
+case.
 """
 
 from __future__ import annotations

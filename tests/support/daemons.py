@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from follower.bouncer import Bouncer
 from follower.access import Tls
+from follower.bouncer import Bouncer
 from follower.config import Config
 from follower.daemon import Daemon
 from follower.etcd import Login

@@ -61,6 +61,10 @@ def healthy() -> Hosts:
     found = certified(RECORDED)
     for member in ("db1", "db2", "db3"):
         put(found, f"probes/{member}", probe_of(member))
+        put(found, f"takeover/agents/{member}", {"host": member, "sealed": []})
+    for host in ("control1", "control2", "control3"):
+        put(found, f"takeover/agents/{host}", {"host": host, "sealed": []})
+        put(found, f"takeover/units/{host}", {"host": host, "enabled": True, "hindered": []})
     return found
 
 

@@ -1,4 +1,4 @@
-"""etcd in memory, as far as a takeover needs it: transactions with their comparisons, and leases that a test ends."""
+"""etcd in memory, as far as a takeover needs it: transactions, and leases that a test ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ CLUSTER = "7000000000000000001"
 
 @dataclass
 class Etcd:
-    """`keys`: as etcd gives them, by name. `fails_at`: the number of the call that gets no answer, done or not."""
+    """`keys`: as etcd gives them, by name.
+
+    `fails_at`: the number of the call that gets no answer, done or not.
+    """
 
     keys: dict[str, dict[str, str]] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)

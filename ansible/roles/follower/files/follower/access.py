@@ -1,4 +1,4 @@
-"""What a daemon needs to reach etcd and members: files of TLS, and passwords that systemd passes in a folder."""
+"""What a daemon reaches etcd and members with: files of TLS, passwords that systemd passes in a folder."""
 
 from __future__ import annotations
 

@@ -137,7 +137,10 @@ class Endpoint:
 
 
 class Endpoints:
-    """Members of etcd, of which the one that answered is asked first from then on. Not for two threads at once."""
+    """Members of etcd, of which the one that answered is asked first from then on.
+
+    Not for two threads at once.
+    """
 
     def __init__(self, endpoints: list[Endpoint]) -> None:
         self.endpoints = endpoints

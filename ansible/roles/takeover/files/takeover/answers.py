@@ -1,7 +1,9 @@
 """Whether a member answers at all: Patroni's REST interface, or its server.
 
-Neither question reads a disk on that side: `/liveness` says that Patroni's threads run, and a server answers an
-SSLRequest before it knows who asks (https://www.postgresql.org/docs/17/protocol-flow.html, SSL session encryption).
+Neither question reads a disk on that side: `/liveness` says that Patroni's threads run, and a server
+answers an SSLRequest before it knows who asks (https://www.postgresql.org/docs/17/protocol-flow.html, SSL
+session
+encryption).
 """
 
 from __future__ import annotations

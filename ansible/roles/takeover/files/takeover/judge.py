@@ -63,7 +63,10 @@ def synchronous(seen: Seen) -> list[str]:
 
 
 def stuck(seen: Seen) -> str:
-    """Why the leader's own probe says that it is stuck, or empty. Where all are, another would not do better."""
+    """Why the leader's own probe says that it is stuck, or empty.
+
+    Where all are, another would not do better.
+    """
     leader = seen.leader
     if leader is None:
         return ""
@@ -74,12 +77,15 @@ def stuck(seen: Seen) -> str:
 
 
 def overdue(left: int, ttl: int, loop_wait: int, seconds: int) -> bool:
-    """Whether the lease was last renewed more than `loop_wait + seconds` ago. `left`: whole seconds, cut off."""
+    """Whether the lease was last renewed more than `loop_wait + seconds` ago.
+
+    `left`: whole seconds, cut off.
+    """
     return left < ttl - loop_wait - seconds
 
 
 def confirmed(seen: Seen, number: str, hosts: Iterable[str]) -> tuple[dict[str, int], str]:
-    """By host of those that confirm the order: the revision of their confirmation; and a refusal, or empty."""
+    """By host, the revision of its confirmation of the order; and a refusal, or empty."""
     found: dict[str, int] = {}
     for host, entry in seen.below("takeover/sealed/").items():
         said = entry.fields

@@ -1,4 +1,4 @@
-"""What a unit knows of who leads: for how long, when the lease was last renewed, and whether the leader answers."""
+"""Who leads: for how long, when the lease was last renewed, and whether the leader itself answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from takeover.keys import Entry
 
 
 class Lead:
-    """`left`: whole seconds that a lease still has, of etcd; it raises `EtcdError`. `answers`: as `answers.answers`."""
+    """`left`: whole seconds that a lease still has, of etcd; it raises `EtcdError`.
+
+    `answers`: as `answers.answers`.
+    """
 
     #: Seconds between two questions for a lease: while it is renewed, and once it is late.
     PERIOD, LATE = 0.5, 0.2

@@ -1,4 +1,7 @@
-"""The seal itself: an element of a set of nftables that ends by itself. The rules are the firewall's (role base)."""
+"""The seal itself: an element of a set of nftables that ends by itself.
+
+The rules are the firewall's (role base).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 TABLE, SET = "flashtier_seal", "sealed"
-#: Seconds after which the kernel ends a seal that is not renewed. A confirmation (seal.CONFIRMS) ends long before.
+#: Seconds after which the kernel ends a seal that is not renewed. A confirmation (seal.CONFIRMS) ends long
+#: before.
 LASTS = 15
 #: Seconds for one call of nft.
 DEADLINE = 2

@@ -18,7 +18,10 @@ class Orders:
         self.service, self.own, self.by = f"/service/{stack}/", f"/flashtier/{stack}/", by
 
     def order(self, order: Order, seen: Seen, lease: str, pause: str) -> Body:
-        """Put the order, if nothing has changed since. `lease`: its own; `pause`: that of the next one's earliest."""
+        """Put the order, if nothing has changed since.
+
+        `lease`: its own; `pause`: that of the next one's earliest.
+        """
         assert seen.leader is not None  # noqa: S101 - the caller's
         return {
             "compare": [
@@ -33,7 +36,10 @@ class Orders:
         }
 
     def release(self, order: Order, revision: int, seen: Seen, confirmed: Mapping[str, int]) -> Body:
-        """Take the lead from the order's leader, while its order and each confirmation hold. Patroni decides who has it."""
+        """Take the lead from the order's leader, while its order and each confirmation hold.
+
+        Patroni decides who has it.
+        """
         assert seen.leader is not None  # noqa: S101 - the caller's
         return {
             "compare": [

@@ -1,7 +1,8 @@
 """flashtier-release: `python3 -m takeover.release FILE`, as a unit of systemd, on hosts with etcd.
 
-Finds a leader that is gone (its lease is not renewed and nothing of it answers) or stuck (by its own probe), has all
-other members seal it off, and takes its lead from it. It promotes no one: Patroni's race and votes decide.
+Finds a leader that is gone (its lease is not renewed and nothing of it answers) or stuck (by its own
+probe), has all other members seal it off, and takes its lead from it. It promotes no one: Patroni's race
+and votes decide.
 """
 
 from __future__ import annotations

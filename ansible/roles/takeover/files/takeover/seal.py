@@ -1,7 +1,8 @@
 """flashtier-seal: `python3 -m takeover.seal FILE`, as a unit of systemd, on members and on hosts with etcd.
 
-Seals a leader off as `wish` says, and confirms an order's seal in etcd. A confirmation has a lease that ends long
-before the seal does (docs/decisions/takeover.md), and the kernel ends the seal whatever becomes of this.
+Seals a leader off as `wish` says, and confirms an order's seal in etcd. A confirmation has a lease that
+ends long before the seal does (docs/decisions/takeover.md), and the kernel ends the seal whatever becomes
+of this.
 """
 
 from __future__ import annotations
@@ -45,13 +46,17 @@ class Sealing(Protocol):
 
 
 class Agent:
-    """`ask`: a call of etcd; `leader_answers`: who at that address answers, or empty; `wall`: time of day."""
+    """`ask`: a call of etcd; `fresh`: all its keys at one revision; `leader_answers`: who at that address
+    answers,
+    or empty; `wall`: time of day. `ask` and `fresh` raise `EtcdError`.
+    """
 
     def __init__(
         self,
         config: Config,
         seal: Sealing,
         ask: Callable[[str, dict[str, object]], dict[str, object]],
+        fresh: Callable[[], Seen],
         leader_answers: Callable[[str], str],
         say: Callable[[str], None],
         wall: Callable[[], float] = time.time,
@@ -59,6 +64,7 @@ class Agent:
         self.config = config
         self.seal = seal
         self.ask = ask
+        self.fresh = fresh
         self.leader_answers = leader_answers
         self.say = say
         self.wall = wall
@@ -72,7 +78,10 @@ class Agent:
         self.sealed: list[str] = []
 
     def begin(self) -> None:
-        """What a process before this one sealed, or a person, ends unless it is wanted. Raises `SealError`."""
+        """What a process before this one sealed, or a person, ends unless it is wanted.
+
+        Raises `SealError`.
+        """
         self.sealed = self.seal.sealed()
 
     def keep(self) -> None:
@@ -83,7 +92,8 @@ class Agent:
     def act(self, seen: Seen, old: bool) -> list[str]:
         """Seal off what is wanted; the names of those sealed off. `old`: etcd has said nothing of late.
 
-        Raises `SealError` for a seal that could not be put, and `EtcdError` for one that could not be confirmed.
+        Raises `SealError` for a seal that could not be put, and `EtcdError` for one that could not be
+        confirmed.
         """
         if old:
             # What was confirmed may have been relied on; what was not ends by its own time.
@@ -93,11 +103,11 @@ class Agent:
             if self.wishes:
                 self._put(self.wishes)
             return self._names()
-        wishes = [
-            wish
-            for wish in wanted(seen, self.config.host, self.is_member, self.wall())
-            if wish.order.leader in self.config.members
-        ]
+        wishes = self._wishes(seen)
+        if set(self.sealed) - set(self._addresses(wishes)):
+            # Events of one transaction come one after the other: what ends a seal is read at one revision.
+            seen = self.fresh()
+            wishes = self._wishes(seen)
         new = [wish.order for wish in wishes if not wish.stays and wish.order.number not in self.answered]
         for order in new:
             self._refuse_if_it_answers(order, seen)
@@ -116,11 +126,23 @@ class Agent:
                 self._answer(order, seen, None)
         return self._names()
 
+    def _wishes(self, seen: Seen) -> tuple[Wish, ...]:
+        found = wanted(seen, self.config.host, self.is_member, self.wall())
+        return tuple(
+            wish
+            for wish in found
+            if wish.order.leader in self.config.members
+            and (wish.stays or wish.order.number not in self.refused)
+        )
+
+    def _addresses(self, wishes: tuple[Wish, ...]) -> list[str]:
+        return sorted({self.config.members[wish.order.leader] for wish in wishes})
+
     def _names(self) -> list[str]:
         return sorted({wish.order.leader for wish in self.wishes})
 
     def _put(self, wishes: tuple[Wish, ...]) -> None:
-        addresses = sorted({self.config.members[wish.order.leader] for wish in wishes})
+        addresses = self._addresses(wishes)
         self.seal.put(addresses)
         if addresses != self.sealed:
             whys = ", ".join(f"{wish.order.leader} is {wish.order.cause}" for wish in wishes)
@@ -159,10 +181,18 @@ def run(config: Config, journal: Journal) -> None:
     watcher = Watcher(reach(), View(config.stack), news.put, say)
     publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/agents/{config.host}", say)
     ports = (config.database_port, config.rest_port)
+    etcd = Endpoints(reach())
+
+    def fresh() -> Seen:
+        view = View(config.stack)
+        view.store.take(etcd.ask("/v3/kv/txn", view.store.ranges.snapshot()))
+        return view.seen()
+
     agent = Agent(
         config,
         Seal(),
-        Endpoints(reach()).ask,
+        etcd.ask,
+        fresh,
         lambda address: answers(address, ports, lambda: context(config.tls), ANSWERS),
         say,
     )

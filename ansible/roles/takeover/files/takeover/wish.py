@@ -36,9 +36,11 @@ def _stays(last: Order, seen: Seen, host: str, is_member: bool, now: float) -> b
     if leader is not None and leader.text == last.leader:
         return False
     if not is_member:
-        # Of etcd it is kept away until another leads, and no longer than its lease would have kept the others.
+        # Of etcd it is kept away until another leads, and no longer than its lease would have kept the
+        # others.
         ttl = seen.settings.get("ttl")
         return leader is None and now - last.at < (ttl if isinstance(ttl, int) else 0) + MARGIN
-    # From a newer timeline no WAL receiver can go back to it; a member without Patroni may still be on the old one.
+    # From a newer timeline no WAL receiver can go back to it; a member without Patroni may still be on the
+    # old one.
     timeline = seen.timeline(host)
     return timeline is None or timeline <= last.timeline

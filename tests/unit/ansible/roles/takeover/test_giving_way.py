@@ -1,6 +1,7 @@
 """The units together, on etcd in memory: what is sealed and who leads, also where one dies between two steps.
 
-The safety of the mechanism itself is searched whole in tests/unit/takeover; here it is the code that is tried.
+The safety of the mechanism itself is searched whole in tests/unit/takeover; here it is the code that is
+tried.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class World:
                 config(host),
                 kernel,
                 etcd.ask,
+                etcd.seen,
                 lambda address: self.leader_answers,
                 self.say,
                 lambda: self.clock,
@@ -209,8 +211,8 @@ def test_who_leads_since_a_moment_ago_keeps_its_lead(world: World, config: Confi
 @pytest.mark.parametrize(
     "meanwhile",
     {
-        "the lead is renewed under another lease": lambda etcd: etcd.put(SERVICE + "leader", "db1", etcd.lease(20)),
-        "another is synchronous": lambda etcd: etcd.put(SERVICE + "sync", {"leader": "db1", "sync_standby": "db2"}),
+        "the lead has another lease": lambda etcd: etcd.put(SERVICE + "leader", "db1", etcd.lease(20)),
+        "another is synchronous": lambda etcd: etcd.put(SERVICE + "sync", {"sync_standby": "db2"}),
         "a maintenance begins": lambda etcd: etcd.put(OWN + "maintenance", {}),
         "it is switched off": lambda etcd: etcd.put(OWN + "takeover/off", {}),
         "a confirmation ends": lambda etcd: etcd.keys.pop(OWN + "takeover/sealed/db2"),
@@ -244,7 +246,7 @@ def test_what_changes_after_the_order_keeps_the_lead(
 def test_a_unit_that_dies_at_any_of_its_calls_leaves_no_seal_behind_and_no_half(
     call: int, carried_out: bool, world: World
 ) -> None:
-    """Either the lead is taken and all are sealed, or it is kept and, once the order's lease is over, none is."""
+    """The lead is taken and all are sealed, or it is kept and, once the order is over, none is."""
     stick(world.etcd)
     world.etcd.fails_at, world.etcd.carried_out = world.etcd.calls + call, carried_out
     try:
@@ -308,6 +310,16 @@ def test_what_was_sealed_before_the_process_began_ends_unless_it_is_wanted(world
     world.agents["db2"].begin()
     world.agents_act()
     assert world.sealed() == set()
+
+
+def test_half_of_a_transaction_ends_no_seal(world: World) -> None:
+    """The order is gone and `last` is there, and the event of the leader's key has not come yet."""
+    stick(world.etcd)
+    before = world.etcd.keys[SERVICE + "leader"]
+    world.turn()
+    half = Etcd(keys={**world.etcd.keys, SERVICE + "leader": before})
+    assert world.agents["db2"].act(half.seen(), old=False) == ["db1"]
+    assert world.kernels["db2"].elements == [MEMBERS["db1"]]
 
 
 def test_members_let_it_back_once_they_are_on_the_next_timeline(world: World) -> None:
