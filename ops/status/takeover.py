@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from ops.status.answers import Keys, object_of
 from ops.status.facts import Takeover
 
 
-def takeover(keys: Keys, declared: bool, hosts: dict[str, Sequence[str]]) -> Takeover | None:
+def takeover(keys: Keys, declared: bool, hosts: Mapping[str, Sequence[str]]) -> Takeover | None:
     """`hosts`: those that are declared to publish, by kind: `agents` and `units`. None: no one could read."""
     found = keys.below("takeover")
     if found is None:
@@ -61,6 +60,9 @@ def notes(found: Takeover | None) -> Iterator[str]:
         )
         return
     if found.silent:
-        yield f"nothing is published by {', '.join(found.silent)}; `journalctl -u flashtier-seal -u flashtier-release` there"
+        yield (
+            f"nothing is published by {', '.join(found.silent)};"
+            " `journalctl -u flashtier-seal -u flashtier-release` there"
+        )
     if found.hindered:
-        yield f"a leader that is stuck or gone would keep its lead for its ttl: {json.dumps(list(found.hindered))[1:-1]}"
+        yield f"a leader that is stuck or gone would keep its lead: {'; '.join(found.hindered)}"

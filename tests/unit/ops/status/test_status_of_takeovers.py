@@ -33,7 +33,7 @@ HINDERED = {"host": "control1", "enabled": True, "hindered": ["db3: nothing ther
     ("key", "value", "line", "note"),
     [
         ("off", OFF, "switched off by ada@ctl (new disks)", "takeover.yml -e switch=on"),
-        ("units/control1", HINDERED, "hindered", "would keep its lead for its ttl"),
+        ("units/control1", HINDERED, "hindered", "would keep its lead"),
     ],
 )
 def test_what_hinders_it_is_a_note_and_no_fault(key: str, value: object, line: str, note: str) -> None:
