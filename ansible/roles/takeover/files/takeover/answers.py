@@ -1,60 +1,29 @@
-"""Whether a member answers at all: Patroni's REST interface, or its server.
+"""Whether a member's Patroni answers at all. Its question reads no disk on that side.
 
-Neither question reads a disk on that side: `/liveness` says that Patroni's threads run, and a server
-answers an SSLRequest before it knows who asks (https://www.postgresql.org/docs/17/protocol-flow.html, SSL
-session
-encryption).
+Only its word counts. A server whose Patroni is gone goes on acknowledging commits for which no one will look
+once its lease has ended: that leader, too, has to be sealed off.
 """
 
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable
 
-#: The request: its length, and the number that stands for it.
-SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+
+def answers(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> bool:
+    """Whether `/liveness` says within that time, from connecting to the last byte, that Patroni runs."""
+    found: list[bool] = []
+    asking = threading.Thread(
+        target=lambda: found.append(_asked(address, port, context, seconds)), daemon=True
+    )
+    asking.start()
+    asking.join(seconds)
+    return found == [True]
 
 
-def answers(
-    address: str,
-    ports: tuple[int | None, int],
-    context: Callable[[], ssl.SSLContext] | None,
-    seconds: float,
-) -> str:
-    """Who answers within that time; empty: no one. `ports`: of the server, if it is asked, and of Patroni."""
-    found: list[str] = []
-    first = threading.Event()
-
-    def ask(name: str, question: Callable[[], bool]) -> None:
-        try:
-            if question():
-                found.append(name)
-                first.set()
-        except (OSError, http.client.HTTPException):
-            return  # no answer, which is what was asked
-
-    database, rest = ports
-    questions = [("its Patroni", lambda: _patroni(address, rest, context, seconds))]
-    if database is not None:
-        questions.append(("its server", lambda: _server(address, database, seconds)))
-    threads = [threading.Thread(target=ask, args=one, daemon=True) for one in questions]
-    for thread in threads:
-        thread.start()
-    first.wait(seconds)
-    return " and ".join(found)
-
-
-def _server(address: str, port: int, seconds: float) -> bool:
-    with socket.create_connection((address, port), timeout=seconds) as sock:
-        sock.sendall(SSL_REQUEST)
-        return bool(sock.recv(1))
-
-
-def _patroni(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> bool:
+def _asked(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> bool:
     connection = (
         http.client.HTTPSConnection(address, port, timeout=seconds, context=context())
         if context
@@ -63,5 +32,7 @@ def _patroni(address: str, port: int, context: Callable[[], ssl.SSLContext] | No
     try:
         connection.request("GET", "/liveness")
         return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
     finally:
         connection.close()

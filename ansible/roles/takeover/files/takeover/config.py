@@ -21,7 +21,6 @@ class Config:
     agents: tuple[str, ...]
     #: Whether the environment declares it.
     enabled: bool
-    database_port: int
     rest_port: int
     etcd: tuple[str, ...]
     login: Login
@@ -38,7 +37,6 @@ def read(path: Path, credentials: Path, account: str) -> Config:
             members={str(name): str(address) for name, address in given["members"].items()},
             agents=tuple(given["agents"]),
             enabled=bool(given["enabled"]),
-            database_port=int(given["database_port"]),
             rest_port=int(given["rest_port"]),
             etcd=tuple(given["etcd"]),
             login=Login(account, secret(credentials, "etcd_password")),

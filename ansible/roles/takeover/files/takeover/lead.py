@@ -23,7 +23,7 @@ class Lead:
     def __init__(
         self,
         left: Callable[[int], int],
-        answers: Callable[[str], str],
+        answers: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ask_left = left

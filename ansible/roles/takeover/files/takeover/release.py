@@ -1,6 +1,6 @@
 """flashtier-release: `python3 -m takeover.release FILE`, as a unit of systemd, on hosts with etcd.
 
-Finds a leader that is gone (its lease is not renewed and nothing of it answers) or stuck (by its own
+Finds a leader that is gone (its lease is not renewed and its Patroni does not answer) or stuck (by its own
 probe), has all other members seal it off, and takes its lead from it. It promotes no one: Patroni's race
 and votes decide.
 """
@@ -95,7 +95,7 @@ class Unit:
         if judge.overdue(left, ttl, loop_wait, LATE):
             self.lead.ask(address)
         if judge.overdue(left, ttl, loop_wait, GONE) and self.lead.silent:
-            return "gone", f"its lease has {left} s left of {ttl}, and nothing of it answers"
+            return "gone", f"its lease has {left} s left of {ttl}, and its Patroni does not answer"
         return "", ""
 
     def _act(self, seen: Seen, cause: str, why: str, ttl: int) -> None:
@@ -178,9 +178,9 @@ def run(config: Config, journal: Journal) -> None:
     etcd = Endpoints(reach())
     watcher = Watcher(reach(), View(config.stack), news.queue.put, say)
     publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/units/{config.host}", say)
-    # Members ask its server, too; from here no one reaches that.
-    ports = (None, config.rest_port)
-    lead = Lead(left, lambda address: answers(address, ports, lambda: context(config.tls), ANSWERS))
+    lead = Lead(
+        left, lambda address: answers(address, config.rest_port, lambda: context(config.tls), ANSWERS)
+    )
     unit = Unit(config, etcd.ask, news.newest, lead, say)
     watcher.start()
     publisher.start()

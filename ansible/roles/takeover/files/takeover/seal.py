@@ -23,6 +23,7 @@ from follower.publisher import Publisher
 from follower.watcher import Watcher
 from takeover.answers import answers
 from takeover.config import Config, read
+from takeover.expiring import Expiring
 from takeover.keys import Order, Seen, View
 from takeover.nft import Seal, SealError
 from takeover.wish import Wish, wanted
@@ -46,9 +47,8 @@ class Sealing(Protocol):
 
 
 class Agent:
-    """`ask`: a call of etcd; `fresh`: all its keys at one revision; `leader_answers`: who at that address
-    answers,
-    or empty; `wall`: time of day. `ask` and `fresh` raise `EtcdError`.
+    """`ask`: a call of etcd; `fresh`: all its keys at one revision; `leader_answers`: whether Patroni at that
+    address does; `wall`: time of day. `ask` and `fresh` raise `EtcdError`. `expiring`: on members.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class Agent:
         seal: Sealing,
         ask: Callable[[str, dict[str, object]], dict[str, object]],
         fresh: Callable[[], Seen],
-        leader_answers: Callable[[str], str],
+        leader_answers: Callable[[str], bool],
         say: Callable[[str], None],
         wall: Callable[[], float] = time.time,
+        expiring: Expiring | None = None,
     ) -> None:
         self.config = config
         self.seal = seal
@@ -68,6 +69,7 @@ class Agent:
         self.leader_answers = leader_answers
         self.say = say
         self.wall = wall
+        self.expiring = expiring
         self.key = f"/flashtier/{config.stack}/takeover/sealed/{config.host}"
         self.order_key = f"/flashtier/{config.stack}/takeover/order"
         self.is_member = config.host in config.members
@@ -128,9 +130,10 @@ class Agent:
 
     def _wishes(self, seen: Seen) -> tuple[Wish, ...]:
         found = wanted(seen, self.config.host, self.is_member, self.wall())
+        own = self.expiring.order(seen) if self.expiring is not None else None
         return tuple(
             wish
-            for wish in found
+            for wish in (*found, *([Wish(own, stays=True)] if own else []))
             if wish.order.leader in self.config.members
             and (wish.stays or wish.order.number not in self.refused)
         )
@@ -153,9 +156,9 @@ class Agent:
         """A leader that is gone answers no one; one that is stuck may."""
         if order.cause != "gone" or not self.is_member:
             return
-        if who := self.leader_answers(self.config.members[order.leader]):
+        if self.leader_answers(self.config.members[order.leader]):
             self.refused.add(order.number)
-            self._answer(order, seen, f"{order.leader} is not gone: {who} answers {self.config.host}")
+            self._answer(order, seen, f"{order.leader} is not gone: it answers {self.config.host}")
 
     def _answer(self, order: Order, seen: Seen, refusal: str | None) -> None:
         """Confirm the order's seal, or refuse it; nothing is written where the order is no more."""
@@ -180,7 +183,6 @@ def run(config: Config, journal: Journal) -> None:
     news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
     watcher = Watcher(reach(), View(config.stack), news.put, say)
     publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/agents/{config.host}", say)
-    ports = (config.database_port, config.rest_port)
     etcd = Endpoints(reach())
 
     def fresh() -> Seen:
@@ -188,13 +190,16 @@ def run(config: Config, journal: Journal) -> None:
         view.store.take(etcd.ask("/v3/kv/txn", view.store.ranges.snapshot()))
         return view.seen()
 
+    def leader_answers(address: str) -> bool:
+        return answers(address, config.rest_port, lambda: context(config.tls), ANSWERS)
+
+    def left(lease: int) -> int:
+        return int(etcd.ask("/v3/lease/timetolive", {"ID": str(lease)}).get("TTL", -1))
+
+    watches = config.enabled and config.host in config.members
+    expiring = Expiring(config.host, left, lambda name: leader_answers(config.members[name]))
     agent = Agent(
-        config,
-        Seal(),
-        etcd.ask,
-        fresh,
-        lambda address: answers(address, ports, lambda: context(config.tls), ANSWERS),
-        say,
+        config, Seal(), etcd.ask, fresh, leader_answers, say, expiring=expiring if watches else None
     )
     agent.begin()
     watcher.start()

@@ -26,7 +26,6 @@ def config() -> Callable[[str], Config]:
             members=MEMBERS,
             agents=(*MEMBERS, "control1", "control2", "control3"),
             enabled=True,
-            database_port=5432,
             rest_port=8008,
             etcd=("https://10.0.0.9:2379",),
             login=Login("seal", "secret"),

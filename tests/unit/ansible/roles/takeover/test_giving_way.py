@@ -48,7 +48,7 @@ class World:
         self.clock = 1000.0
         self.lines: list[str] = []
         self.silent: set[str] = set()
-        self.leader_answers = ""
+        self.leader_answers = False
         self.left = 19
         self.kernels = {host: Kernel() for host in (*MEMBERS, "control1", "control2", "control3")}
         self.agents = {
@@ -142,7 +142,7 @@ def test_a_leader_that_is_gone_is_sealed_off_and_then_leads_no_more(world: World
 
 
 def test_a_leader_whose_lease_is_late_and_that_answers_is_not_gone(world: World) -> None:
-    world.leader_answers = "its Patroni"
+    world.leader_answers = True
     world.gone()
     world.turn()
     assert (world.leader, world.sealed()) == ("db1", set())
@@ -151,18 +151,18 @@ def test_a_leader_whose_lease_is_late_and_that_answers_is_not_gone(world: World)
 def test_a_leader_that_a_member_reaches_is_not_gone(world: World) -> None:
     """Cut off from hosts with etcd only, it goes on by the word of the other members (failsafe mode)."""
     world.gone()
-    world.leader_answers = "its server"
+    world.leader_answers = True
     world.turn()
     assert world.leader == "db1"
     assert world.sealed() & set(MEMBERS) == set()
-    assert any("db1 is not gone: its server answers" in line for line in world.lines)
+    assert any("db1 is not gone: it answers" in line for line in world.lines)
     world.agents_act()
     assert world.sealed() == set()
 
 
 def test_a_stuck_leader_may_answer(world: World) -> None:
     stick(world.etcd)
-    world.leader_answers = "its server"
+    world.leader_answers = True
     world.turn()
     assert world.leader is None
 
