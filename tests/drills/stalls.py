@@ -1,4 +1,6 @@
-"""Stalls of a volume: a device that does not answer, one that fails, one that cannot be written.
+"""Stalls of a volume: a device that does not answer, and one that fails.
+
+A loop device that is made read-only goes on being written: the kernel warns and lets it pass (bio_check_ro).
 
 Staged from the machine or as root on the host, where the kit does not see it. Everything staged is undone
 before a host is stopped: a process that waits for a device cannot be killed.
@@ -51,14 +53,3 @@ def fail(inside: Inside, host: str, purpose: str = "data") -> None:
     """Every access ends with an error from now on, as of a device that is broken; a reboot cures it."""
     volume = carrying(inside.contract, host, purpose)
     inside.run(host, f"xfs_io -x -c 'shutdown' {volume.mount_point}")
-
-
-@contextmanager
-def read_only(inside: Inside, host: str, purpose: str = "data") -> Iterator[None]:
-    """The device takes no write."""
-    device = carrying(inside.contract, host, purpose).device
-    inside.run(host, f"blockdev --setro {device}")
-    try:
-        yield
-    finally:
-        inside.run(host, f"blockdev --setrw {device}")

@@ -23,6 +23,8 @@ OOM_SCORES = {
     "patroni.service": -900,
     "flashtier-postmaster.service": -500,
     "flashtier-probe.service": -500,
+    "flashtier-seal.service": -500,
+    "flashtier-release.service": -500,
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.environment import Environment
+from infra.environment import Environment, takes_over
 from infra.errors import EnvironmentInvalid
+from infra.paths import ROOT
 from infra.settings.patroni import cluster_settings
 from infra.settings.postgresql import settings
 from tests.support.declared import alone, local_environment, spoiled
@@ -192,3 +194,41 @@ def test_what_patroni_gives_is_in_etcd_and_within_its_bounds(declared: Any) -> N
     parameters = cluster_settings(environment, settings(environment)).postgresql.parameters
     assert set(parameters) == GIVEN_BY_PATRONI | WRITTEN_BY_PATRONI
     assert {name: parameters[name] for name, least in LEAST.items() if int(parameters[name]) < least} == {}
+
+
+@pytest.mark.parametrize(
+    ("durability", "takeover", "takes_over_then"),
+    [
+        ({}, None, True),
+        ({}, {"enabled": True}, True),
+        ({}, {"enabled": False}, False),
+        (ASYNCHRONOUS, None, False),
+        ({"synchronous_mode_strict": False}, None, False),
+        (ASYNCHRONOUS, {"enabled": False}, False),
+    ],
+)
+def test_a_leader_gives_way_on_local_where_it_is_safe_and_not_declared_off(
+    durability: dict[str, Any], takeover: dict[str, Any] | None, takes_over_then: bool
+) -> None:
+    declared = local_environment()
+    declared["durability"] |= durability
+    declared["database"].pop("takeover", None)
+    if takeover is not None:
+        declared["database"]["takeover"] = takeover
+    assert takes_over(Environment.parse(declared)) is takes_over_then
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_on_aws_it_has_to_be_declared(stack: str) -> None:
+    shipped = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    assert not takes_over(Environment.parse(shipped["flashtier:environment"]))
+
+
+@pytest.mark.parametrize("durability", [ASYNCHRONOUS, {"synchronous_mode_strict": False}])
+def test_a_takeover_that_could_lose_a_write_is_refused(durability: dict[str, Any]) -> None:
+    declared = local_environment()
+    declared["durability"] |= durability
+    declared["database"]["takeover"] = {"enabled": True}
+    assert fault(declared).startswith(
+        f"{PREFIX}database.takeover.enabled: true needs members that acknowledge"
+    )
