@@ -1,4 +1,4 @@
-"""What remove.yml and add.yml do on which member, and in which order, by their tasks and conditions."""
+"""What remove.yml, add.yml and out.yml do on which member and in which order, by their tasks."""
 
 from __future__ import annotations
 
@@ -244,3 +244,35 @@ def test_a_member_that_cannot_follow_is_reported_by_each_run() -> None:
     assert "replace_member.yml" in known[THIRD].template(
         trust_as_template(report["ansible.builtin.debug"]["msg"])
     )
+
+
+@pytest.mark.parametrize(
+    ("out", "away", "allowed"),
+    [
+        (THIRD, "", True),
+        (FIRST, "", True),
+        (SECOND, THIRD, False),
+        (FIRST, THIRD, False),
+        (THIRD, THIRD, True),
+    ],
+)
+def test_a_host_goes_only_if_commits_return_without_it(out: str, away: str, allowed: bool) -> None:
+    """The first leads; one that leads is replaced by one that counted."""
+    check = task("out", "Assert that the others go on without it")
+    least = check["vars"]["patroni_out_least"].strip("{} ")
+    known = member(SECOND, away=away, patroni_out=out)
+    known = member(SECOND, away=away, patroni_out=out, patroni_out_least=value(known, least))
+    assert value(known, check["ansible.builtin.assert"]["that"]) is allowed
+    text = known.template(trust_as_template(check["ansible.builtin.assert"]["fail_msg"]))
+    assert text.startswith(f"{out}: {FIRST} leads")
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(("out", "switches"), [(FIRST, True), (SECOND, False)])
+def test_one_that_leads_hands_over_before_it_is_stopped(out: str, switches: bool) -> None:
+    names = [one["name"] for one in tasks(ROLE, "out")]
+    assert names.index("Have another member lead") < names.index("Stop its member")
+    for name in MEMBERS:
+        known = member(name, patroni_out=out)
+        assert holds(known, task("out", "Have another member lead")) is switches
+        assert holds(known, task("out", "Stop its member")) is (name == out)
