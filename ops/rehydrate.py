@@ -128,6 +128,9 @@ def steps(
         record.write(Progress(name, "begun"))
         run((*playbook, "-e", "step=out"), PLAYS)
         record.write(Progress(name, "out"))
+    if not after("made"):
+        # Of a run that was killed.
+        run(("tools/stack.py", "unlock", stack), PROVISIONS)
     if not after("away"):
         there = instance(exported(), name)
         if there is not None:

@@ -1,4 +1,4 @@
-"""Members leave the cluster and come back while a client uploads: with what they have, or with a new copy.
+"""Members leave the cluster and come back while a client uploads, and hosts get a new root disk.
 
 `make drills DRILL=members`. Playbooks are killed at moments that the seed draws, and run again.
 """
@@ -25,6 +25,9 @@ from tests.drills.verifier import Verifier
 RUNS = 900
 #: Seconds that calls may go unanswered: no lead moves.
 GAP = 2
+#: The same where another member takes over, on a host under other work.
+LEADS = 5
+ON_THE_ROOT_DISK = "/root/drill"
 #: Bytes of a file of WAL, and how many files more than the leader keeps are written.
 SEGMENT, MORE = 16 << 20, 8
 #: Patroni makes the slot again, from where the leader is then.
@@ -57,8 +60,12 @@ def refused(stack: str, name: str, member: str, *options: str) -> str:
 
 def killed(stack: str, after: float, name: str, *options: str) -> bool:
     """Start a playbook and end it after so many seconds; whether that was in the middle of it."""
+    return ended(stack, after, words(name, *options))
+
+
+def ended(stack: str, after: float, line: tuple[str, ...]) -> bool:
     started = subprocess.Popen(
-        words(name, *options),
+        line,
         cwd=ROOT,
         env={**os.environ, "FLASHTIER_STACK": stack},
         stdin=subprocess.DEVNULL,
@@ -195,6 +202,42 @@ def test_a_standby_that_fell_off_is_named_with_what_copies_it(
         run(stack, "replace", member)
         finish(cluster, client, f"{member} fell off, was named and replaced", since, figure)
     assert client.gap(since) < GAP
+
+
+@pytest.mark.parametrize("whom", ["leader", "web", "control, killed"])
+def test_a_host_gets_a_new_root_disk_and_keeps_its_volumes(
+    whom: str,
+    stack: str,
+    cluster: Cluster,
+    client: Counting,
+    verifier: Verifier,
+    draw: random.Random,
+    figure: Callable[[str], None],
+) -> None:
+    hosts = verifier.contract.hosts
+    tier = whom.partition(",")[0]
+    # Of control hosts one without which no call fails.
+    named = [host.name for host in hosts if host.tier == tier and "s3" not in host.components]
+    name = cluster.leader() if whom == "leader" else named[-1]
+    alone = tier == "web" and len(named) == 1
+    line = ("flashtier", "rehydrate", "-s", stack, "--host", name, *(("--outage", name) if alone else ()))
+    cluster.inside.run(name, f"touch {ON_THE_ROOT_DISK}")
+    what = f"new root disk of {name}"
+    with client:
+        client.wait(50, 30)
+        since = time.monotonic()
+        if "killed" in whom:
+            after = draw.uniform(10, 90)
+            what += (
+                f", killed after {after:.0f} s ({'in the middle' if ended(stack, after, line) else 'over'})"
+            )
+        begun = time.monotonic()
+        command(stack, *line, seconds=RUNS)
+        figure(f"{what}: {time.monotonic() - begun:.0f} s")
+        finish(cluster, client, what, since, figure)
+    assert cluster.inside.run(name, f"test -e {ON_THE_ROOT_DISK} || echo gone") == "gone"
+    verifier.hosts.forget(*(host.name for host in hosts))
+    assert client.gap(since) < (60 if alone else LEADS)
 
 
 @pytest.mark.parametrize("name", ["remove", "add"])

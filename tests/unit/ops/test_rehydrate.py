@@ -16,7 +16,7 @@ from tests.support.filters import CONTRACT
 
 STACK, HOST = "test", "db2"
 URN = "urn:pulumi:test::flashtier::lxd:index:Instance::db2"
-STEPS = ["play out", "destroy", "up", "play site", "play whole"]
+STEPS = ["play out", "unlock", "destroy", "up", "play site", "play whole"]
 
 
 @pytest.fixture
@@ -61,6 +61,9 @@ class World:
 
     @staticmethod
     def named(words: Sequence[str]) -> str:
+        if words[0] == "tools/stack.py":
+            assert words[1:] == ("unlock", STACK)
+            return "unlock"
         if words[0] == "pulumi":
             return "unprotect" if "unprotect" in words else words[1]
         if "ansible/site.yml" in words:
@@ -83,7 +86,7 @@ def test_a_host_is_taken_out_removed_made_configured_and_waited_for(record: Reco
 def test_a_protected_host_is_unprotected_before_it_is_removed(record: Record) -> None:
     world = World(protect=True)
     go(record, world)
-    assert world.ran == ["play out", "unprotect", *STEPS[1:]]
+    assert world.ran == ["play out", "unlock", "unprotect", *STEPS[2:]]
 
 
 @pytest.mark.parametrize(
@@ -91,10 +94,10 @@ def test_a_protected_host_is_unprotected_before_it_is_removed(record: Record) ->
     [
         ("play out", ["play site", *STEPS]),
         # Done, though it ended: the host is away, and Pulumi is not asked to remove it again.
-        ("destroy", STEPS[2:]),
-        ("up", STEPS[2:]),
-        ("play site", STEPS[3:]),
-        ("play whole", STEPS[4:]),
+        ("destroy", ["unlock", *STEPS[3:]]),
+        ("up", ["unlock", *STEPS[3:]]),
+        ("play site", STEPS[4:]),
+        ("play whole", STEPS[5:]),
     ],
 )
 def test_a_run_that_ended_is_gone_on_from(record: Record, ends: str, again: list[str]) -> None:
