@@ -288,10 +288,7 @@ def paths(contract: Contract, host: ContractHost) -> list[str]:
 
 
 def runtime(host: ContractHost, away: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """Sockets and folders that the units of `host` make when they start, with mode and owner:group.
-
-    Of a member that was removed the folders stay until a restart of the host, and the sockets go.
-    """
+    """What units of `host` make, with mode and owner:group; of a removed member the folders stay."""
     found = {path: own for name in host.components for path, own in components.of(name).runtime.items()}
     return {path: own for path, own in found.items() if host.name not in away or "/.s." not in path}
 
