@@ -19,6 +19,7 @@ from ops import summary as stack_summary
 from ops.forget_cluster_command import forget_cluster
 from ops.image_command import image
 from ops.plan_command import plan
+from ops.rehydrate_command import rehydrate
 from ops.status.command import status
 from ops.unprotect_command import unprotect
 
@@ -137,6 +138,7 @@ app.command()(plan)
 app.command()(image)
 app.command()(unprotect)
 app.command()(forget_cluster)
+app.command()(rehydrate)
 
 
 def main() -> None:

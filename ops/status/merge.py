@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.contract import Contract
-from ops.status import certificates, etcd, judge, patroni, takeover
+from ops.status import absence, certificates, etcd, judge, patroni, takeover
 from ops.status.answers import Answers, Keys
 from ops.status.facts import Health, Host, Member, Probe, Procedure, Status
 
@@ -33,10 +33,13 @@ def status(contract: Contract, by_host: dict[str, Any], now: datetime, seconds: 
     takeovers = takeover.takeover(keys, contract.database.takeover, parts)
     ends, unreadable = certificates.certificates(answers, now)
     silent = [host.name for host in hosts if not host.answers]
+    gone = absence.removed(keys)
     reasons = (
         *judge.of_cluster(cluster, members),
         *judge.of_work(cluster, procedures, maintenance),
-        *judge.of_members(cluster, members, silent),
+        *absence.of_removed(members, gone),
+        *judge.of_members(cluster, members, [*silent, *gone]),
+        *absence.of_fallen(answers, cluster.leader, members),
         *disagreement(answers),
         *judge.of_etcd(store, silent),
         *judge.of_hosts(hosts),

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import pytest
 
@@ -98,6 +99,12 @@ def ready(cluster: Cluster) -> str:
     return cluster.leader()
 
 
+def leads_elsewhere(cluster: Cluster, leader: str) -> bool:
+    """By the word of the others."""
+    others = tuple(name for name in cluster.members if name != leader)
+    return cluster.leader(others) in others
+
+
 def sealed(cluster: Cluster) -> dict[str, list[str]]:
     """Who is sealed off, by host, as the agents publish it."""
     agents = cluster.keys("takeover/agents/")
@@ -115,13 +122,12 @@ def test_a_leader_gives_way(
 ) -> None:
     for number in range(request.config.option.rounds):
         leader = ready(cluster)
-        others = tuple(name for name in cluster.members if name != leader)
         with client:
             client.wait(100, 60)
             time.sleep(draw.random() * 2)
             since = time.monotonic()
             with stage(cluster, leader):
-                until(f"a member other than {leader} leads", lambda: cluster.leader(others) in others, 60)
+                until(f"{leader} leads no longer", partial(leads_elsewhere, cluster, leader))
                 client.wait(50, 60)
                 gap = client.gap(since)
                 time.sleep(LASTS)

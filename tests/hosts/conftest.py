@@ -20,10 +20,11 @@ import requests
 from infra.contract import Contract, ContractHost
 from infra.errors import FlashtierError
 from infra.stack.outputs import read_contract
-from tests.hosts import database, promises, report
+from tests.hosts import database, members, promises, report
 from tests.hosts.cloud import Cloud
 from tests.hosts.facts import Check, Ledger, declared_facts
 from tests.hosts.image import Image
+from tests.hosts.members import Away
 from tests.hosts.snapshot import Hosts, Snapshot, probe_program, questions, stack_name
 from tests.hosts.subject import LEDGER, SUBJECT, Subject, is_partial
 
@@ -109,16 +110,35 @@ def image(request: pytest.FixtureRequest, contract: Contract, snapshots: dict[st
     return request.config.stash[IMAGE]
 
 
+@pytest.fixture(scope="session")
+def away(contract: Contract, snapshots: dict[str, Snapshot]) -> Away:
+    """Members that were removed on purpose, and why they do not run."""
+    return members.removed(contract, snapshots)
+
+
+@pytest.fixture(autouse=True)
+def _not_of_one_that_is_away(request: pytest.FixtureRequest) -> None:
+    """A test of a member that runs says nothing of one that was removed."""
+    mark = request.node.get_closest_marker("where")
+    if mark is None or mark.args[0] is not members.has_member:
+        return
+    declared, away = request.getfixturevalue("declared"), request.getfixturevalue("away")
+    if declared is not None and declared.name in away:
+        pytest.skip(away[declared.name])
+
+
 @pytest.fixture
 def snapshot(declared: ContractHost, snapshots: dict[str, Snapshot]) -> Snapshot:
     return snapshots[declared.name]
 
 
 @pytest.fixture(scope="session")
-def leading(contract: Contract, snapshots: dict[str, Snapshot]) -> Snapshot:
+def leading(contract: Contract, snapshots: dict[str, Snapshot], away: Away) -> Snapshot:
     """The member that takes writes, whichever it is: databases, roles and rights are asked of it."""
     found = [
-        name for name in contract.database.members if not snapshots[name]["database"]["server"]["in_recovery"]
+        name
+        for name in members.staying(contract, away)
+        if not snapshots[name]["database"]["server"]["in_recovery"]
     ]
     if len(found) != 1:
         pytest.fail(f"members that take writes: {', '.join(found) or 'none'}; must be one", pytrace=False)

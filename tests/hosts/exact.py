@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from infra.contract import Contract, ContractHost
 from tests.hosts import components
@@ -84,9 +85,9 @@ ENDS = {"flashtier-tmpfs.service", "nftables.service"}
 # the host's tier decide. What no list knows is for tests/hosts/image.py.
 
 
-def enabled(contract: Contract, host: ContractHost) -> set[str]:
+def enabled(contract: Contract, host: ContractHost, away: Collection[str] = ()) -> set[str]:
     """Units of `host` that start at boot because a person has enabled them."""
-    ours = set(units(contract, host)) | {mount_unit(place) for place in mount_places(host)}
+    ours = set(units(contract, host, away)) | {mount_unit(place) for place in mount_places(host)}
     return ours if on_aws(host) else ENABLED | ours
 
 
@@ -102,8 +103,9 @@ def masked(host: ContractHost) -> set[str]:
     return ours if on_aws(host) else MASKED | ours
 
 
-def running(contract: Contract, host: ContractHost) -> set[str]:
-    ours = set(units(contract, host)) if on_aws(host) else RUNNING | set(units(contract, host))
+def running(contract: Contract, host: ContractHost, away: Collection[str] = ()) -> set[str]:
+    own = set(units(contract, host, away))
+    ours = own if on_aws(host) else RUNNING | own
     return ours - ENDS
 
 

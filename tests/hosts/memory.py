@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from infra.contract import Contract, ContractHost
 from tests.hosts.promises import units
 
@@ -28,9 +30,9 @@ OOM_SCORES = {
 }
 
 
-def oom_scores(contract: Contract, host: ContractHost) -> dict[str, int]:
+def oom_scores(contract: Contract, host: ContractHost, away: Collection[str] = ()) -> dict[str, int]:
     """`OOM_SCORES` of what `host` runs."""
-    return {unit: OOM_SCORES[unit] for unit in units(contract, host) if unit in OOM_SCORES}
+    return {unit: OOM_SCORES[unit] for unit in units(contract, host, away) if unit in OOM_SCORES}
 
 
 def tmpfs_mib(host: ContractHost) -> dict[str, int]:

@@ -6,6 +6,7 @@ The contract says what differs between environments; this is what is the same in
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from infra.contract import Contract, ContractHost
@@ -75,13 +76,14 @@ def programs(contract: Contract) -> dict[tuple[str, int], str]:
     return PROGRAMS | {(port.protocol, port.number): port.program for port in ports}
 
 
-def served(contract: Contract, host: ContractHost) -> set[str]:
+def served(contract: Contract, host: ContractHost, away: Collection[str] = ()) -> set[str]:
     """Names of the ports of `host` that one of its units serves. The firewall opens the others as well."""
+    silent = OF_A_MEMBER if host.name in away else ()
     return {
         port.name
         for component in contract.running(host)
         for port in component.ports
-        if port.served_by is None or port.served_by in host.components
+        if component.name not in silent and (port.served_by is None or port.served_by in host.components)
     }
 
 
@@ -201,10 +203,15 @@ CRON_OF_PACKAGES = {
 }
 
 
-def units(contract: Contract, host: ContractHost) -> list[str]:
-    """Units of `host` that are active and start at boot."""
+#: Components whose ports and sockets a member serves, and its unit.
+OF_A_MEMBER, MEMBERS_UNIT = ("patroni", "postgresql"), "patroni.service"
+
+
+def units(contract: Contract, host: ContractHost, away: Collection[str] = ()) -> list[str]:
+    """Units of `host` that are active and start at boot. `away`: members that were removed."""
     everywhere = UNITS_EVERYWHERE + (UNITS_OF_AWS if on_aws(host) else UNITS_OF_LOCAL)
-    return everywhere + [unit for component in contract.running(host) for unit in component.units]
+    found = everywhere + [unit for component in contract.running(host) for unit in component.units]
+    return [unit for unit in found if unit != MEMBERS_UNIT or host.name not in away]
 
 
 def has_arrays(host: ContractHost) -> bool:
@@ -280,9 +287,10 @@ def paths(contract: Contract, host: ContractHost) -> list[str]:
     return [*key_files(contract, host), *runtime(host), *database]
 
 
-def runtime(host: ContractHost) -> dict[str, tuple[str, str]]:
-    """Sockets and folders that the units of `host` make when they start, with mode and owner:group."""
-    return {path: own for name in host.components for path, own in components.of(name).runtime.items()}
+def runtime(host: ContractHost, away: Collection[str] = ()) -> dict[str, tuple[str, str]]:
+    """What units of `host` make, with mode and owner:group; of a removed member the folders stay."""
+    found = {path: own for name in host.components for path, own in components.of(name).runtime.items()}
+    return {path: own for path, own in found.items() if host.name not in away or "/.s." not in path}
 
 
 def is_the_authoritys(pem: str, contract: Contract) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
+from tests.hosts.members import Away
 from tests.hosts.memory import TMPFS_LEAST_MIB, oom_scores, tmpfs_mib
 from tests.hosts.snapshot import Snapshot
 
@@ -32,11 +33,11 @@ def test_file_systems_in_memory_are_bounded(declared: ContractHost, snapshot: Sn
 
 
 def test_who_is_killed_first(
-    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, away: Away, check: Check
 ) -> None:
     """What only observes goes first, what holds data last."""
     oom = snapshot["oom"]
-    for unit, score in oom_scores(contract, declared).items():
+    for unit, score in oom_scores(contract, declared, away).items():
         shown = oom["units"].get(unit, {"declared": None, "in effect": None})
         check.equal(f"{declared.name}: OOM score of {unit}", score, shown["declared"], how="systemctl show")
         # Without CAP_SYS_RESOURCE systemd leaves the score as it is where it would have to lower it.

@@ -12,9 +12,11 @@ import pytest
 from infra.contract import Contract, ContractHost
 from tests.hosts import database
 from tests.hosts.facts import Check
+from tests.hosts.members import Away, has_member, staying
 from tests.hosts.snapshot import Snapshot
 
-serving = pytest.mark.where(lambda host: "patroni" in host.components)
+serving = pytest.mark.where.with_args(has_member)
+
 UNAUTHORIZED = 401
 
 
@@ -39,19 +41,25 @@ def keys(contract: Contract, snapshots: dict[str, Snapshot], check: Check) -> di
     return {key.removeprefix(prefix): value for key, value in first.items()}
 
 
-def followers(contract: Contract, leading: Snapshot) -> list[str]:
-    return [name for name in contract.database.members if name != leading.name]
+def followers(contract: Contract, leading: Snapshot, away: Away) -> list[str]:
+    return [name for name in staying(contract, away) if name != leading.name]
 
 
 def test_one_member_leads_and_all_name_it(
-    contract: Contract, snapshots: dict[str, Snapshot], leading: Snapshot, keys: dict[str, str], check: Check
+    contract: Contract,
+    snapshots: dict[str, Snapshot],
+    leading: Snapshot,
+    keys: dict[str, str],
+    away: Away,
+    check: Check,
 ) -> None:
     check.equal("leader by etcd, and the member that takes writes", keys.get("leader"), leading.name)
     timelines = set()
-    for name in contract.database.members:
+    for name in staying(contract, away):
         told = snapshots[name]["member"]["cluster"]
         found = {one["name"]: (one["role"], one["state"], one["host"]) for one in told["members"]}
-        check.fact("database.members", sorted(found, key=member_number), how=f"/cluster of {name}")
+        known = sorted([*found, *away], key=member_number)
+        check.fact("database.members", known, how=f"/cluster of {name}, and those removed on purpose")
         for member, (role, state, address) in found.items():
             leads = member == leading.name
             check.equal(
@@ -66,6 +74,16 @@ def test_one_member_leads_and_all_name_it(
     check.fact(
         "database.first", contract.database.members[0], how="the first of the members that hold a copy"
     )
+
+
+def test_a_removed_member_keeps_its_record(
+    contract: Contract, keys: dict[str, str], away: Away, check: Check
+) -> None:
+    """Without it a volume that is blank one day would be taken for a new one."""
+    for name in contract.database.members:
+        record = json.loads(keys.get(f"/flashtier/{contract.stack}/members/{name}", "{}"))
+        check.equal(f"{name}: volumes with its copy, in etcd", True, bool(record.get("volumes")))
+        check.equal(f"{name}: removed, as the others go on without it", name in away, "removed" in record)
 
 
 def member_number(name: str) -> int:
@@ -105,6 +123,7 @@ def test_a_standby_streams_from_the_leader(
     snapshot: Snapshot,
     server: Any,
     leading: Snapshot,
+    away: Away,
     check: Check,
 ) -> None:
     name, receiver = declared.name, server["receiver"]
@@ -116,7 +135,7 @@ def test_a_standby_streams_from_the_leader(
         }
         wanted = {
             other: (contract.host(other).address, "replicator", "streaming")
-            for other in followers(contract, leading)
+            for other in followers(contract, leading, away)
         }
         check.equal(f"{name}: standbys", wanted, found)
     else:
@@ -128,18 +147,20 @@ def test_a_standby_streams_from_the_leader(
         )
         check.true(f"{name}: checks whom it follows", "sslmode=verify-full" in receiver["connection"])
     # One for each other member, on all of them: whoever leads next has what the others still need.
-    slots = {one: (told["type"], told["temporary"]) for one, told in server["slots"].items()}
-    others = [one for one in contract.database.members if one != name]
+    # Of one that was removed they keep it for `member_slots_ttl`.
+    kept = {one: told for one, told in server["slots"].items() if one not in away}
+    slots = {one: (told["type"], told["temporary"]) for one, told in kept.items()}
+    others = [one for one in staying(contract, away) if one != name]
     check.equal(f"{name}: slots", dict.fromkeys(others, ("physical", False)), slots)
-    lost = sorted(one for one, told in server["slots"].items() if told["wal"] in ("lost", "unreserved"))
+    lost = sorted(one for one, told in kept.items() if told["wal"] in ("lost", "unreserved"))
     check.equal(f"{name}: slots whose WAL is gone", [], lost)
 
 
 def test_commits_wait_as_declared(
-    contract: Contract, leading: Snapshot, keys: dict[str, str], check: Check
+    contract: Contract, leading: Snapshot, keys: dict[str, str], away: Away, check: Check
 ) -> None:
     """What counts is the setting of the member that leads; /sync says who may lead after it."""
-    server, others = leading["database"]["server"], followers(contract, leading)
+    server, others = leading["database"]["server"], followers(contract, leading, away)
     found = server["settings"]["synchronous_standby_names"]["setting"]
     sync = json.loads(keys.get("sync") or "null") or {}
     voters = sorted(filter(None, (sync.get("sync_standby") or "").split(",")))
@@ -174,11 +195,11 @@ def leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def test_the_clusters_settings_are_the_declared_ones(
-    contract: Contract, snapshots: dict[str, Snapshot], keys: dict[str, str], check: Check
+    contract: Contract, snapshots: dict[str, Snapshot], keys: dict[str, str], away: Away, check: Check
 ) -> None:
     """In etcd, and as each member has read them. What is not declared must not be there."""
     told = {"etcd": json.loads(keys.get("config", "{}"))}
-    told |= {name: snapshots[name]["member"]["config"] for name in contract.database.members}
+    told |= {name: snapshots[name]["member"]["config"] for name in staying(contract, away)}
     wanted = dict(leaves(contract.database.patroni.model_dump(mode="json"), "database.patroni"))
     for where, config in told.items():
         found = dict(leaves(config, "database.patroni"))

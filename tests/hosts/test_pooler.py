@@ -6,6 +6,7 @@ import pytest
 
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
+from tests.hosts.members import Away, staying
 from tests.hosts.pooler import declared_settings, differences, pool_sizes, reads_of
 from tests.hosts.snapshot import Snapshot
 
@@ -45,7 +46,7 @@ def test_pools_lead_to_the_member_that_etcd_names(
 
 @following
 def test_reads_that_may_be_stale_go_to_a_standby(
-    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, away: Away, check: Check
 ) -> None:
     """In a cluster that is well: where no standby will do, they go to the leader."""
     reads, follower = contract.app.read_from_standbys, snapshot["follower"]
@@ -55,7 +56,7 @@ def test_reads_that_may_be_stale_go_to_a_standby(
         check.equal(f"{declared.name}: no standby is read from", None, follower["reads_from"])
         return
     check.fact("app.read_from_standbys.max_lag_ms", follower["max_lag_ms"][0], how=declared.name)
-    standbys = set(contract.database.members) - {follower["leader_in_etcd"]}
+    standbys = set(staying(contract, away)) - {follower["leader_in_etcd"]}
     chosen = follower["reads_from"]
     check.true(f"{declared.name}: a standby is read from", chosen in standbys, found=chosen)
     address = contract.host(chosen).address if chosen in standbys else ""

@@ -9,10 +9,11 @@ import pytest
 from infra.contract import Contract, ContractHost
 from tests.hosts import database
 from tests.hosts.facts import Check
+from tests.hosts.members import has_member
 from tests.hosts.snapshot import Snapshot
 from tests.hosts.units import normal
 
-serving = pytest.mark.where(lambda host: "patroni" in host.components)
+serving = pytest.mark.where.with_args(has_member)
 
 
 @pytest.fixture

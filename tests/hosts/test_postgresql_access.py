@@ -14,9 +14,10 @@ from infra.contract import Contract, ContractHost
 from infra.stack.outputs import read_secrets
 from tests.hosts import database
 from tests.hosts.facts import Check
+from tests.hosts.members import has_member
 from tests.hosts.snapshot import Snapshot
 
-serving = pytest.mark.where(lambda host: "patroni" in host.components)
+serving = pytest.mark.where.with_args(has_member)
 
 
 @serving

@@ -8,6 +8,7 @@ from infra.contract import Contract, ContractHost
 from tests.hosts import exact, promises
 from tests.hosts.facts import Check
 from tests.hosts.image import Image
+from tests.hosts.members import Away
 from tests.hosts.snapshot import Snapshot
 
 
@@ -20,10 +21,10 @@ def test_the_system_runs(declared: ContractHost, snapshot: Snapshot, check: Chec
 
 
 def test_declared_services_run_now_and_at_boot(
-    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, away: Away, check: Check
 ) -> None:
     shown = snapshot["units"]["shown"]
-    for name in promises.units(contract, declared):
+    for name in promises.units(contract, declared, away):
         unit = shown[name]
         check.equal(
             f"{declared.name}: {name}", ("loaded", "active"), (unit["LoadState"], unit["ActiveState"])
@@ -32,12 +33,16 @@ def test_declared_services_run_now_and_at_boot(
 
 
 @pytest.mark.where(lambda host: promises.runtime(host))
-def test_what_units_make_has_its_rights(declared: ContractHost, snapshot: Snapshot, check: Check) -> None:
+def test_what_units_make_has_its_rights(
+    declared: ContractHost, snapshot: Snapshot, away: Away, check: Check
+) -> None:
     """Sockets and folders below /run: whoever may write to a socket talks to the daemon behind it."""
-    for path, (mode, own) in promises.runtime(declared).items():
+    for path, (mode, own) in promises.runtime(declared, away).items():
         found = snapshot["paths"][path]
         rights = (found["mode"], f"{found['owner']}:{found['group']}") if found else None
         check.equal(f"{declared.name}: mode, owner and group of {path}", (mode, own), rights)
+    for path in promises.runtime(declared).keys() - promises.runtime(declared, away).keys():
+        check.equal(f"{declared.name}: {path} of a member that was removed", None, snapshot["paths"][path])
 
 
 @pytest.mark.where(lambda host: host.volumes)
@@ -52,10 +57,10 @@ def test_mounts_come_at_boot(declared: ContractHost, snapshot: Snapshot, check: 
 
 
 def test_nothing_else_was_started(
-    declared: ContractHost, contract: Contract, snapshot: Snapshot, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, away: Away, check: Check
 ) -> None:
     """Daemons that have no part on this host, and those that packages would start by themselves."""
-    expected = {*promises.units(contract, declared), *promises.own_timed(contract, declared)}
+    expected = {*promises.units(contract, declared, away), *promises.own_timed(contract, declared)}
     for name, unit in snapshot["units"]["shown"].items():
         if name.startswith(promises.daemons(contract)) and name not in expected:
             check.equal(f"{declared.name}: {name}", "inactive", unit["ActiveState"])
@@ -94,13 +99,13 @@ def live(snapshot: Snapshot) -> set[str]:
 
 
 def test_no_other_unit_starts_runs_or_is_masked(
-    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, away: Away, check: Check
 ) -> None:
     """Whole lists, so that a unit of any name shows."""
     name, enabled, running = (
         declared.name,
-        exact.enabled(contract, declared),
-        exact.running(contract, declared),
+        exact.enabled(contract, declared, away),
+        exact.running(contract, declared, away),
     )
     at_boot = image.completed("units at boot", name, enabled, starting, exact.may_be_enabled(declared))
     check.equal(f"{name}: units enabled that are not declared", [], sorted(starting(snapshot) - at_boot))
@@ -147,11 +152,14 @@ def starts(path: str) -> bool:
 
 
 def test_links_of_units_are_those_of_enabled_ones(
-    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, check: Check
+    declared: ContractHost, contract: Contract, snapshot: Snapshot, image: Image, away: Away, check: Check
 ) -> None:
     """A unit without [Install] starts at boot by a link alone, and another target by the link of its name."""
     known = image.completed(
-        "linked units", declared.name, exact.enabled(contract, declared) | exact.ENABLED_FOR_USERS, linked,
+        "linked units",
+        declared.name,
+        exact.enabled(contract, declared, away) | exact.ENABLED_FOR_USERS,
+        linked,
         exact.may_be_enabled(declared) | exact.masked(declared),
     )  # fmt: skip
     check.equal(f"{declared.name}: units that a link starts", [], sorted(linked(snapshot) - known))

@@ -40,6 +40,7 @@ _value:
 
 IDENTIFIER = re.compile(r"system identifier:\s*(\d+)")
 REPLACE = "ansible-playbook ansible/playbooks/replace_member.yml -e member="
+ADD = "ansible-playbook ansible/playbooks/add_member.yml -e member="
 
 #: The answer of `host_look`, which documents it.
 Look = Mapping[str, Any]
@@ -221,7 +222,12 @@ def _first(
 
 
 def _place(made: Plan, host: Host, known: str, copies: Mapping[str, Any]) -> None:
-    if (copies.get(host.name) or {}).get("lost"):
+    if (copies.get(host.name) or {}).get("removed"):
+        made["down"][host.name] = (
+            f"{host.name}: was removed on purpose. It stays down with what is on its volumes until: "
+            f"{ADD}{host.name}"
+        )
+    elif (copies.get(host.name) or {}).get("lost"):
         made["down"][host.name] = (
             f"{host.name}: was named as lost when etcd was restored, and the others went on without it. "
             f"It stays down: a copy comes back only on purpose, by {REPLACE}{host.name}"

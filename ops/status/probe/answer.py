@@ -18,6 +18,7 @@ PARTS: dict[str, Part] = {
     "patroni": patroni.own,
     "cluster": patroni.cluster,
     "config": patroni.config,
+    "wal": patroni.wal,
     "keys": etcd.keys,
     "etcd": etcd.member,
     "health": etcd.health,

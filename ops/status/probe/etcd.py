@@ -14,7 +14,7 @@ from ops.status.probe.patroni import shown
 #: Below /service/<scope>/, those that are shown; of `config` what patroni.SHOWN names.
 SHOWN = ("leader", "failover", "config")
 #: Below /flashtier/<scope>/, how the names of those begin.
-OWN = ("holds/", "followers/", "probes/", "takeover/", "procedure", "maintenance")
+OWN = ("holds/", "followers/", "members/", "probes/", "takeover/", "procedure", "maintenance")
 
 
 def member(question: dict[str, Any]) -> dict[str, Any] | None:

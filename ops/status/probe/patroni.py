@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import pathlib
+import re
 from typing import Any
 
 from infra.reach.onhost.https import ask
@@ -12,6 +13,8 @@ from ops.status.probe.config_file import section
 
 #: In the data directory. Source: patroni 4.1, config.py, Config.save_cache.
 KEPT = "patroni.dynamic.json"
+#: A file of WAL: eight digits of the timeline, sixteen of its number.
+FILE = re.compile(r"[0-9A-F]{24}")
 #: Of the cluster's settings, those that are shown. Others may name commands and addresses.
 SHOWN = (
     "ttl",
@@ -46,6 +49,19 @@ def config(question: dict[str, Any]) -> dict[str, Any] | None:
         text = pathlib.Path(question["patroni_file"]).read_text()
         found = json.loads(pathlib.Path(section(text, "postgresql")["data_dir"], KEPT).read_text())
     return None if found is None else shown(found)
+
+
+def wal(question: dict[str, Any]) -> dict[str, str] | None:
+    """The oldest file of WAL that the host can send, by its name without the timeline; "" where it has none.
+
+    None where the host runs no Patroni.
+    """
+    if question["patroni"] is None:
+        return None
+    text = pathlib.Path(question["patroni_file"]).read_text()
+    folder = pathlib.Path(section(text, "postgresql")["data_dir"]) / "pg_wal"
+    names = (path.name for path in folder.iterdir())
+    return {"oldest": min((name[8:] for name in names if FILE.fullmatch(name)), default="")}
 
 
 def shown(settings: dict[str, Any]) -> dict[str, Any]:

@@ -284,3 +284,10 @@ def test_packages_restart_nothing_and_units_with_an_order_are_left_to_their_role
         for item in ("haproxy.service", "nginx.service")
     }
     assert states == {"haproxy.service": "reloaded", "nginx.service": "restarted"}
+
+
+def test_a_host_that_goes_stops_what_takes_calls_first_and_never_ssh() -> None:
+    (stop,) = tasks("fleet", "stop")
+    units = ["ssh.service", "nginx.service", "photo-api.service", "pgbouncer.service", "patroni.service"]
+    found = value(templar(CONTRACT, FIRST, "fleet", fleet_units=units), stop["loop"].strip("{} "))
+    assert found == ["nginx.service", "photo-api.service", "pgbouncer.service"]

@@ -106,7 +106,7 @@ def test_a_cluster_is_made_by_no_other_way(member: str, run: str) -> None:
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("member", MEMBERS)
 def test_a_member_starts_only_where_the_plan_has_it(member: str, run: str) -> None:
-    """Copies start at the end of copy.yml, whose block is of the one host that gets it."""
+    """Copies start at the end of copy.yml, by joined.yml and in a block of the one host that gets it."""
     looks, dcs, _ = RUNS[run]
     down = looks[member] | {"idle": [UNIT]}
     known = host(member, looks | {member: down}, dcs, patroni_new=MEMBERS[-1])
@@ -115,6 +115,7 @@ def test_a_member_starts_only_where_the_plan_has_it(member: str, run: str) -> No
         name: holds(known, task["when"])
         for name, task in tasks("service.yml", "adopt.yml", "copy.yml")
         if (task.get("ansible.builtin.systemd_service") or {}).get("state") == "started"
+        or task.get("ansible.builtin.include_tasks") == "joined.yml"
     }
     assert set(starting) == {"service.yml", "adopt.yml", "copy.yml"}
     assert starting["service.yml"] is (member in plan["run"])
@@ -130,8 +131,8 @@ def test_a_member_starts_only_where_the_plan_has_it(member: str, run: str) -> No
 #: Files of procedures, which main.yml never includes.
 PROCEDURES = {path.name for path in TASKS.glob("*.yml")} - {
     "adopt.yml", "asked.yml", "configure.yml", "copy.yml", "create.yml", "found.yml", "install.yml",
-    "look.yml", "main.yml", "mark.yml", "members.yml", "preflight.yml", "record.yml", "rename.yml",
-    "roles.yml", "service.yml", "watch.yml",
+    "joined.yml", "look.yml", "main.yml", "mark.yml", "members.yml", "preflight.yml", "record.yml",
+    "rename.yml", "roles.yml", "service.yml", "watch.yml",
 }  # fmt: skip
 
 
@@ -193,9 +194,12 @@ def test_a_copy_is_marked_only_when_it_is_whole() -> None:
     words = [json.dumps(task) for _, task in tasks("copy.yml")][2:]
     places = [
         next(index for index, word in enumerate(words) if part in word)
-        for part in ("pg_basebackup", "pg_verifybackup", "rename.yml", "mark.yml", '"state": "started"')
+        for part in ("pg_basebackup", "pg_verifybackup", "rename.yml", "mark.yml", "joined.yml")
     ]
     assert places == sorted(places)
+    started, follows = tasks("joined.yml")
+    assert started[1]["ansible.builtin.systemd_service"]["state"] == "started"
+    assert "until" in follows[1]
     (copying,) = (word for word in words if "pg_basebackup" in word)
     # Never into the names that a cluster has.
     assert '"--pgdata={{ patroni_at.data_unfinished }}"' in copying

@@ -1,5 +1,11 @@
 -- What the server reports of its settings, as one line of JSON. The role compares it with what is declared.
 SELECT jsonb_build_object(
+  -- Where it is in WAL, and where the WAL that it can send begins: a file's number, without the timeline.
+  'place', jsonb_build_object(
+    'follows', pg_is_in_recovery(),
+    'reached', CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END,
+    'streams', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
+    'oldest', (SELECT min(substr(name, 9)) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')),
   -- Every setting as it is in effect, in the form in which the contract declares it.
   -- tcp_*: SHOW answers 0 over a unix socket, whatever a client on the network gets.
   'settings', (

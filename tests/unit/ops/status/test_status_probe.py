@@ -104,7 +104,7 @@ class Etcd:
             return (200, json.dumps({"token": "t"})) if right else (400, json.dumps({"message": "refused"}))
         names = {
             "/service/test/": ("leader", "config", "members/db1"),
-            "/flashtier/test/": ("holds/db1", "members/db1", "procedure"),
+            "/flashtier/test/": ("holds/db1", "members/db1", "procedure", "other"),
         }
         prefix = etcd.plain(body["key"])
         kvs = [
@@ -129,6 +129,7 @@ def test_the_keys_come_from_the_first_endpoint_that_answers(member: tuple[dict[s
         "/service/test/leader": {"value": WHOLE, "leased": True},
         "/service/test/config": {"value": '{"ttl": 20}', "leased": True},
         "/flashtier/test/holds/db1": {"value": WHOLE, "leased": True},
+        "/flashtier/test/members/db1": {"value": WHOLE, "leased": True},
         "/flashtier/test/procedure": {"value": WHOLE, "leased": True},
     }
     assert stand_in.asked[0] == "10.0.0.2/v3/auth/authenticate"
@@ -155,6 +156,24 @@ def test_settings_come_from_the_file_that_patroni_keeps_where_it_does_not_answer
     file.write_text(FILE + f"  data_dir: {tmp_path}\n")
     (tmp_path / "patroni.dynamic.json").write_text(WHOLE)
     assert patroni.config(QUESTION | {"patroni_file": str(file)}) == {"ttl": 20}
+
+
+def test_the_oldest_file_of_wal_is_that_of_any_timeline(tmp_path: Path) -> None:
+    """A leader keeps files of the timeline before its own; histories and folders are no WAL."""
+    file, folder = tmp_path / "patroni.yml", tmp_path / "pg_wal"
+    file.write_text(FILE + f"  data_dir: {tmp_path}\n")
+    folder.mkdir()
+    question = QUESTION | {"patroni_file": str(file)}
+    assert patroni.wal(question) == {"oldest": ""}
+    for name in (
+        "000000030000000100000002",
+        "0000000200000000000000FE",
+        "00000003.history",
+        "archive_status",
+    ):
+        (folder / name).write_text("")
+    assert patroni.wal(question) == {"oldest": "00000000000000FE"}
+    assert patroni.wal(QUESTION | {"patroni": None}) is None
 
 
 def test_members_begin_with_different_endpoints_of_etcd() -> None:
