@@ -9,9 +9,10 @@ import pytest
 
 from infra.contract import Contract, ContractHost
 from tests.hosts.facts import Check
+from tests.hosts.members import Away, has_member, staying
 from tests.hosts.snapshot import Snapshot
 
-probing = pytest.mark.where(lambda host: "probe" in host.components)
+probing = pytest.mark.where(has_member)
 #: Seconds: figures are written every 5 s.
 FRESH = 15
 PARTS = ("data", "wal", "connection")
@@ -64,7 +65,7 @@ def test_a_member_finds_nothing_wrong(declared: ContractHost, snapshot: Snapshot
 
 
 def test_each_members_verdict_is_in_etcd(
-    contract: Contract, snapshots: dict[str, Snapshot], check: Check
+    contract: Contract, snapshots: dict[str, Snapshot], away: Away, check: Check
 ) -> None:
     """Its lease ends 5 s after a probe that is no more."""
     asked = next(host.name for host in contract.hosts if "etcd" in host.components)
@@ -72,7 +73,8 @@ def test_each_members_verdict_is_in_etcd(
     keys = snapshots[asked]["cluster_keys"]
     found = {key.removeprefix(prefix): json.loads(keys[key]) for key in keys if key.startswith(prefix)}
     check.equal("members whose probe publishes", sorted(contract.database.members), sorted(found))
-    for name, value in found.items():
+    for name in staying(contract, away):
+        value = found[name]
         check.equal(f"{name}: verdict in etcd", ("fine", name), (value["verdict"], value["host"]))
         check.equal(
             f"{name}: parts in etcd",

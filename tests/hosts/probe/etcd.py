@@ -1,6 +1,5 @@
 """What the host's own member of etcd says of itself, of its cluster and its accounts."""
 
-import base64
 import http.client
 import json
 import pathlib
@@ -85,26 +84,7 @@ def etcd(question):
         "data": numbers(pathlib.Path(environment["ETCD_DATA_DIR"], "member").stat().st_dev),
         "snapshots": snapshots(question),
         "age": age(MARKS["host"]),
-        "takeover": takeover(member, question["scope"]),
     }
-
-
-def takeover(member, scope):
-    """What units publish of a takeover, by key: those with a lease live."""
-    prefix = f"/flashtier/{scope}/takeover/"
-    asked = {"key": coded(prefix), "range_end": coded(prefix[:-1] + "0")}
-    pairs = member.request("/v3/kv/range", asked).get("kvs", [])
-    return {
-        base64.b64decode(pair["key"]).decode().removeprefix(prefix): json.loads(
-            base64.b64decode(pair["value"])
-        )
-        for pair in pairs
-        if "lease" in pair
-    }
-
-
-def coded(text):
-    return base64.b64encode(text.encode()).decode()
 
 
 def without_certificate(url):

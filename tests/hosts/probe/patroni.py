@@ -57,7 +57,7 @@ def cluster_keys(question):
     )
     found = {}
     own = f"/flashtier/{question['scope']}"
-    for prefix in (f"/service/{question['scope']}/", f"{own}/members/", f"{own}/probes/"):
+    for prefix in (f"/service/{question['scope']}/", f"{own}/members/", f"{own}/probes/", f"{own}/takeover/"):
         status, answer = ask(*where, "/v3/kv/range", below(prefix), token=signed_in["token"])
         if status != 200:
             raise RuntimeError(f"{prefix}: {status} {answer.strip()[:200]}")
