@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class Orders:
             ],
             "success": [
                 self._put("takeover/order", order.dumped(self.by), lease),
-                self._put("takeover/tried", self.by, pause),
+                self._put("takeover/tried", json.dumps({"host": self.by}), pause),
             ],
         }
 
