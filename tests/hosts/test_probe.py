@@ -12,7 +12,7 @@ from tests.hosts.facts import Check
 from tests.hosts.members import Away, has_member, staying
 from tests.hosts.snapshot import Snapshot
 
-probing = pytest.mark.where(has_member)
+probing = pytest.mark.where.with_args(has_member)
 #: Seconds: figures are written every 5 s.
 FRESH = 15
 PARTS = ("data", "wal", "connection")

@@ -90,7 +90,23 @@ def keys(contract: Contract, host: ContractHost) -> Any:
             )
             for name in contract.database.members
         },
+        **takeover(contract),
     }
+
+
+def takeover(contract: Contract) -> dict[str, str]:
+    """What hosts publish of their parts in a takeover."""
+    prefix, found = f"/flashtier/{contract.stack}/takeover", {}
+    for host in contract.hosts:
+        if "seal" in host.components:
+            found[f"{prefix}/agents/{host.name}"] = {"host": host.name, "sealed": []}
+        if "release" in host.components:
+            found[f"{prefix}/units/{host.name}"] = {
+                "host": host.name,
+                "enabled": contract.database.takeover,
+                "hindered": [],
+            }
+    return {key: json.dumps(value) for key, value in found.items()}
 
 
 def probed(contract: Contract, host: ContractHost) -> Any:
