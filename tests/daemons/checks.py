@@ -92,6 +92,7 @@ CHECKS = (
     Check("/etc/flashtier/postgresql/pg_ident.conf", "postgres", "postgresql", "nonsense\n"),
     Check("/etc/patroni/patroni.yml", "patroni", "patroni", "restapi: nonsense\n"),
     Check("/etc/flashtier/probe[.]json", "flashtier-probe", "probe", "nonsense\n"),
+    Check("/etc/flashtier/takeover[.]json", "flashtier-seal", "takeover", "nonsense\n"),
     # Control hosts
     Check("/etc/default/etcd", "etcd", "etcd", "ETCD_HEARTBEAT_INTERVAL=nonsense\n"),
     Check(

@@ -57,11 +57,13 @@ class World:
         }
         self.unit = self.new_unit(config)
 
-    def new_unit(self, config: Configs) -> Unit:
+    def new_unit(self, config: Configs, *, follows: bool = True) -> Unit:
+        """`follows`: it has seen the leader lead for a ttl."""
         lead = Lead(lambda lease: self.left, lambda address: self.leader_answers, lambda: self.clock)
-        unit = Unit(config("control1"), self.etcd.ask, self.newest, lead, self.say)
-        unit.lead.follow(self.etcd.seen().leader)
-        self.clock += 21
+        unit = Unit(config("control1"), self.etcd.ask, self.newest, lead, self.say, lambda: self.clock)
+        if follows:
+            unit.lead.follow(self.etcd.seen().leader)
+            self.clock += 21
         return unit
 
     def say(self, line: str) -> None:

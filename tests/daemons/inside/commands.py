@@ -110,6 +110,15 @@ def probe(path):
     return said[-1] if said else (f"ended with {done.returncode}" if done.returncode else "")
 
 
+def takeover(path):
+    """What both units of a takeover read of their settings. Nothing is started."""
+    code = "import pathlib, sys; from takeover.config import read; read(*map(pathlib.Path, sys.argv[1:]), 'seal')"
+    environment = CLEAN | {"PYTHONPATH": "/usr/local/lib/flashtier"}
+    done = run("python3", "-Bc", code, path, "/etc/flashtier/seal", env=environment)
+    said = done.stdout.strip().splitlines()
+    return said[-1] if said else (f"ended with {done.returncode}" if done.returncode else "")
+
+
 def photo_api(path):
     environment = CLEAN | settings_of(path) | {"CREDENTIALS_DIRECTORY": "/etc/photo-api/credentials"}
     done = run("/opt/photo-api/current/bin/photo-api", "check", env=environment)

@@ -76,6 +76,22 @@ def stuck(seen: Seen) -> str:
     return str(own.get("why") or "stuck") if own.get("verdict") == "stuck" and fine else ""
 
 
+def led_for(seen: Seen, now: float) -> float:
+    """Seconds for which the leader has led, by what units publish; one that was killed for 5 s more.
+
+    `now`: time of day.
+    """
+    if seen.leader is None:
+        return 0.0
+    units = [entry.fields for entry in seen.below("takeover/units/").values()]
+    since = [
+        unit["since"]
+        for unit in units
+        if unit.get("created") == seen.leader.created and isinstance(unit.get("since"), int | float)
+    ]
+    return max(0.0, now - min(since, default=now))
+
+
 def overdue(left: int, ttl: int, loop_wait: int, seconds: int) -> bool:
     """Whether the lease was last renewed more than `loop_wait + seconds` ago.
 

@@ -36,16 +36,16 @@ class Lead:
         self.asking: threading.Thread | None = None
         self.silent_at = float("-inf")
 
-    def follow(self, leader: Entry | None) -> None:
-        """Who leads by etcd now."""
+    def follow(self, leader: Entry | None, known: float = 0.0) -> None:
+        """Who leads by etcd now. `known`: for how many seconds others have seen the same one lead."""
         held = (leader.text, leader.created) if leader else None
         if held != self.held:
-            self.held, self.since, self.left = held, self.clock(), None
+            self.held, self.since, self.left = held, self.clock() - known, None
             self.next, self.silent_at = 0.0, float("-inf")
 
     @property
     def seconds(self) -> float:
-        """For how long it has been the same one, as far as this process has seen."""
+        """For how long it has been the same one, as far as this process knows."""
         return self.clock() - self.since
 
     def read(self, leader: Entry, late: bool) -> int | None:

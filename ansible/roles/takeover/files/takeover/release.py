@@ -41,7 +41,7 @@ OLD = 2.5
 
 
 class Unit:
-    """`ask`: a call of etcd; `newest`: what it said last, after at most that many seconds."""
+    """`ask`: a call of etcd; `newest`: what it said last, after at most that many seconds; `wall`: time of day."""
 
     def __init__(
         self,
@@ -50,8 +50,10 @@ class Unit:
         newest: Callable[[float], Seen | None],
         lead: Lead,
         say: Callable[[str], None],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
+        self.wall = wall
         self.ask = ask
         self.newest = newest
         self.lead = lead
@@ -61,7 +63,7 @@ class Unit:
 
     def turn(self, seen: Seen) -> list[str]:
         """One look at the leader, and what follows from it; why nothing would be done. Raises `EtcdError`."""
-        self.lead.follow(seen.leader)
+        self.lead.follow(seen.leader, judge.led_for(seen, self.wall()))
         hindered = list(judge.hindrances(seen, self.config))
         settings = seen.settings
         ttl, loop_wait = settings.get("ttl"), settings.get("loop_wait")
@@ -81,6 +83,12 @@ class Unit:
             return hindered
         self._act(seen, cause, why, ttl)
         return []
+
+    def published(self, hindered: list[str]) -> dict[str, Any]:
+        """What others read of this unit: people, and the process after this one."""
+        held = self.lead.held
+        leads = {"created": held[1], "since": round(self.wall() - self.lead.seconds)} if held else {}
+        return {"host": self.config.host, "enabled": self.config.enabled, "hindered": hindered} | leads
 
     def _cause(self, seen: Seen, ttl: int, loop_wait: int) -> tuple[str, str]:
         """gone or stuck, with why; empty where it is neither."""
@@ -192,8 +200,7 @@ def run(config: Config, journal: Journal) -> None:
         if seen is None or time.monotonic() - watcher.known > OLD:
             continue
         try:
-            hindered = unit.turn(seen)
-            publisher.publish({"host": config.host, "enabled": config.enabled, "hindered": hindered})
+            publisher.publish(unit.published(unit.turn(seen)))
             fault = ""
         except (EtcdError, KeyError) as error:
             if str(error) != fault:

@@ -121,6 +121,26 @@ def test_who_leads_since_a_moment_ago_keeps_its_lead(world: World, config: Confi
     assert world.leader is None
 
 
+def test_a_unit_that_is_started_again_knows_how_long_the_leader_has_led(
+    world: World, config: Configs
+) -> None:
+    """All units killed at once would else leave a stuck leader for a ttl."""
+    world.turn()
+    world.etcd.put(OWN + "takeover/units/control2", world.unit.published([]), world.etcd.lease(5))
+    world.unit = world.new_unit(config, follows=False)
+    stick(world.etcd)
+    world.turn()
+    assert world.leader is None
+
+
+def test_what_units_say_of_another_lead_counts_for_nothing(world: World, config: Configs) -> None:
+    world.turn()
+    world.etcd.put(OWN + "takeover/units/control2", world.unit.published([]) | {"created": 1}, "")
+    world.unit = world.new_unit(config, follows=False)
+    stick(world.etcd)
+    assert world.turn() == ["db1 has not been seen to lead for a ttl of 20 s yet"]
+
+
 @pytest.mark.parametrize(
     "meanwhile",
     {
