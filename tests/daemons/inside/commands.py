@@ -112,7 +112,10 @@ def probe(path):
 
 def takeover(path):
     """What both units of a takeover read of their settings. Nothing is started."""
-    code = "import pathlib, sys; from takeover.config import read; read(*map(pathlib.Path, sys.argv[1:]), 'seal')"
+    code = (
+        "import pathlib, sys; from takeover.config import read;"
+        " read(*map(pathlib.Path, sys.argv[1:]), 'seal')"
+    )
     environment = CLEAN | {"PYTHONPATH": "/usr/local/lib/flashtier"}
     done = run("python3", "-Bc", code, path, "/etc/flashtier/seal", env=environment)
     said = done.stdout.strip().splitlines()

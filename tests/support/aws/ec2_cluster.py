@@ -96,7 +96,8 @@ def keys(contract: Contract, host: ContractHost) -> Any:
 
 def takeover(contract: Contract) -> dict[str, str]:
     """What hosts publish of their parts in a takeover."""
-    prefix, found = f"/flashtier/{contract.stack}/takeover", {}
+    prefix = f"/flashtier/{contract.stack}/takeover"
+    found: dict[str, dict[str, Any]] = {}
     for host in contract.hosts:
         if "seal" in host.components:
             found[f"{prefix}/agents/{host.name}"] = {"host": host.name, "sealed": []}

@@ -41,7 +41,7 @@ OLD = 2.5
 
 
 class Unit:
-    """`ask`: a call of etcd; `newest`: what it said last, after at most that many seconds; `wall`: time of day."""
+    """`ask`: a call of etcd; `newest`: what it said last, waited for so long; `wall`: time of day."""
 
     def __init__(
         self,
