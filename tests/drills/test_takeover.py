@@ -6,6 +6,7 @@ told that a host stopped: what makes it safe is that all other members seal it o
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from functools import partial
 
 import pytest
 
-from tests.drills import stalls
+from tests.drills import loads, stalls
 from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
 from tests.drills.living import command
@@ -204,6 +205,34 @@ def test_the_unit_that_takes_the_lead_is_killed(
         assert sealed(cluster) == {}
         figure(cluster.report(f"{leader} hung, units killed ({gap:.2f} s)", client, since, whole))
         client.calls.clear()
+
+
+def lost_probes(cluster: Cluster) -> dict[str, int]:
+    """Probes of each member that did not come back in time, as its node_exporter passes them on."""
+    read = "grep -h ^flashtier_probe_lost_total /run/flashtier-probe/probe.prom | cut -d' ' -f2"
+    return {
+        name: sum(int(float(line)) for line in cluster.inside.run(name, read).split())
+        for name in cluster.members
+    }
+
+
+def test_load_moves_no_lead(cluster: Cluster, client: Counting, figure: Say) -> None:
+    """`MINUTES` with the leader's device at its cap and a neighbour on the machine: slow is not stuck."""
+    minutes = float(os.environ.get("MINUTES", "3"))
+    leader = ready(cluster)
+    before, last = lost_probes(cluster), cluster.keys("takeover/last")
+    with client:
+        client.wait(100, 60)
+        since = time.monotonic()
+        with loads.neighbour(), loads.device_at_its_cap(cluster.inside, leader):
+            time.sleep(60 * minutes)
+            longest = max(call.ended - call.begun for call in list(client.calls) if call.begun > since)
+        client.wait(100, 60)
+        whole = cluster.wait_whole(WHOLE)
+    assert (cluster.leader(), cluster.keys("takeover/last")) == (leader, last)
+    assert lost_probes(cluster) == before
+    what = f"{minutes:g} minutes at the device's cap, no probe lost, longest call {longest:.2f} s"
+    figure(cluster.report(what, client, since, whole))
 
 
 def test_it_is_switched_off_by_one_command(cluster: Cluster, stack: str, figure: Say) -> None:
