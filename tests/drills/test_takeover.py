@@ -207,6 +207,25 @@ def test_the_unit_that_takes_the_lead_is_killed(
         client.calls.clear()
 
 
+def test_a_member_is_copied_from_one_that_gave_way(
+    cluster: Cluster, client: Counting, stack: str, figure: Say
+) -> None:
+    """Its own Patroni is stopped meanwhile, so that it says no timeline: it must not seal the source off."""
+    leader = ready(cluster)
+    with client:
+        client.wait(100, 60)
+        since = time.monotonic()
+        with cut_off(cluster, leader):
+            until(f"{leader} leads no longer", partial(leads_elsewhere, cluster, leader))
+        cluster.wait_whole(WHOLE)
+        third = next(name for name in cluster.members if name not in (leader, cluster.leader()))
+        play = ("ansible-playbook", "-i", "ansible/inventory.pulumi_stack.yml")
+        command(stack, *play, "ansible/playbooks/replace_member.yml", "-e", f"member={third}")
+        whole = cluster.wait_whole(WHOLE)
+    what = f"{leader} cut off and back, then {third} copied from a standby"
+    figure(cluster.report(what, client, since, whole))
+
+
 def lost_probes(cluster: Cluster) -> dict[str, int]:
     """Probes of each member that did not come back in time, as its node_exporter passes them on."""
     read = "grep -h ^flashtier_probe_lost_total /run/flashtier-probe/probe.prom | cut -d' ' -f2"

@@ -68,7 +68,7 @@ class Etcd:
         view.store.found = dict(self.keys)
         return view.seen()
 
-    def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, path: str, body: dict[str, Any], until: float = 0.0) -> dict[str, Any]:
         self.calls += 1
         if self.calls == self.fails_at:
             if self.carried_out:
@@ -138,8 +138,8 @@ def healthy() -> Etcd:
     return etcd
 
 
-def stick(etcd: Etcd, member: str = "db1") -> None:
-    """Its own probe says that it is stuck."""
+def stick(etcd: Etcd, member: str = "db1", verdict: str = "stuck") -> None:
+    """Its own probe says so."""
     etcd.put(
-        OWN + f"probes/{member}", {"host": member, "verdict": "stuck", "why": "data: hung"}, etcd.lease(5)
+        OWN + f"probes/{member}", {"host": member, "verdict": verdict, "why": "data: hung"}, etcd.lease(5)
     )

@@ -40,7 +40,9 @@ class World:
         self.clock = 1000.0
         self.lines: list[str] = []
         self.silent: set[str] = set()
-        self.leader_answers = False
+        self.leader_answers = ""
+        #: What members hear of it.
+        self.reached = ""
         self.left = 19
         self.kernels = {host: Kernel() for host in (*MEMBERS, "control1", "control2", "control3")}
         self.agents = {
@@ -49,7 +51,7 @@ class World:
                 kernel,
                 etcd.ask,
                 etcd.seen,
-                lambda address: self.leader_answers,
+                lambda address: self.reached,
                 self.say,
                 lambda: self.clock,
             )

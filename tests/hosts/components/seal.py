@@ -8,7 +8,17 @@ CODE = (
     *sorted((ROOT / "ansible/roles/takeover/files/takeover").glob("*.py")),
     *(
         ROOT / f"ansible/roles/follower/files/follower/{name}.py"
-        for name in ("__init__", "access", "etcd", "journal", "notify", "publisher", "ranges", "watcher")
+        for name in (
+            "__init__",
+            "access",
+            "etcd",
+            "journal",
+            "notify",
+            "publisher",
+            "ranges",
+            "threads",
+            "watcher",
+        )
     ),
 )
 OWN = Own(

@@ -129,7 +129,8 @@ def test_before_any_verification_it_says_so(state: Path) -> None:
     assert "Times of the last run" not in text
 
 
-def test_colours_are_for_terminals_only(state: Path) -> None:
+def test_colours_are_for_terminals_only(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     leave(state)
     assert "\x1b[" not in shown()
     assert "\x1b[" in shown(terminal=True)

@@ -59,9 +59,40 @@ def test_every_chain_refuses_what_it_does_not_name() -> None:
     chains = {
         entry["chain"]["name"]: entry["chain"]["policy"]
         for entry in loaded(CONTRACT, "db1")
-        if "chain" in entry
+        if "chain" in entry and entry["chain"]["table"] == "flashtier"
     }
     assert chains == {"input": "drop", "forward": "drop", "output": "drop"}
+
+
+@pytest.mark.parametrize(
+    ("host", "sealed", "directions"),
+    [
+        ("db2", {5432, 8008}, {"input", "output"}),
+        ("control1", {2379}, {"input"}),
+        ("web1", set(), set()),
+        ("edge1", set(), set()),
+    ],
+)
+def test_who_is_sealed_off_uses_none_of_the_ports_of_a_leader(
+    host: str, sealed: set[int], directions: set[str]
+) -> None:
+    """Nothing is accepted there; a member is cut off from another's ports in both directions."""
+    rules = [
+        entry["rule"]
+        for entry in loaded(CONTRACT, host)
+        if entry.get("rule", {}).get("table") == "flashtier_seal"
+    ]
+    assert {rule["chain"] for rule in rules} == directions
+    assert not any("accept" in part for rule in rules for part in rule["expr"])
+    ports = {
+        port
+        for rule in rules
+        for part in rule["expr"]
+        if part.get("match", {}).get("left", {}).get("payload", {}).get("protocol") == "tcp"
+        for right in [part["match"]["right"]]
+        for port in (right["set"] if isinstance(right, dict) else [right])
+    }
+    assert ports == sealed
 
 
 def test_a_host_that_may_not_set_its_clock_asks_no_server_for_the_time() -> None:

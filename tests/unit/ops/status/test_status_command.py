@@ -84,7 +84,8 @@ def test_what_a_host_says_is_not_read_as_markup() -> None:
         assert any(line.startswith(f"{name} ") and said in line for line in text.splitlines())
 
 
-def test_colours_are_for_terminals_only() -> None:
+def test_colours_are_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     status = judged(healthy())
     assert "\x1b[" not in shown(status)
     assert "\x1b[" in shown(status, terminal=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
 import time
-import traceback
 from pathlib import Path
 
 from follower.access import ConfigError, context, credentials
@@ -20,6 +17,7 @@ from follower.probe import Libpq, Prober
 from follower.publisher import Publisher
 from follower.standbys import Standbys
 from follower.state import boot_id
+from follower.threads import die_with_threads
 from follower.view import Keys, View
 from follower.watcher import Watcher
 
@@ -50,12 +48,7 @@ def connection(config: Config, member: str) -> Libpq:
 def run(config: Config, journal: Journal) -> None:
     say = journal.say
 
-    def die(failure: threading.ExceptHookArgs) -> None:
-        """A thread that is no more would leave the follower blind; systemd starts it again."""
-        traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
-        os._exit(1)
-
-    threading.excepthook = die
+    die_with_threads()
     endpoints = [
         [Endpoint(url, config.login, lambda: context(config.tls)) for url in config.etcd] for _ in range(2)
     ]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import math
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,6 +130,9 @@ class Endpoint:
             return found
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
+            if isinstance(error, TimeoutError):
+                # Restored from a snapshot, it holds requests with a login of before, and says nothing.
+                self.token = None
             # etcd closes connections that nothing uses; that is no fault of the endpoint.
             if kept and isinstance(
                 error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError
@@ -145,10 +150,13 @@ class Endpoints:
     def __init__(self, endpoints: list[Endpoint]) -> None:
         self.endpoints = endpoints
 
-    def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Raises the last one's `EtcdError` where none answers."""
+    def ask(self, path: str, body: dict[str, Any], until: float = math.inf) -> dict[str, Any]:
+        """Raises the last one's `EtcdError` where none answers; none is asked after `until` (monotonic)."""
         said: EtcdError | None = None
         for endpoint in list(self.endpoints):
+            if time.monotonic() > until:
+                said = EtcdError("too late to ask")
+                break
             try:
                 return endpoint.call(path, body)
             except EtcdError as error:
@@ -240,6 +248,11 @@ def at_most(seconds: float, connection: http.client.HTTPConnection) -> Iterator[
     timer.start()
     try:
         yield
+    except (OSError, http.client.HTTPException) as error:
+        # Ended by the timer, and not by the other side.
+        if late.is_set():
+            raise TimeoutError(f"no whole answer in {seconds} s") from error
+        raise
     finally:
         timer.cancel()
     if late.is_set():

@@ -11,12 +11,12 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from follower.etcd import Endpoint
 from follower.publisher import Publisher
+from follower.threads import die_with_threads
 from holding.config import Config as Member
 from holding.config import read as read_member
 from probing import metrics
@@ -73,7 +73,11 @@ class Probe:
             say(f"{report.verdict}{': ' if report.why else ''}{report.why}")
         self.last, self.due = report, now + FIGURES
         self.publisher.publish(report.published(self.name, self.since))
-        metrics.write(self.config.metrics, metrics.text(self.config, report, self.judge.parts))
+        try:
+            metrics.write(self.config.metrics, metrics.text(self.config, report, self.judge.parts))
+        except OSError as error:
+            # A full /run takes the figures, and not the verdict.
+            say(f"{self.config.metrics}: {error.strerror}")
 
     def asked(self, name: str) -> Asked:
         turn = self.workers[name].turn
@@ -89,19 +93,13 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def die(failure: threading.ExceptHookArgs) -> None:
-    """Without one of its threads it would say for ever what it said last; systemd starts it again."""
-    traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
-    os._exit(1)
-
-
 def main() -> int:
     try:
         member, config = read_member(Path(sys.argv[1])), read(Path(sys.argv[2]))
     except (OSError, ValueError, IndexError) as error:
         print(f"flashtier-probe: {error}", file=sys.stderr)
         return 2
-    threading.excepthook = die
+    die_with_threads()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

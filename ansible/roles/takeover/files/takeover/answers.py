@@ -11,28 +11,38 @@ import ssl
 import threading
 from collections.abc import Callable
 
+#: It runs; its host lives and no one listens, as while Patroni is started again; nothing comes back.
+RUNS, REFUSES, SILENT = "runs", "refuses", ""
 
-def answers(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> bool:
-    """Whether `/liveness` says within that time, from connecting to the last byte, that Patroni runs."""
-    found: list[bool] = []
+
+def answers(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> str:
+    """`RUNS` where `/liveness` says so within that time, from connecting to the last byte.
+
+    A host that has it sealed off is refused by its own firewall.
+    """
+    found: list[str] = []
     asking = threading.Thread(
         target=lambda: found.append(_asked(address, port, context, seconds)), daemon=True
     )
     asking.start()
     asking.join(seconds)
-    return found == [True]
+    return found[0] if found else SILENT
 
 
-def _asked(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> bool:
-    connection = (
-        http.client.HTTPSConnection(address, port, timeout=seconds, context=context())
-        if context
-        else http.client.HTTPConnection(address, port, timeout=seconds)
-    )
+def _asked(address: str, port: int, context: Callable[[], ssl.SSLContext] | None, seconds: float) -> str:
+    connection: http.client.HTTPConnection | None = None
     try:
+        connection = (
+            http.client.HTTPSConnection(address, port, timeout=seconds, context=context())
+            if context
+            else http.client.HTTPConnection(address, port, timeout=seconds)
+        )
         connection.request("GET", "/liveness")
-        return connection.getresponse().status == http.client.OK
+        return RUNS if connection.getresponse().status == http.client.OK else SILENT
+    except ConnectionRefusedError:
+        return REFUSES
     except (OSError, http.client.HTTPException):
-        return False
+        return SILENT
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()

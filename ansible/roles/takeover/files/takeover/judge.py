@@ -8,8 +8,11 @@ from takeover.config import Config
 from takeover.keys import Seen
 
 
-def hindrances(seen: Seen, config: Config) -> Iterator[str]:
-    """Why nothing is done, whatever becomes of the leader; nothing where it may be."""
+def hindrances(seen: Seen, config: Config, timeline: int | None) -> Iterator[str]:
+    """Why nothing is done, whatever becomes of the leader; nothing where it may be.
+
+    `timeline`: the leader's.
+    """
     if not config.enabled:
         yield "the environment declares database.takeover.enabled: false"
     if off := seen.own.get("takeover/off"):
@@ -26,17 +29,16 @@ def hindrances(seen: Seen, config: Config) -> Iterator[str]:
     if seen.leader is None:
         yield "no member leads"
         return
-    yield from _of_members(seen, config, seen.leader.text)
+    yield from _of_members(seen, config, seen.leader.text, timeline)
 
 
-def _of_members(seen: Seen, config: Config, leader: str) -> Iterator[str]:
+def _of_members(seen: Seen, config: Config, leader: str, timeline: int | None) -> Iterator[str]:
     if leader not in config.members:
         yield f"{leader} leads and is not declared"
         return
     running = {name.removeprefix("members/") for name in seen.service if name.startswith("members/")}
     if more := sorted(running - set(config.members)):
         yield f"{', '.join(more)}: of the cluster and not declared; it may acknowledge commits"
-    timeline = seen.timeline(leader)
     if timeline is None:
         yield f"the timeline of {leader} is not known"
     elif behind := [one for one in config.members if one != leader and seen.timeline(one) != timeline]:
@@ -87,9 +89,12 @@ def led_for(seen: Seen, now: float) -> float:
     since = [
         unit["since"]
         for unit in units
-        if unit.get("created") == seen.leader.created and isinstance(unit.get("since"), int | float)
+        if unit.get("created") == seen.leader.created
+        and isinstance(unit.get("since"), int | float)
+        # A clock that is ahead knows nothing.
+        and unit["since"] <= now
     ]
-    return max(0.0, now - min(since, default=now))
+    return now - min(since, default=now)
 
 
 def overdue(left: int, ttl: int, loop_wait: int, seconds: int) -> bool:

@@ -23,7 +23,7 @@ class Lead:
     def __init__(
         self,
         left: Callable[[int], int],
-        answers: Callable[[str], bool],
+        answers: Callable[[str], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ask_left = left
@@ -35,12 +35,15 @@ class Lead:
         self.next = 0.0
         self.asking: threading.Thread | None = None
         self.silent_at = float("-inf")
+        #: Its timeline as last known: a server that starts or is stuck does not say it.
+        self.timeline: int | None = None
 
     def follow(self, leader: Entry | None, known: float = 0.0) -> None:
         """Who leads by etcd now. `known`: for how many seconds others have seen the same one lead."""
         held = (leader.text, leader.created) if leader else None
         if held != self.held:
             self.held, self.since, self.left = held, self.clock() - known, None
+            self.timeline = None
             self.next, self.silent_at = 0.0, float("-inf")
 
     @property
@@ -62,8 +65,9 @@ class Lead:
         begun, held = self.clock(), self.held
 
         def asking() -> None:
-            if not self.ask_answers(address) and held == self.held:
-                self.silent_at = begun
+            answered = self.ask_answers(address)
+            if held == self.held:
+                self.silent_at = float("-inf") if answered else begun
 
         self.asking = threading.Thread(target=asking, name="ask the leader", daemon=True)
         self.asking.start()

@@ -55,15 +55,20 @@ class Seal:
             found = json.loads(self._run("--json", "list", "set", "inet", TABLE, SET))
             sets: list[Any] = [one["set"] for one in found["nftables"] if "set" in one]
             elements = sets[0].get("elem", [])
+            if not elements and self.file.read_text():
+                # The kernel has ended it; the next load of the rules must not begin it anew.
+                self._keep("")
             return [str(one["elem"]["val"]) if isinstance(one, dict) else str(one) for one in elements]
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise SealError(
                 f"nft's list of the set {SET} cannot be read: {type(error).__name__} {error}"
             ) from error
 
     def _keep(self, text: str) -> None:
         try:
-            self.file.write_text(text)
+            new = self.file.with_name(f".{self.file.name}.new")
+            new.write_text(text)
+            new.replace(self.file)
         except OSError as error:
             raise SealError(f"{self.file}: {error.strerror}") from error
 

@@ -48,6 +48,7 @@ class Orders:
                 self._at(self.own + "takeover/order", revision),
                 *(self._at(f"{self.own}takeover/sealed/{host}", found) for host, found in confirmed.items()),
                 self._same(self.service + "sync", seen.service["sync"]),
+                self._same(self.service + "config", seen.service["config"]),
                 *self._absent("takeover/off", "maintenance"),
             ],
             "success": [

@@ -7,19 +7,21 @@ and votes decide.
 
 from __future__ import annotations
 
+import math
 import queue
 import sys
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from follower.access import ConfigError, context, credentials
 from follower.etcd import Endpoint, Endpoints, EtcdError
 from follower.journal import Journal
 from follower.notify import notify
 from follower.publisher import Publisher
+from follower.threads import die_with_threads
 from follower.watcher import Watcher
 from takeover import judge
 from takeover.answers import answers
@@ -35,9 +37,15 @@ LATE, GONE = 0, 1
 #: Seconds in which a leader that is there answers.
 ANSWERS = 0.7
 #: Seconds that an order lasts; it is not renewed. For confirmations of members, and then of hosts with etcd.
-ORDER, CONFIRM, CONFIRM_MORE = 4, 2.5, 0.3
+ORDER, CONFIRM, CONFIRM_MORE = 4, 2.5, 1.0
 #: Seconds without a word of etcd after which nothing is decided.
 OLD = 2.5
+
+
+class Ask(Protocol):
+    """A call of etcd, not begun after `until` (monotonic)."""
+
+    def __call__(self, path: str, body: dict[str, Any], until: float = math.inf) -> dict[str, Any]: ...
 
 
 class Unit:
@@ -46,7 +54,7 @@ class Unit:
     def __init__(
         self,
         config: Config,
-        ask: Callable[[str, dict[str, Any]], dict[str, Any]],
+        ask: Ask,
         newest: Callable[[float], Seen | None],
         lead: Lead,
         say: Callable[[str], None],
@@ -64,7 +72,9 @@ class Unit:
     def turn(self, seen: Seen) -> list[str]:
         """One look at the leader, and what follows from it; why nothing would be done. Raises `EtcdError`."""
         self.lead.follow(seen.leader, judge.led_for(seen, self.wall()))
-        hindered = list(judge.hindrances(seen, self.config))
+        if seen.leader is not None:
+            self.lead.timeline = seen.timeline(seen.leader.text) or self.lead.timeline
+        hindered = list(judge.hindrances(seen, self.config, self.lead.timeline))
         settings = seen.settings
         ttl, loop_wait = settings.get("ttl"), settings.get("loop_wait")
         if seen.leader is None or not isinstance(ttl, int) or not isinstance(loop_wait, int):
@@ -110,7 +120,7 @@ class Unit:
         """Seal it off and take its lead. Raises `EtcdError`; the order's lease ends it then."""
         begun = time.monotonic()
         assert seen.leader is not None  # noqa: S101 - the caller's
-        leader, timeline = seen.leader.text, seen.timeline(seen.leader.text)
+        leader, timeline = seen.leader.text, self.lead.timeline
         assert timeline is not None  # noqa: S101 - judge.hindrances
         order = Order(uuid.uuid4().hex[:12], leader, cause, timeline, seen.cluster, time.time())
         lease = str(self.ask("/v3/lease/grant", {"TTL": str(ORDER)})["ID"])
@@ -121,10 +131,12 @@ class Unit:
             return
         self.say(f"{leader} is {cause} ({why}): order {order.number}")
         revision = int(put["header"]["revision"])
-        confirmed, fault = self._confirmations(order.number, leader, begun)
+        confirmed, fault = self._confirmations(order.number, leader)
+        fault = fault or self._over(seen, cause, ttl)
         released: dict[str, Any] = {}
-        if not fault and time.monotonic() - begun < ORDER:
-            released = self.ask("/v3/kv/txn", self.orders.release(order, revision, seen, confirmed))
+        if not fault:
+            body = self.orders.release(order, revision, seen, confirmed)
+            released = self.ask("/v3/kv/txn", body, begun + ORDER)
         if released.get("succeeded"):
             self.say(
                 f"{leader} was {cause}: its lead is taken, {time.monotonic() - begun:.3f} s after the order"
@@ -133,10 +145,20 @@ class Unit:
         self.ask("/v3/lease/revoke", {"ID": lease})
         self.say(f"{leader} keeps its lead: {fault or 'something changed before it could be taken'}")
 
-    def _confirmations(self, number: str, leader: str, begun: float) -> tuple[dict[str, int], str]:
+    def _over(self, seen: Seen, cause: str, ttl: int) -> str:
+        """Why there is no cause any more, or empty. Raises `EtcdError`."""
+        assert seen.leader is not None  # noqa: S101 - the caller's
+        if cause == "stuck":
+            return "" if judge.stuck(self.newest(0) or seen) else "its probe is fine again"
+        loop_wait = int(seen.settings["loop_wait"])
+        late = judge.overdue(self.lead.ask_left(seen.leader.lease), ttl, loop_wait, LATE)
+        return "" if late else "its lease is renewed again"
+
+    def _confirmations(self, number: str, leader: str) -> tuple[dict[str, int], str]:
         """Those of all other members, with those of hosts with etcd that come soon; or what is missing."""
         voters = set(self.config.members) - {leader}
         others = set(self.config.agents) - {leader}
+        begun = time.monotonic()
         while True:
             waited = time.monotonic() - begun
             seen = self.newest(0.02)
@@ -144,8 +166,11 @@ class Unit:
             if refusal:
                 return {}, refusal
             if voters <= set(found):
-                # They keep a leader that is alive from taking it again; commits are safe without them.
-                if others <= set(found) or waited > CONFIRM_MORE:
+                # They keep a leader that is alive from taking it again; commits are safe without them. One
+                # whose
+                # agent publishes nothing is down, and so is its etcd.
+                alive = others & set(seen.below("takeover/agents/")) if seen else others
+                if alive <= set(found) or waited > CONFIRM_MORE:
                     return found, ""
             elif waited > CONFIRM:
                 return {}, f"{', '.join(sorted(voters - set(found)))} did not seal it off within {CONFIRM} s"
@@ -210,6 +235,7 @@ def run(config: Config, journal: Journal) -> None:
 
 def main() -> int:
     journal = Journal()
+    die_with_threads()
     try:
         config = read(Path(sys.argv[1]), credentials("flashtier-release"), "release")
         run(config, journal)

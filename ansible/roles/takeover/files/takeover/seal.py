@@ -20,8 +20,9 @@ from follower.etcd import Endpoint, Endpoints, EtcdError, encoded
 from follower.journal import Journal
 from follower.notify import notify
 from follower.publisher import Publisher
+from follower.threads import die_with_threads
 from follower.watcher import Watcher
-from takeover.answers import answers
+from takeover.answers import RUNS, answers
 from takeover.config import Config, read
 from takeover.expiring import Expiring
 from takeover.keys import Order, Seen, View
@@ -57,7 +58,7 @@ class Agent:
         seal: Sealing,
         ask: Callable[[str, dict[str, object]], dict[str, object]],
         fresh: Callable[[], Seen],
-        leader_answers: Callable[[str], bool],
+        leader_answers: Callable[[str], str],
         say: Callable[[str], None],
         wall: Callable[[], float] = time.time,
         expiring: Expiring | None = None,
@@ -114,6 +115,10 @@ class Agent:
         for order in new:
             self._refuse_if_it_answers(order, seen)
         self.wishes = tuple(wish for wish in wishes if wish.stays or wish.order.number not in self.refused)
+        if not self.wishes and self.sealed and seen.leader is None and self.is_member:
+            # Sealed by a process before this one, which knew why: until another leads, a vote may rest on it.
+            self.keep()
+            return self._names()
         if not self.wishes:
             if self.sealed:
                 self.seal.end()
@@ -154,9 +159,11 @@ class Agent:
 
     def _refuse_if_it_answers(self, order: Order, seen: Seen) -> None:
         """A leader that is gone answers no one; one that is stuck may."""
-        if order.cause != "gone" or not self.is_member:
+        address = self.config.members[order.leader]
+        # One that is sealed off here already is refused by this host's own firewall.
+        if order.cause != "gone" or not self.is_member or address in self.sealed:
             return
-        if self.leader_answers(self.config.members[order.leader]):
+        if self.leader_answers(address):
             self.refused.add(order.number)
             self._answer(order, seen, f"{order.leader} is not gone: it answers {self.config.host}")
 
@@ -190,14 +197,14 @@ def run(config: Config, journal: Journal) -> None:
         view.store.take(etcd.ask("/v3/kv/txn", view.store.ranges.snapshot()))
         return view.seen()
 
-    def leader_answers(address: str) -> bool:
+    def leader_answers(address: str) -> str:
         return answers(address, config.rest_port, lambda: context(config.tls), ANSWERS)
 
     def left(lease: int) -> int:
         return int(etcd.ask("/v3/lease/timetolive", {"ID": str(lease)}).get("TTL", -1))
 
     watches = config.enabled and config.host in config.members
-    expiring = Expiring(config.host, left, lambda name: leader_answers(config.members[name]))
+    expiring = Expiring(config.host, left, lambda name: leader_answers(config.members[name]) == RUNS)
     agent = Agent(
         config, Seal(), etcd.ask, fresh, leader_answers, say, expiring=expiring if watches else None
     )
@@ -210,11 +217,11 @@ def run(config: Config, journal: Journal) -> None:
     while True:
         seen = _newest(news, seen)
         notify("WATCHDOG=1")
-        if time.monotonic() - checked > CHECK:
-            agent.begin()
-            checked = time.monotonic()
         fault = ""
         try:
+            if time.monotonic() - checked > CHECK:
+                checked = time.monotonic()
+                agent.begin()
             if seen is None:
                 agent.keep()
                 continue
@@ -240,6 +247,7 @@ def _newest(news: queue.SimpleQueue[Seen], before: Seen | None) -> Seen | None:
 
 def main() -> int:
     journal = Journal()
+    die_with_threads()
     try:
         config = read(Path(sys.argv[1]), credentials("flashtier-seal"), "seal")
         run(config, journal)

@@ -42,5 +42,8 @@ def _stays(last: Order, seen: Seen, host: str, is_member: bool, now: float) -> b
         return leader is None and now - last.at < (ttl if isinstance(ttl, int) else 0) + MARGIN
     # From a newer timeline no WAL receiver can go back to it; a member without Patroni may still be on the
     # old one.
-    timeline = seen.timeline(host)
+    timeline, back = seen.timeline(host), seen.timeline(last.leader)
+    if back is not None and back > last.timeline:
+        # It has left the old timeline itself, and acknowledges nothing there any more.
+        return False
     return timeline is None or timeline <= last.timeline

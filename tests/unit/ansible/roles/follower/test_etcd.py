@@ -9,7 +9,7 @@ import time
 import pytest
 
 from follower import etcd
-from follower.etcd import Endpoint, EtcdError, Login, after, decoded, encoded
+from follower.etcd import Endpoint, Endpoints, EtcdError, Login, after, decoded, encoded
 from tests.support.gateway import RECORDED, Gateway, serving, until
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -95,6 +95,44 @@ def test_an_endpoint_that_says_nothing_is_left_in_time(monkeypatch: pytest.Monke
         gateway.silent.set()
         with pytest.raises(EtcdError, match=r"Timeout|in 0\.2 s|Remote|timed out"):
             endpoint(gateway).call(RANGE, {})
+
+
+def test_a_request_on_a_kept_connection_is_not_sent_again_for_its_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was asked may be done: a second time it would be another thing.
+
+    A login of before is not used again.
+    """
+    monkeypatch.setattr(etcd, "DEADLINE", 0.3)
+    with serving() as gateway:
+        one = endpoint(gateway)
+        one.call(RANGE, {})
+        gateway.silent.set()
+        before = len(gateway.asked)
+        with pytest.raises(EtcdError, match=r"in 0\.3 s|timed out"):
+            one.call(RANGE, {})
+        assert len(gateway.asked) == before + 1
+        assert one.token is None
+
+
+def test_no_member_is_asked_after_its_time() -> None:
+    with serving() as gateway:
+        both = Endpoints([endpoint(gateway), endpoint(gateway)])
+        with pytest.raises(EtcdError, match="too late to ask"):
+            both.ask(RANGE, {}, until=0.0)
+        assert gateway.asked == []
+
+
+def test_the_next_member_is_asked_where_one_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(etcd, "DEADLINE", 0.3)
+    with serving() as silent, serving() as gateway:
+        silent.silent.set()
+        both = Endpoints([endpoint(silent), endpoint(gateway)])
+        both.ask(RANGE, {})
+        both.ask(RANGE, {})
+        assert gateway.paths().count(RANGE) == 2
+        assert silent.paths().count("/v3/auth/authenticate") == 1
 
 
 def test_an_answer_that_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

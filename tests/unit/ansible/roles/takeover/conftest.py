@@ -6,8 +6,10 @@ import pytest
 
 from follower.access import Tls
 from follower.etcd import Login
+from takeover import release
 from takeover.config import Config
 from tests.support.takeover_etcd import MEMBERS, STACK, Etcd, healthy
+from tests.support.takeover_world import Configs, World
 
 
 @pytest.fixture
@@ -33,3 +35,14 @@ def config() -> Callable[[str], Config]:
         )
 
     return made
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "CONFIRM", 0.05)
+    monkeypatch.setattr(release, "CONFIRM_MORE", 0.02)
+
+
+@pytest.fixture
+def world(etcd: Etcd, config: Configs) -> World:
+    return World(etcd, config)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from takeover.answers import answers
+from takeover.answers import REFUSES, RUNS, answers
 
 
 @contextmanager
@@ -42,7 +42,7 @@ OK = b"HTTP/1.0 200 OK\r\n\r\n"
 
 def test_a_patroni_that_runs_answers() -> None:
     with saying(OK) as port:
-        assert answers("127.0.0.1", port, None, 5.0)
+        assert answers("127.0.0.1", port, None, 5.0) == RUNS
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,8 @@ def test_an_answer_that_comes_byte_by_byte_is_late() -> None:
         assert time.monotonic() - begun < 1.5
 
 
-def test_a_host_that_refuses_does_not_answer() -> None:
+def test_a_host_that_lives_and_refuses_is_told_from_silence() -> None:
+    """Patroni is started again, and its server may go on meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    assert not answers("127.0.0.1", port, None, 1.0)
+    assert answers("127.0.0.1", port, None, 1.0) == REFUSES

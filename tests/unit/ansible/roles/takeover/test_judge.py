@@ -16,7 +16,7 @@ Configs = Callable[[str], Config]
 
 
 def hindered(etcd: Etcd, config: Config) -> list[str]:
-    return list(judge.hindrances(etcd.seen(), config))
+    return list(judge.hindrances(etcd.seen(), config, etcd.seen().timeline("db1")))
 
 
 def test_nothing_hinders_it_in_a_cluster_that_is_well(etcd: Etcd, config: Configs) -> None:

@@ -64,6 +64,14 @@ def test_a_member_whose_patroni_says_nothing_may_be_on_the_old_timeline(etcd: Et
     assert whom(etcd, "db3", NOW + 3600) == [("db1", True)]
 
 
+def test_one_that_is_back_on_a_newer_timeline_is_sealed_off_by_no_one(etcd: Etcd) -> None:
+    """A third member is copied from it while its own Patroni is stopped."""
+    last(etcd)
+    on_timeline(etcd, "db1", 4)
+    del etcd.keys[SERVICE + "members/db3"]
+    assert whom(etcd, "db3") == []
+
+
 def test_a_host_with_etcd_lets_it_back_once_another_leads(etcd: Etcd) -> None:
     last(etcd, None)
     assert whom(etcd, "control1") == [("db1", True)]
