@@ -52,7 +52,8 @@ class Playbook:
         self.log, self.ssh = folder / "log", folder / "ssh"
         self.ssh.write_text(f"#!{sys.executable}\n{HOST}")
         self.ssh.chmod(0o755)
-        self.process = subprocess.Popen(["sleep", "60"])
+        # What a shell starts in the background ignores SIGINT, and so would this.
+        self.process = subprocess.Popen(["env", "--default-signal=INT", "sleep", "60"])
         self.keepers: list[subprocess.Popen[bytes]] = []
 
     def keeper(self, **hosts: str) -> dict[str, Any]:
