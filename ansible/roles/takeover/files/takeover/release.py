@@ -167,8 +167,7 @@ class Unit:
                 return {}, refusal
             if voters <= set(found):
                 # They keep a leader that is alive from taking it again; commits are safe without them. One
-                # whose
-                # agent publishes nothing is down, and so is its etcd.
+                # whose agent publishes nothing is down, and so is its etcd.
                 alive = others & set(seen.below("takeover/agents/")) if seen else others
                 if alive <= set(found) or waited > CONFIRM_MORE:
                     return found, ""

@@ -36,12 +36,10 @@ def _stays(last: Order, seen: Seen, host: str, is_member: bool, now: float) -> b
     if leader is not None and leader.text == last.leader:
         return False
     if not is_member:
-        # Of etcd it is kept away until another leads, and no longer than its lease would have kept the
-        # others.
+        # It is kept from etcd until another leads, and no longer than its lease would have kept the others.
         ttl = seen.settings.get("ttl")
         return leader is None and now - last.at < (ttl if isinstance(ttl, int) else 0) + MARGIN
-    # From a newer timeline no WAL receiver can go back to it; a member without Patroni may still be on the
-    # old one.
+    # From a newer timeline no WAL receiver goes back to it; a member without Patroni may be on the old one.
     timeline, back = seen.timeline(host), seen.timeline(last.leader)
     if back is not None and back > last.timeline:
         # It has left the old timeline itself, and acknowledges nothing there any more.
