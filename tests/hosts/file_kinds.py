@@ -14,9 +14,12 @@ A file is (mode, owner:group, content). The content is one of:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from infra.paths import ROOT
 from tools.wheelhouse.project import PROJECTS
 
 #: Of Debian 13, which all hosts run.
@@ -81,6 +84,18 @@ PLAIN = ("0644", "root:root")
 SHADOW = ("0640", "root:shadow")
 PRIVATE = ("0600", "root:root")
 PROGRAM = ("0755", "root:root")
+
+
+#: Where the modules of roles' programs lie on hosts, a folder each.
+LIBRARY = "/usr/local/lib/flashtier"
+
+
+def modules(paths: Iterable[Path]) -> dict[str, Expected]:
+    """The files of a program, by their path on hosts; each is that of this checkout."""
+    return {
+        f"{LIBRARY}/{path.parent.name}/{path.name}": (*PLAIN, Tree(str(path.relative_to(ROOT))))
+        for path in paths
+    }
 
 
 def template(path: str, mode: tuple[str, str] = PLAIN, **variables: Any) -> Expected:

@@ -11,6 +11,7 @@ name: programs
 short_description: Entries of host_files for the modules of a program
 description:
   - C(program_files) gives the folder of each package and the file of each module.
+  - C(program_left) gives what is to go of the files that are found on the host.
 options:
   _input:
     description: The modules' whole paths on the controller; the folder that each lies in is its package.
@@ -53,9 +54,18 @@ def program_files(
     ]
 
 
+def program_left(found: list[str], modules: list[str]) -> list[dict[str, Any]]:
+    """Entries that remove what is `found` in a program's folder, by its whole path, and is none of `modules`.
+
+    Modules that a checkout no longer has would still be imported.
+    """
+    names = {PurePosixPath(path).name for path in modules}
+    return [{"path": path, "state": "absent"} for path in found if PurePosixPath(path).name not in names]
+
+
 class FilterModule:
     """The filters, by name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What templates may call."""
-        return {"program_files": program_files}
+        return {"program_files": program_files, "program_left": program_left}

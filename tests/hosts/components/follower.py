@@ -1,6 +1,6 @@
 from infra.paths import ROOT
 from tests.hosts.components import Own
-from tests.hosts.file_kinds import Secret, Template, Tree, template
+from tests.hosts.file_kinds import LIBRARY, Secret, Template, modules, template
 
 #: The program, module by module.
 CODE = "ansible/roles/follower/files/follower"
@@ -20,14 +20,7 @@ OWN = Own(
                 "database_password": "follower_database_password",
             }.items()
         },
-        **{
-            f"/usr/local/lib/flashtier/follower/{path.name}": (
-                "0644",
-                "root:root",
-                Tree(f"{CODE}/{path.name}"),
-            )
-            for path in sorted((ROOT / CODE).glob("*.py"))
-        },
+        **modules(sorted((ROOT / CODE).glob("*.py"))),
     },
     runtime={
         "/run/flashtier-follower": ("0755", "flashtier-follower:flashtier-follower"),
@@ -36,7 +29,7 @@ OWN = Own(
     folders={
         "/etc/flashtier/follower": ("0700", "root:root"),
         # Of no package, as every folder there.
-        "/usr/local/lib/flashtier/follower": ("0755", "root:root"),
+        f"{LIBRARY}/follower": ("0755", "root:root"),
     },
     accounts=frozenset({"flashtier-follower"}),
 )

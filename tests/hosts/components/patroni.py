@@ -1,15 +1,17 @@
 from infra.paths import ROOT
 from infra.topology.components import port
 from tests.hosts.components import Own
-from tests.hosts.file_kinds import PLAIN, PROGRAM, Release, Tree, template
+from tests.hosts.file_kinds import LIBRARY, PROGRAM, Release, modules, template
 
 UNITS = "/etc/systemd/system"
-LIBRARY = "/usr/local/lib/flashtier"
 PYTHON = Release("patroni", "bin/python")
-#: What runs when the server ends, module by module; the client of etcd is the follower's.
+#: What runs when the server ends, module by module; how it reaches etcd is the follower's.
 CODE = (
     *sorted((ROOT / "ansible/roles/patroni/files").glob("*/*.py")),
-    *(ROOT / "ansible/roles/follower/files/follower" / name for name in ("__init__.py", "etcd.py")),
+    *(
+        ROOT / "ansible/roles/follower/files/follower" / name
+        for name in ("__init__.py", "access.py", "etcd.py")
+    ),
 )
 OWN = Own(
     files={
@@ -19,10 +21,7 @@ OWN = Own(
         f"{UNITS}/flashtier-postmaster.service": template(
             "patroni/flashtier-postmaster.service.j2", patroni_python=PYTHON
         ),
-        **{
-            f"{LIBRARY}/{path.parent.name}/{path.name}": (*PLAIN, Tree(str(path.relative_to(ROOT))))
-            for path in CODE
-        },
+        **modules(CODE),
         f"{UNITS}/patroni.service": template(
             "patroni/patroni.service.j2", patroni_program=Release("patroni", "bin/patroni")
         ),

@@ -1,12 +1,11 @@
 from infra.paths import ROOT
 from tests.hosts.components import Own
-from tests.hosts.file_kinds import PLAIN, Release, Template, Tree, template
+from tests.hosts.file_kinds import LIBRARY, PLAIN, Release, Template, modules, template
 
-LIBRARY = "/usr/local/lib/flashtier"
 #: The program, module by module, and what publishes for it; the rest of what it runs comes with Patroni.
 CODE = (
     *sorted((ROOT / "ansible/roles/probe/files/probing").glob("*.py")),
-    ROOT / "ansible/roles/follower/files/follower/publisher.py",
+    *(ROOT / "ansible/roles/follower/files/follower" / name for name in ("publisher.py", "threads.py")),
 )
 OWN = Own(
     files={
@@ -17,10 +16,7 @@ OWN = Own(
         "/etc/systemd/system/flashtier-probe.service": template(
             "probe/flashtier-probe.service.j2", probe_python=Release("patroni", "bin/python")
         ),
-        **{
-            f"{LIBRARY}/{path.parent.name}/{path.name}": (*PLAIN, Tree(str(path.relative_to(ROOT))))
-            for path in CODE
-        },
+        **modules(CODE),
     },
     runtime={
         "/run/flashtier-probe": ("0755", "postgres:postgres"),

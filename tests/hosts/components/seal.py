@@ -1,8 +1,7 @@
 from infra.paths import ROOT
 from tests.hosts.components import Own
-from tests.hosts.file_kinds import PLAIN, Secret, Template, Tree, template
+from tests.hosts.file_kinds import LIBRARY, PLAIN, Secret, Template, modules, template
 
-LIBRARY = "/usr/local/lib/flashtier"
 #: The program of both units of a takeover, and what it shares with the follower.
 CODE = (
     *sorted((ROOT / "ansible/roles/takeover/files/takeover").glob("*.py")),
@@ -29,10 +28,7 @@ OWN = Own(
         ),
         "/etc/flashtier/seal/etcd_password": ("0400", "root:root", Secret("etcd_seal_password")),
         "/etc/systemd/system/flashtier-seal.service": template("takeover/flashtier-seal.service.j2"),
-        **{
-            f"{LIBRARY}/{path.parent.name}/{path.name}": (*PLAIN, Tree(str(path.relative_to(ROOT))))
-            for path in CODE
-        },
+        **modules(CODE),
     },
     runtime={
         "/run/flashtier-seal": ("0755", "flashtier-seal:flashtier-seal"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,24 @@ def context(tls: Tls) -> ssl.SSLContext:
 def credentials(unit: str) -> Path:
     """The folder of LoadCredential."""
     return Path(os.environ.get("CREDENTIALS_DIRECTORY", f"/run/credentials/{unit}.service"))
+
+
+@contextmanager
+def reading(path: Path, role: str) -> Iterator[None]:
+    """What the block cannot read of the settings in `path` is a `ConfigError` that names the role."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; run the role {role}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path}: {type(error).__name__} {error}; run the role {role}") from error
+
+
+def not_empty(path: Path, role: str, **settings: Sized) -> None:
+    """Raises `ConfigError` for the first that is."""
+    for name, value in settings.items():
+        if not value:
+            raise ConfigError(f"{path}: {name} is empty; run the role {role}")
 
 
 def secret(folder: Path, name: str) -> str:

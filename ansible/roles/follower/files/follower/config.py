@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from follower.access import ConfigError, Tls, secret
+from follower.access import ConfigError, Tls, not_empty, reading, secret
 from follower.etcd import Login
 from follower.ini import Pool
 
@@ -46,7 +46,7 @@ class Config:
 
 def read(path: Path, credentials: Path) -> Config:
     """Raises `ConfigError`."""
-    try:
+    with reading(path, "follower"):
         given: dict[str, Any] = json.loads(path.read_text())
         config = Config(
             stack=given["stack"],
@@ -68,17 +68,7 @@ def read(path: Path, credentials: Path) -> Config:
             quorum=bool(given["quorum"]),
             hold=float(given["hold"]),
         )
-    except OSError as error:
-        raise ConfigError(f"{error.filename}: {error.strerror}; run the role follower") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{path}: {type(error).__name__} {error}; run the role follower") from error
-    for name, empty in {
-        "members": not config.members,
-        "etcd": not config.etcd,
-        "pools": not config.pools,
-    }.items():
-        if empty:
-            raise ConfigError(f"{path}: {name} is empty; run the role follower")
+    not_empty(path, "follower", members=config.members, etcd=config.etcd, pools=config.pools)
     if not 0 < config.hold < 60:
         raise ConfigError(
             f"{path}: hold = {config.hold}: must be seconds above 0 and below 60; run the role follower"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from follower.access import Tls, context
 from follower.etcd import Login
 
 
@@ -38,7 +40,7 @@ def read(path: Path) -> Config:
             name=given["name"],
             etcd=tuple(f"{etcd['protocol']}://{host}" for host in etcd["hosts"]),
             login=Login(etcd["username"], etcd["password"]),
-            context=_context(etcd["cacert"], etcd["cert"], etcd["key"]),
+            context=partial(context, Tls(etcd["cacert"], etcd["cert"], etcd["key"])),
             rest=rest["connect_address"],
             rest_login=Login(rest["authentication"]["username"], rest["authentication"]["password"]),
             data=Path(server["data_dir"]),
@@ -46,13 +48,3 @@ def read(path: Path) -> Config:
         )
     except (KeyError, TypeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {type(error).__name__} {error}; run the role patroni") from error
-
-
-def _context(ca: str, certificate: str, key: str) -> Callable[[], ssl.SSLContext]:
-    def made() -> ssl.SSLContext:
-        """Read at each connection, so that a renewed certificate is used from then on."""
-        context = ssl.create_default_context(cafile=ca)
-        context.load_cert_chain(certificate, key)
-        return context
-
-    return made

@@ -27,7 +27,7 @@ from probing.outcome import Outcome
 from probing.server import Server
 from probing.worker import Worker
 
-#: Seconds between two looks at the workers, and in which figures are published where nothing changed.
+#: Seconds between two checks of the workers, and in which figures are published where nothing changed.
 TICK = 0.1
 FIGURES = 5.0
 #: Seconds that the lease's end may take when the probe stops.
@@ -62,7 +62,7 @@ class Probe:
         self.publisher.stop(LAST_WORDS)
 
     def look(self, now: float) -> None:
-        """One verdict; it is told where it is another, and figures from time to time."""
+        """One verdict; it is reported where it is another, and figures from time to time."""
         report = self.judge.look({name: self.asked(name) for name in self.workers}, now)
         changed = report.differs(self.last)
         if not changed and now < self.due:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from follower.access import ConfigError, Tls, secret
+from follower.access import Tls, not_empty, reading, secret
 from follower.etcd import Login
 
 
@@ -29,7 +29,7 @@ class Config:
 
 def read(path: Path, credentials: Path, account: str) -> Config:
     """`account`: of etcd. Raises `ConfigError`."""
-    try:
+    with reading(path, "takeover"):
         given: dict[str, Any] = json.loads(path.read_text())
         config = Config(
             stack=given["stack"],
@@ -42,11 +42,5 @@ def read(path: Path, credentials: Path, account: str) -> Config:
             login=Login(account, secret(credentials, "etcd_password")),
             tls=Tls(**given["tls"]),
         )
-    except OSError as error:
-        raise ConfigError(f"{error.filename}: {error.strerror}; run the role takeover") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{path}: {type(error).__name__} {error}; run the role takeover") from error
-    for name, empty in {"members": not config.members, "etcd": not config.etcd}.items():
-        if empty:
-            raise ConfigError(f"{path}: {name} is empty; run the role takeover")
+    not_empty(path, "takeover", members=config.members, etcd=config.etcd)
     return config

@@ -1,12 +1,9 @@
-"""A leader whose lease is about to end although its host lives: its Patroni hangs or is gone, and its
-server goes on.
+"""A leader whose lease is about to end although its host lives: Patroni hangs or is gone, its server goes on.
 
 Patroni's votes do not stop it. A standby that has given its vote goes on confirming what that server
 commits, and the next leader may lack it: seen with a Patroni that stood still, one write of 4,400 was lost.
-So a member that
-is not answered either seals such a leader off by itself before the lease ends, whether or not a takeover
-comes
-about.
+So a member that is not answered either seals such a leader off by itself before the lease ends, whether or
+not a takeover comes about.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from takeover.keys import Order, Seen
+from takeover.keys import Entry, Order, Seen
 
 #: Whole seconds that the lease has left by then: time to ask once more, and to seal it off.
 LEFT = 4
@@ -49,15 +46,13 @@ class Expiring:
         if seen.settings.get("pause") or "takeover/off" in seen.own:
             self.found = None
         elif leader is not None and (self.found is None or self.found.leader == leader.text):
-            self._ask(seen)
+            self._ask(seen, leader)
         own = seen.timeline(self.host)
         if self.found is not None and own is not None and own > self.found.timeline:
             self.found = None
         return self.found
 
-    def _ask(self, seen: Seen) -> None:
-        leader = seen.leader
-        assert leader is not None  # noqa: S101 - the caller's
+    def _ask(self, seen: Seen, leader: Entry) -> None:
         if leader.lease != self.held:
             self.held, self.next = leader.lease, 0.0
         if leader.text == self.host or self.clock() < self.next:

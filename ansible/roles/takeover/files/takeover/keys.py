@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from follower.etcd import decoded
@@ -20,9 +21,9 @@ class Entry:
     modified: int
     lease: int
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, Any]:
-        """The value, where it is a JSON object; else nothing."""
+        """The value, where it is a JSON object; else nothing. Asked for at each turn, and read once."""
         try:
             found = json.loads(self.text)
         except ValueError:

@@ -56,7 +56,7 @@ class Seal:
             sets: list[Any] = [one["set"] for one in found["nftables"] if "set" in one]
             elements = sets[0].get("elem", [])
             if not elements and self.file.read_text():
-                # The kernel has ended it; the next load of the rules must not begin it anew.
+                # The kernel has ended it; the next load of the rules must not begin it again.
                 self._keep("")
             return [str(one["elem"]["val"]) if isinstance(one, dict) else str(one) for one in elements]
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:

@@ -18,15 +18,14 @@ class Orders:
     def __init__(self, stack: str, by: str) -> None:
         self.service, self.own, self.by = f"/service/{stack}/", f"/flashtier/{stack}/", by
 
-    def order(self, order: Order, seen: Seen, lease: str, pause: str) -> Body:
+    def order(self, order: Order, seen: Seen, leader: Entry, lease: str, pause: str) -> Body:
         """Put the order, if nothing has changed since.
 
         `lease`: its own; `pause`: that of the next one's earliest.
         """
-        assert seen.leader is not None  # noqa: S101 - the caller's
         return {
             "compare": [
-                *self._leads(seen.leader),
+                *self._leads(leader),
                 *self._absent("takeover/order", "takeover/tried", "takeover/off", "maintenance"),
                 self._same(self.service + "config", seen.service["config"]),
             ],
@@ -36,15 +35,16 @@ class Orders:
             ],
         }
 
-    def release(self, order: Order, revision: int, seen: Seen, confirmed: Mapping[str, int]) -> Body:
+    def release(
+        self, order: Order, revision: int, seen: Seen, leader: Entry, confirmed: Mapping[str, int]
+    ) -> Body:
         """Take the lead from the order's leader, while its order and each confirmation hold.
 
         Patroni decides who has it.
         """
-        assert seen.leader is not None  # noqa: S101 - the caller's
         return {
             "compare": [
-                *self._leads(seen.leader),
+                *self._leads(leader),
                 self._at(self.own + "takeover/order", revision),
                 *(self._at(f"{self.own}takeover/sealed/{host}", found) for host, found in confirmed.items()),
                 self._same(self.service + "sync", seen.service["sync"]),

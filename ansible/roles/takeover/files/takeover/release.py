@@ -8,27 +8,20 @@ and votes decide.
 from __future__ import annotations
 
 import math
-import queue
 import sys
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
-from follower.access import ConfigError, context, credentials
-from follower.etcd import Endpoint, Endpoints, EtcdError
+from follower.etcd import EtcdError
 from follower.journal import Journal
-from follower.notify import notify
-from follower.publisher import Publisher
-from follower.threads import die_with_threads
-from follower.watcher import Watcher
 from takeover import judge
-from takeover.answers import answers
-from takeover.config import Config, read
-from takeover.keys import Order, Seen, View
+from takeover.config import Config
+from takeover.keys import Entry, Order, Seen
 from takeover.lead import Lead
 from takeover.orders import Orders
+from takeover.unit import Reach, main
 
 #: Seconds between two turns.
 PERIOD = 0.1
@@ -70,28 +63,31 @@ class Unit:
         self.said = ""
 
     def turn(self, seen: Seen) -> list[str]:
-        """One look at the leader, and what follows from it; why nothing would be done. Raises `EtcdError`."""
-        self.lead.follow(seen.leader, judge.led_for(seen, self.wall()))
-        if seen.leader is not None:
-            self.lead.timeline = seen.timeline(seen.leader.text) or self.lead.timeline
-        hindered = list(judge.hindrances(seen, self.config, self.lead.timeline))
+        """One check of the leader, and what follows; why nothing would be done. Raises `EtcdError`."""
+        leader = seen.leader
+        self.lead.follow(leader, judge.led_for(seen, self.wall()))
+        if leader is not None:
+            self.lead.timeline = seen.timeline(leader.text) or self.lead.timeline
+        timeline = self.lead.timeline
+        hindered = list(judge.hindrances(seen, self.config, timeline))
         settings = seen.settings
         ttl, loop_wait = settings.get("ttl"), settings.get("loop_wait")
-        if seen.leader is None or not isinstance(ttl, int) or not isinstance(loop_wait, int):
+        if leader is None or not isinstance(ttl, int) or not isinstance(loop_wait, int):
             return hindered or ["etcd has no ttl and loop_wait of Patroni"]
         if self.lead.seconds < ttl:
-            hindered.append(f"{seen.leader.text} has not been seen to lead for a ttl of {ttl} s yet")
-        cause, why = self._cause(seen, ttl, loop_wait)
+            hindered.append(f"{leader.text} has not been seen to lead for a ttl of {ttl} s yet")
+        cause, why = self._cause(seen, leader, ttl, loop_wait)
         if not cause:
             self.said = ""
             return hindered
         if "takeover/tried" in seen.own:
             # By another unit, which says what comes of it, or by this one a moment ago.
             return [*hindered, f"the last attempt was less than a ttl of {ttl} s ago"]
-        if hindered:
-            self._once(f"{seen.leader.text} is {cause} ({why}), and keeps its lead: {'; '.join(hindered)}")
+        if hindered or timeline is None:
+            self._once(f"{leader.text} is {cause} ({why}), and keeps its lead: {'; '.join(hindered)}")
             return hindered
-        self._act(seen, cause, why, ttl)
+        order = Order(uuid.uuid4().hex[:12], leader.text, cause, timeline, seen.cluster, self.wall())
+        self._act(order, why, seen, leader, ttl, loop_wait)
         return []
 
     def published(self, hindered: list[str]) -> dict[str, Any]:
@@ -100,10 +96,8 @@ class Unit:
         leads = {"created": held[1], "since": round(self.wall() - self.lead.seconds)} if held else {}
         return {"host": self.config.host, "enabled": self.config.enabled, "hindered": hindered} | leads
 
-    def _cause(self, seen: Seen, ttl: int, loop_wait: int) -> tuple[str, str]:
+    def _cause(self, seen: Seen, leader: Entry, ttl: int, loop_wait: int) -> tuple[str, str]:
         """gone or stuck, with why; empty where it is neither."""
-        leader = seen.leader
-        assert leader is not None  # noqa: S101 - the caller's
         if why := judge.stuck(seen):
             return "stuck", why
         address = self.config.members.get(leader.text)
@@ -116,42 +110,36 @@ class Unit:
             return "gone", f"its lease has {left} s left of {ttl}, and its Patroni does not answer"
         return "", ""
 
-    def _act(self, seen: Seen, cause: str, why: str, ttl: int) -> None:
-        """Seal it off and take its lead. Raises `EtcdError`; the order's lease ends it then."""
+    def _act(self, order: Order, why: str, seen: Seen, leader: Entry, ttl: int, loop_wait: int) -> None:
+        """Seal the leader off and take its lead. Raises `EtcdError`; the order's lease ends it then."""
         begun = time.monotonic()
-        assert seen.leader is not None  # noqa: S101 - the caller's
-        leader, timeline = seen.leader.text, self.lead.timeline
-        assert timeline is not None  # noqa: S101 - judge.hindrances
-        order = Order(uuid.uuid4().hex[:12], leader, cause, timeline, seen.cluster, time.time())
+        is_what = f"{leader.text} is {order.cause} ({why})"
         lease = str(self.ask("/v3/lease/grant", {"TTL": str(ORDER)})["ID"])
         pause = str(self.ask("/v3/lease/grant", {"TTL": str(ttl)})["ID"])
-        put = self.ask("/v3/kv/txn", self.orders.order(order, seen, lease, pause))
+        put = self.ask("/v3/kv/txn", self.orders.order(order, seen, leader, lease, pause))
         if not put.get("succeeded"):
-            self._once(f"{leader} is {cause} ({why}), and something changed, or another unit acts")
+            self._once(f"{is_what}, and something changed, or another unit acts")
             return
-        self.say(f"{leader} is {cause} ({why}): order {order.number}")
+        self.say(f"{is_what}: order {order.number}")
         revision = int(put["header"]["revision"])
-        confirmed, fault = self._confirmations(order.number, leader)
-        fault = fault or self._over(seen, cause, ttl)
+        confirmed, fault = self._confirmations(order.number, leader.text)
+        fault = fault or self._over(order.cause, seen, leader, ttl, loop_wait)
         released: dict[str, Any] = {}
         if not fault:
-            body = self.orders.release(order, revision, seen, confirmed)
+            body = self.orders.release(order, revision, seen, leader, confirmed)
             released = self.ask("/v3/kv/txn", body, begun + ORDER)
         if released.get("succeeded"):
-            self.say(
-                f"{leader} was {cause}: its lead is taken, {time.monotonic() - begun:.3f} s after the order"
-            )
+            seconds = time.monotonic() - begun
+            self.say(f"{leader.text} was {order.cause}: its lead is taken, {seconds:.3f} s after the order")
             return
         self.ask("/v3/lease/revoke", {"ID": lease})
-        self.say(f"{leader} keeps its lead: {fault or 'something changed before it could be taken'}")
+        self.say(f"{leader.text} keeps its lead: {fault or 'something changed before it could be taken'}")
 
-    def _over(self, seen: Seen, cause: str, ttl: int) -> str:
+    def _over(self, cause: str, seen: Seen, leader: Entry, ttl: int, loop_wait: int) -> str:
         """Why there is no cause any more, or empty. Raises `EtcdError`."""
-        assert seen.leader is not None  # noqa: S101 - the caller's
         if cause == "stuck":
             return "" if judge.stuck(self.newest(0) or seen) else "its probe is fine again"
-        loop_wait = int(seen.settings["loop_wait"])
-        late = judge.overdue(self.lead.ask_left(seen.leader.lease), ttl, loop_wait, LATE)
+        late = judge.overdue(self.lead.ask_left(leader.lease), ttl, loop_wait, LATE)
         return "" if late else "its lease is renewed again"
 
     def _confirmations(self, number: str, leader: str) -> tuple[dict[str, int], str]:
@@ -180,51 +168,19 @@ class Unit:
             self.say(line)
 
 
-class News:
-    """What etcd said last. Written by the watch, read by one thread."""
-
-    def __init__(self) -> None:
-        self.queue: queue.SimpleQueue[Seen] = queue.SimpleQueue()
-        self.seen: Seen | None = None
-
-    def newest(self, seconds: float) -> Seen | None:
-        try:
-            self.seen = self.queue.get(timeout=seconds)
-            while not self.queue.empty():
-                self.seen = self.queue.get_nowait()
-        except queue.Empty:
-            pass  # nothing new
-        return self.seen
-
-
 def run(config: Config, journal: Journal) -> None:
     """For ever."""
-    say, news = journal.say, News()
-
-    def reach() -> list[Endpoint]:
-        return [Endpoint(url, config.login, lambda: context(config.tls)) for url in config.etcd]
-
-    def left(lease: int) -> int:
-        return int(etcd.ask("/v3/lease/timetolive", {"ID": str(lease)}).get("TTL", -1))
-
-    etcd = Endpoints(reach())
-    watcher = Watcher(reach(), View(config.stack), news.queue.put, say)
-    publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/units/{config.host}", say)
-    lead = Lead(
-        left, lambda address: answers(address, config.rest_port, lambda: context(config.tls), ANSWERS)
-    )
-    unit = Unit(config, etcd.ask, news.newest, lead, say)
-    watcher.start()
-    publisher.start()
-    notify("READY=1")
+    say, reach = journal.say, Reach(config, "units", journal.say)
+    lead = Lead(reach.left, lambda address: reach.answers(address, ANSWERS))
+    unit = Unit(config, reach.etcd.ask, reach.news.newest, lead, say)
+    reach.start()
     fault = ""
     while True:
-        seen = news.newest(PERIOD)
-        notify("WATCHDOG=1")
-        if seen is None or time.monotonic() - watcher.known > OLD:
+        seen = reach.newest(PERIOD)
+        if seen is None or reach.silent() > OLD:
             continue
         try:
-            publisher.publish(unit.published(unit.turn(seen)))
+            reach.publisher.publish(unit.published(unit.turn(seen)))
             fault = ""
         except (EtcdError, KeyError) as error:
             if str(error) != fault:
@@ -232,19 +188,5 @@ def run(config: Config, journal: Journal) -> None:
                 say(f"nothing is decided: {type(error).__name__}: {fault}")
 
 
-def main() -> int:
-    journal = Journal()
-    die_with_threads()
-    try:
-        config = read(Path(sys.argv[1]), credentials("flashtier-release"), "release")
-        run(config, journal)
-    except (ConfigError, IndexError) as error:
-        print(f"flashtier-release: {error or 'the configuration file is its one argument'}", file=sys.stderr)
-        return 2
-    finally:
-        journal.close()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("release", run))

@@ -8,25 +8,19 @@ of this.
 from __future__ import annotations
 
 import json
-import queue
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from follower.access import ConfigError, context, credentials
-from follower.etcd import Endpoint, Endpoints, EtcdError, encoded
+from follower.etcd import EtcdError, encoded
 from follower.journal import Journal
-from follower.notify import notify
-from follower.publisher import Publisher
-from follower.threads import die_with_threads
-from follower.watcher import Watcher
-from takeover.answers import RUNS, answers
-from takeover.config import Config, read
+from takeover.answers import RUNS
+from takeover.config import Config
 from takeover.expiring import Expiring
-from takeover.keys import Order, Seen, View
+from takeover.keys import Order, Seen
 from takeover.nft import Seal, SealError
+from takeover.unit import Reach, main
 from takeover.wish import Wish, wanted
 
 #: Seconds that a confirmation lasts.
@@ -80,8 +74,8 @@ class Agent:
         self.wishes: tuple[Wish, ...] = ()
         self.sealed: list[str] = []
 
-    def begin(self) -> None:
-        """What a process before this one sealed, or a person, ends unless it is wanted.
+    def read(self) -> None:
+        """What the kernel has. Of a process before this one or a person, it ends unless it is wanted.
 
         Raises `SealError`.
         """
@@ -181,52 +175,38 @@ class Agent:
 
 
 def run(config: Config, journal: Journal) -> None:
-    """For ever."""
-    say = journal.say
-
-    def reach() -> list[Endpoint]:
-        return [Endpoint(url, config.login, lambda: context(config.tls)) for url in config.etcd]
-
-    news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
-    watcher = Watcher(reach(), View(config.stack), news.put, say)
-    publisher = Publisher(reach(), f"/flashtier/{config.stack}/takeover/agents/{config.host}", say)
-    etcd = Endpoints(reach())
-
-    def fresh() -> Seen:
-        view = View(config.stack)
-        view.store.take(etcd.ask("/v3/kv/txn", view.store.ranges.snapshot()))
-        return view.seen()
+    """For ever. Raises `SealError` where the kernel's set cannot be read at the start."""
+    say, reach = journal.say, Reach(config, "agents", journal.say)
 
     def leader_answers(address: str) -> str:
-        return answers(address, config.rest_port, lambda: context(config.tls), ANSWERS)
-
-    def left(lease: int) -> int:
-        return int(etcd.ask("/v3/lease/timetolive", {"ID": str(lease)}).get("TTL", -1))
+        return reach.answers(address, ANSWERS)
 
     watches = config.enabled and config.host in config.members
-    expiring = Expiring(config.host, left, lambda name: leader_answers(config.members[name]) == RUNS)
+    expiring = Expiring(config.host, reach.left, lambda name: leader_answers(config.members[name]) == RUNS)
     agent = Agent(
-        config, Seal(), etcd.ask, fresh, leader_answers, say, expiring=expiring if watches else None
+        config,
+        Seal(),
+        reach.etcd.ask,
+        reach.fresh,
+        leader_answers,
+        say,
+        expiring=expiring if watches else None,
     )
-    agent.begin()
-    watcher.start()
-    publisher.start()
-    notify("READY=1")
-    seen: Seen | None = None
+    agent.read()
+    reach.start()
     said, checked = "", time.monotonic()
     while True:
-        seen = _newest(news, seen)
-        notify("WATCHDOG=1")
+        seen = reach.newest(PERIOD)
         fault = ""
         try:
             if time.monotonic() - checked > CHECK:
                 checked = time.monotonic()
-                agent.begin()
+                agent.read()
             if seen is None:
                 agent.keep()
                 continue
-            names = agent.act(seen, time.monotonic() - watcher.known > OLD)
-            publisher.publish({"host": config.host, "sealed": names})
+            names = agent.act(seen, reach.silent() > OLD)
+            reach.publisher.publish({"host": config.host, "sealed": names})
         except (SealError, EtcdError, KeyError) as error:
             fault = f"{type(error).__name__}: {error}"
         if fault and fault != said:
@@ -234,30 +214,5 @@ def run(config: Config, journal: Journal) -> None:
         said = fault
 
 
-def _newest(news: queue.SimpleQueue[Seen], before: Seen | None) -> Seen | None:
-    """What etcd said last, after at most `PERIOD` seconds."""
-    try:
-        found = news.get(timeout=PERIOD)
-        while not news.empty():
-            found = news.get_nowait()
-    except queue.Empty:
-        return before
-    return found
-
-
-def main() -> int:
-    journal = Journal()
-    die_with_threads()
-    try:
-        config = read(Path(sys.argv[1]), credentials("flashtier-seal"), "seal")
-        run(config, journal)
-    except (ConfigError, SealError, IndexError) as error:
-        print(f"flashtier-seal: {error or 'the configuration file is its one argument'}", file=sys.stderr)
-        return 2
-    finally:
-        journal.close()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("seal", run, SealError))

@@ -121,6 +121,14 @@ def test_the_summary_says_what_each_took_and_what_is_left() -> None:
     assert "make verify" in lines[-1]
 
 
+def test_what_a_program_has_no_more_is_removed() -> None:
+    found = ["/lib/a/one.py", "/lib/a/old.py", "/lib/a/__pycache__"]
+    assert PROGRAMS["program_left"](found, ["/tree/a/one.py"]) == [
+        {"path": "/lib/a/old.py", "state": "absent"},
+        {"path": "/lib/a/__pycache__", "state": "absent"},
+    ]
+
+
 def test_modules_of_a_program_lie_in_a_folder_a_package() -> None:
     found = PROGRAMS["program_files"](["/tree/b/two.py", "/tree/a/one.py"], "/lib", {"unit": ""})
     assert found == [

@@ -38,7 +38,7 @@ def test_without_an_answer_of_etcd_what_was_not_confirmed_ends_by_its_time(world
 def test_a_new_process_renews_what_is_sealed_until_etcd_answers(world: World) -> None:
     agent, kernel = world.agents["db2"], world.kernels["db2"]
     kernel.elements = [MEMBERS["db1"]]
-    agent.begin()
+    agent.read()
     agent.keep()
     assert (kernel.puts, kernel.elements) == (1, [MEMBERS["db1"]])
 
@@ -56,14 +56,14 @@ def test_a_new_process_ends_no_seal_while_no_one_leads(world: World) -> None:
     """The one before it may have sealed it off by itself."""
     world.kernels["db2"].elements = [MEMBERS["db1"]]
     del world.etcd.keys[SERVICE + "leader"]
-    world.agents["db2"].begin()
+    world.agents["db2"].read()
     world.agents_act()
     assert world.sealed() == {"db2"}
 
 
 def test_what_was_sealed_before_the_process_began_ends_unless_it_is_wanted(world: World) -> None:
     world.kernels["db2"].elements = ["10.0.0.3"]
-    world.agents["db2"].begin()
+    world.agents["db2"].read()
     world.agents_act()
     assert world.sealed() == set()
 
