@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ops.status.answers import Answers, Keys
+from ops.status.answers import Answers, Keys, object_of
 from ops.status.facts import Etcd, EtcdMember, Follower, Hold, Maintenance, Probe, ProbedPart, Procedure
 
 #: Of a probe, in the order in which they are shown.
@@ -77,7 +76,7 @@ def holds(keys: Keys) -> tuple[Hold, ...] | None:
 
 
 def _hold(owner: str, pair: dict[str, Any], now: float | None) -> Hold:
-    value = _value(pair)
+    value = object_of(pair["value"])
     until = value.get("until")
     left = round(float(until) - now, 1) if isinstance(until, int | float) and now is not None else None
     reason = str(value.get("reason", "it gives no reason"))[:80]
@@ -97,7 +96,7 @@ def procedures(keys: Keys) -> tuple[Procedure, ...] | None:
             leased=bool(pair["leased"]),
         )
         for pair in found
-        for value in (_value(pair),)
+        for value in (object_of(pair["value"]),)
     )
 
 
@@ -106,7 +105,7 @@ def maintenance(keys: Keys) -> tuple[Maintenance, ...] | None:
     found = keys.own("maintenance")
     if found is None:
         return None
-    return tuple(_maintenance(_value(pair), bool(pair["leased"]), keys.now) for pair in found)
+    return tuple(_maintenance(object_of(pair["value"]), bool(pair["leased"]), keys.now) for pair in found)
 
 
 def _maintenance(value: dict[str, Any], leased: bool, now: float | None) -> Maintenance:
@@ -126,7 +125,7 @@ def followers(keys: Keys) -> tuple[Follower, ...] | None:
     found = keys.below("followers")
     if found is None:
         return None
-    return tuple(_follower(host, _value(pair), keys.now) for host, pair in found.items())
+    return tuple(_follower(host, object_of(pair["value"]), keys.now) for host, pair in found.items())
 
 
 def _follower(host: str, value: dict[str, Any], now: float | None) -> Follower:
@@ -144,7 +143,7 @@ def probes(keys: Keys) -> tuple[Probe, ...] | None:
     found = keys.below("probes")
     if found is None:
         return None
-    return tuple(_probe(host, _value(pair), keys.now) for host, pair in found.items())
+    return tuple(_probe(host, object_of(pair["value"]), keys.now) for host, pair in found.items())
 
 
 def _probe(host: str, value: dict[str, Any], now: float | None) -> Probe:
@@ -171,11 +170,3 @@ def _age(since: object, now: float | None) -> float | None:
     if not isinstance(since, int | float) or now is None:
         return None
     return round(max(0.0, now - float(since)), 1)
-
-
-def _value(pair: dict[str, Any]) -> dict[str, Any]:
-    try:
-        found = json.loads(pair["value"])
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
