@@ -29,7 +29,9 @@ def keys(contract: Contract, snapshots: dict[str, Snapshot], check: Check) -> di
         if "etcd" in host.components
     }
     prefix = f"/service/{contract.stack}/"
-    moving = ("members/", "status", "failsafe", f"/flashtier/{contract.stack}/probes/")
+    own = f"/flashtier/{contract.stack}"
+    leased = tuple(f"{own}/takeover/{name}" for name in ("agents/", "units/", "sealed/", "order", "tried"))
+    moving = ("members/", "status", "failsafe", f"{own}/probes/", *leased)
     first: dict[str, str] = next(iter(told.values()))
 
     def lasting(held: dict[str, str]) -> dict[str, str]:
