@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from infra.contract import Contract, ContractHost
 
 #: Accounts and their roles.
@@ -59,6 +63,16 @@ def rights(stack: str) -> dict[str, set[tuple[str, str, str]]]:
             (f"/flashtier/{stack}/takeover/last", "", "READWRITE"),
             (f"/flashtier/{stack}/takeover/units/", f"/flashtier/{stack}/takeover/units0", "READWRITE"),
         },
+    }
+
+
+def published(contract: Contract, snapshots: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """What is below /flashtier/<stack>/<kind>/ by the rest of its name, as the first host with etcd says."""
+    asked = next((host.name for host in contract.hosts if "etcd" in host.components), None)
+    prefix = f"/flashtier/{contract.stack}/{kind}/"
+    keys: dict[str, str] = snapshots[asked]["cluster_keys"] or {} if asked else {}
+    return {
+        key.removeprefix(prefix): json.loads(text) for key, text in keys.items() if key.startswith(prefix)
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from infra.contract import Contract, ContractHost
+from tests.hosts.etcd import published
 from tests.hosts.snapshot import Snapshot
 
 #: By name of a member that was removed, why it does not run.
@@ -20,12 +20,7 @@ def has_member(host: ContractHost) -> bool:
 
 def removed(contract: Contract, snapshots: Mapping[str, Snapshot]) -> Away:
     """By name, of members with the mark of remove_member.yml in etcd, why they do not run."""
-    holder = next((host.name for host in contract.hosts if "etcd" in host.components), None)
-    prefix = f"/flashtier/{contract.stack}/members/"
-    keys: dict[str, str] = snapshots[holder]["cluster_keys"] or {} if holder else {}
-    records = {
-        key.removeprefix(prefix): json.loads(value) for key, value in keys.items() if key.startswith(prefix)
-    }
+    records = published(contract, snapshots, "members")
     return {
         name: f"{name} was removed on purpose; it comes back by: {ADD}{name}"
         for name in contract.database.members

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
 from infra.contract import Contract, ContractHost
+from tests.hosts.etcd import published
 from tests.hosts.facts import Check
 from tests.hosts.members import Away, has_member, staying
 from tests.hosts.snapshot import Snapshot
@@ -68,10 +68,7 @@ def test_each_members_verdict_is_in_etcd(
     contract: Contract, snapshots: dict[str, Snapshot], away: Away, check: Check
 ) -> None:
     """Its lease ends 5 s after a probe that is no more."""
-    asked = next(host.name for host in contract.hosts if "etcd" in host.components)
-    prefix = f"/flashtier/{contract.stack}/probes/"
-    keys = snapshots[asked]["cluster_keys"]
-    found = {key.removeprefix(prefix): json.loads(keys[key]) for key in keys if key.startswith(prefix)}
+    found = published(contract, snapshots, "probes")
     check.equal("members whose probe publishes", sorted(contract.database.members), sorted(found))
     for name in staying(contract, away):
         value = found[name]

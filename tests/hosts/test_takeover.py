@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from infra.contract import Contract
+from tests.hosts.etcd import published
 from tests.hosts.facts import Check
 from tests.hosts.members import Away
 from tests.hosts.snapshot import Snapshot
@@ -18,30 +18,25 @@ Published = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
-def published(contract: Contract, snapshots: dict[str, Snapshot]) -> Published:
+def takeover(contract: Contract, snapshots: dict[str, Snapshot]) -> Published:
     """What hosts publish of takeovers, by key; a lease ends it 5 s after a unit that is no more."""
-    asked = next(host.name for host in contract.hosts if "etcd" in host.components)
-    prefix = f"/flashtier/{contract.stack}/takeover/"
-    keys = snapshots[asked]["cluster_keys"]
-    return {
-        key.removeprefix(prefix): json.loads(text) for key, text in keys.items() if key.startswith(prefix)
-    }
+    return published(contract, snapshots, "takeover")
 
 
-def test_every_part_is_alive(contract: Contract, published: Published, check: Check) -> None:
+def test_every_part_is_alive(contract: Contract, takeover: Published, check: Check) -> None:
     for kind, component in (("agents", "seal"), ("units", "release")):
         wanted = {host.name for host in contract.hosts if component in host.components}
-        found = {key.removeprefix(f"{kind}/") for key in published if key.startswith(f"{kind}/")}
+        found = {key.removeprefix(f"{kind}/") for key in takeover if key.startswith(f"{kind}/")}
         check.equal(f"hosts whose flashtier-{component} publishes itself", wanted, found)
-    sealed = {key: value["sealed"] for key, value in published.items() if key.startswith("agents/")}
+    sealed = {key: value["sealed"] for key, value in takeover.items() if key.startswith("agents/")}
     check.equal("members that are sealed off", {}, {key: who for key, who in sealed.items() if who})
-    check.true("takeovers are not switched off", "off" not in published, found=published.get("off"))
+    check.true("takeovers are not switched off", "off" not in takeover, found=takeover.get("off"))
 
 
 def test_nothing_hinders_it_where_it_is_declared(
-    contract: Contract, published: Published, away: Away, check: Check
+    contract: Contract, takeover: Published, away: Away, check: Check
 ) -> None:
-    units = {key: value for key, value in published.items() if key.startswith("units/")}
+    units = {key: value for key, value in takeover.items() if key.startswith("units/")}
     for key, unit in units.items():
         check.fact("database.takeover", unit["enabled"], how=key)
         # With a member less no one could be sealed off from it, and a standby would have no second one.
