@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from infra.contract import Contract
 from infra.errors import FlashtierError
@@ -41,6 +42,35 @@ def command(stack: str, *arguments: str, seconds: float = 1800) -> str:
 
 def playbook(stack: str, *arguments: str) -> str:
     return command(stack, "ansible-playbook", "-i", INVENTORY, "ansible/site.yml", *arguments)
+
+
+def words(name: str, *options: str) -> tuple[str, ...]:
+    """The line that runs a playbook of ansible/playbooks/."""
+    return ("ansible-playbook", "-i", INVENTORY, f"ansible/playbooks/{name}.yml", *options)
+
+
+def procedure(stack: str, name: str, *options: str, seconds: float = 1800) -> str:
+    """The output of such a playbook, which must succeed."""
+    return command(stack, *words(name, *options), seconds=seconds)
+
+
+def start(stack: str, line: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a command of the kit in a session of its own, for a drill that ends it."""
+    return subprocess.Popen(
+        line,
+        cwd=ROOT,
+        env={**os.environ, "FLASHTIER_STACK": stack},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill(started: subprocess.Popen[bytes]) -> None:
+    """The command and all that it has started on the controller, as a crash of it would."""
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait(30)
 
 
 def contract_of(stack: str) -> Contract | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,10 +15,9 @@ import yaml
 
 from infra.paths import ROOT
 from tests.drills.cluster import Cluster
-from tests.drills.living import INVENTORY, attempt, command
+from tests.drills.living import attempt, command, procedure, start, words
 
 PURPOSES = ("data", "wal")
-PLAYBOOK = ("ansible-playbook", "-i", INVENTORY, "ansible/playbooks/move_data.yml")
 #: Seconds: a move of all members, a run of Pulumi.
 MOVES, PROVISIONS = 1800, 300
 STATE = "/run/flashtier-move/state.json"
@@ -84,25 +82,17 @@ class Moves:
             seconds=PROVISIONS,
         )
 
-    def run(self, *words: str) -> tuple[int, str]:
+    def run(self, *options: str) -> tuple[int, str]:
         """Exit code and output of the playbook."""
-        return attempt(self.stack, *PLAYBOOK, *words, seconds=MOVES)
+        return attempt(self.stack, *words("move_data", *options), seconds=MOVES)
 
     def move(self, volume: str) -> str:
         """Move data and WAL there; its output. Fails where the playbook does."""
-        return command(self.stack, *PLAYBOOK, *asked(volume), seconds=MOVES)
+        return procedure(self.stack, "move_data", *asked(volume), seconds=MOVES)
 
     def start(self, volume: str) -> subprocess.Popen[bytes]:
         """The same, in a session of its own, for a drill that ends it."""
-        return subprocess.Popen(
-            [*PLAYBOOK, *asked(volume)],
-            cwd=ROOT,
-            env={**os.environ, "FLASHTIER_STACK": self.stack},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        return start(self.stack, words("move_data", *asked(volume)))
 
     def where(self) -> dict[str, set[str]]:
         """Of each member, the volumes that its data and its WAL are shown from."""
@@ -136,12 +126,6 @@ class Moves:
 
 def asked(volume: str) -> tuple[str, ...]:
     return ("-e", f"what={','.join(PURPOSES)}", "-e", f"to={volume}")
-
-
-def kill(started: subprocess.Popen[bytes]) -> None:
-    """The playbook and all that it has started on the controller, as a crash of it would."""
-    os.killpg(started.pid, signal.SIGKILL)
-    started.wait(30)
 
 
 class Samples:

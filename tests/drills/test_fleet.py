@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from infra.contract import Contract
+from tests.drills import living
 from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
 from tests.drills.hosts import Inside
-from tests.drills.living import INVENTORY, command
+from tests.drills.living import playbook
 from tests.drills.runs import until
 from tests.drills.verifier import Verifier
 
@@ -37,16 +39,10 @@ systemctl restart patroni.service
 rm {DROP_IN}
 systemctl daemon-reload
 """
+#: A playbook of all hosts of a tier.
+procedure = partial(living.procedure, seconds=1200)
 #: Seconds that calls may go unanswered while another member takes over, on a host under other work.
 GAP = 5
-
-
-def procedure(stack: str, name: str, *options: str) -> str:
-    return command(
-        stack,
-        *("ansible-playbook", "-i", INVENTORY, f"ansible/playbooks/{name}.yml", *options),
-        seconds=1200,
-    )
 
 
 @pytest.fixture
@@ -77,7 +73,7 @@ def test_a_new_release_of_patroni_runs_after_rolling(
 ) -> None:
     running = {name: cluster.inside.run(name, RELEASE) for name in older}
     assert set(running.values()) == {OLDER}
-    said = command(stack, "ansible-playbook", "-i", INVENTORY, "ansible/site.yml", "--tags", "patroni")
+    said = playbook(stack, "--tags", "patroni")
     assert [name for name in older if f"{name}: Patroni runs release {OLDER}" not in said] == []
     assert "3 of 3 members wait for a restart" in procedure(stack, "rolling", "--check")
     assert {name: cluster.inside.run(name, RELEASE) for name in older} == running

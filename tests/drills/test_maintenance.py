@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from infra.paths import ROOT
 from tests.drills.cluster import Cluster
-from tests.drills.living import INVENTORY, command
+from tests.drills.living import playbook, procedure, words
 from tests.drills.runs import environment, until
 from tests.drills.verifier import Verifier
 
@@ -24,10 +24,8 @@ def paused(cluster: Cluster) -> bool:
     return "pause: true" in said
 
 
-def maintenance(stack: str, *arguments: str) -> str:
-    return command(
-        stack, "ansible-playbook", "-i", INVENTORY, "ansible/playbooks/maintenance.yml", *arguments
-    )
+def maintenance(stack: str, *options: str) -> str:
+    return procedure(stack, "maintenance", *options)
 
 
 def test_a_pause_by_hand_ends_by_itself(cluster: Cluster, figure: Callable[[str], None]) -> None:
@@ -44,7 +42,7 @@ def test_a_maintenance_is_kept_to_its_end_and_ends_by_itself(
     end = time.monotonic() + 120
     assert paused(cluster)
     refused = subprocess.run(
-        ["ansible-playbook", "-i", INVENTORY, "ansible/playbooks/switchover.yml"],
+        words("switchover"),
         cwd=ROOT,
         env=environment(stack),
         capture_output=True,
@@ -54,17 +52,7 @@ def test_a_maintenance_is_kept_to_its_end_and_ends_by_itself(
     )
     assert refused.returncode != 0
     assert "has declared a maintenance (drill) until" in refused.stdout
-    said = command(
-        stack,
-        "ansible-playbook",
-        "-i",
-        INVENTORY,
-        "ansible/site.yml",
-        "--limit",
-        "database",
-        "--tags",
-        "patroni",
-    )
+    said = playbook(stack, "--limit", "database", "--tags", "patroni")
     assert [line for line in said.splitlines() if "changed=" in line and "changed=0" not in line] == []
     assert paused(cluster)
     status = subprocess.run(

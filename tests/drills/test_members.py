@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
 
-from infra.paths import ROOT
+from tests.drills import living
 from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
-from tests.drills.living import INVENTORY, attempt, command, playbook
-from tests.drills.moves import kill
+from tests.drills.living import attempt, command, kill, playbook, start
 from tests.drills.runs import until
 from tests.drills.verifier import Verifier
 
@@ -39,7 +36,7 @@ FILL = (
 
 
 def words(name: str, *options: str) -> tuple[str, ...]:
-    return ("ansible-playbook", "-i", INVENTORY, f"ansible/playbooks/{name}_member.yml", *options)
+    return living.words(f"{name}_member", *options)
 
 
 def run(stack: str, name: str, member: str, *options: str) -> str:
@@ -64,15 +61,7 @@ def killed(stack: str, after: float, name: str, *options: str) -> bool:
 
 
 def ended(stack: str, after: float, line: tuple[str, ...]) -> bool:
-    started = subprocess.Popen(
-        line,
-        cwd=ROOT,
-        env={**os.environ, "FLASHTIER_STACK": stack},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    started = start(stack, line)
     time.sleep(after)
     middle = started.poll() is None
     kill(started)

@@ -17,8 +17,9 @@ import pytest
 
 from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
+from tests.drills.living import kill
 from tests.drills.mixed import Mixed, percentile
-from tests.drills.moves import Moves, Samples, asked, kill
+from tests.drills.moves import Moves, Samples, asked
 from tests.drills.verifier import Verifier
 
 #: A file of a copy that is altered: small, in each cluster, and covered by no checksum of a block.

@@ -9,19 +9,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
+from tests.drills import living
 from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
-from tests.drills.living import INVENTORY, command, playbook
+from tests.drills.living import playbook
 
 #: Seconds for the playbook; it stops and starts all members of etcd and of the database.
 RESTORED = 600
+procedure = partial(living.procedure, seconds=RESTORED)
 SNAPSHOT = "systemctl start flashtier-etcd-snapshot.service && ls -1 /var/lib/etcd-snapshots/*.db | tail -n 1"
-
-
-def procedure(stack: str, name: str, *arguments: str) -> str:
-    words = ("ansible-playbook", "-i", INVENTORY, f"ansible/playbooks/{name}.yml", *arguments)
-    return command(stack, *words, seconds=RESTORED)
 
 
 def test_an_old_snapshot_loses_no_acknowledged_upload(

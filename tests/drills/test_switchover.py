@@ -14,7 +14,7 @@ import pytest
 
 from tests.drills.cluster import Cluster
 from tests.drills.hosts import Inside
-from tests.drills.living import INVENTORY, command
+from tests.drills.living import procedure
 from tests.drills.mixed import Mixed, percentile
 from tests.drills.verifier import Verifier
 
@@ -37,11 +37,7 @@ def test_no_call_fails_while_another_member_takes_over(
         time.sleep(3)
         for number in range(rounds):
             leader, since = cluster.leader(), time.monotonic()
-            command(
-                verifier.contract.stack,
-                *("ansible-playbook", "-i", INVENTORY, "ansible/playbooks/switchover.yml"),
-                seconds=300,
-            )
+            procedure(verifier.contract.stack, "switchover", seconds=300)
             cluster.wait_whole(WHOLE)
             until = time.monotonic()
             now = cluster.leader()

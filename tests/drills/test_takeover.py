@@ -18,7 +18,7 @@ import pytest
 from tests.drills import loads, stalls
 from tests.drills.cluster import WHOLE, Cluster
 from tests.drills.counting import Counting
-from tests.drills.living import command
+from tests.drills.living import procedure
 from tests.drills.runs import until
 
 Say = Callable[[str], None]
@@ -219,8 +219,7 @@ def test_a_member_is_copied_from_one_that_gave_way(
             until(f"{leader} leads no longer", partial(leads_elsewhere, cluster, leader))
         cluster.wait_whole(WHOLE)
         third = next(name for name in cluster.members if name not in (leader, cluster.leader()))
-        play = ("ansible-playbook", "-i", "ansible/inventory.pulumi_stack.yml")
-        command(stack, *play, "ansible/playbooks/replace_member.yml", "-e", f"member={third}")
+        procedure(stack, "replace_member", "-e", f"member={third}")
         whole = cluster.wait_whole(WHOLE)
     what = f"{leader} cut off and back, then {third} copied from a standby"
     figure(cluster.report(what, client, since, whole))
@@ -255,13 +254,12 @@ def test_load_moves_no_lead(cluster: Cluster, client: Counting, figure: Say) -> 
 
 
 def test_it_is_switched_off_by_one_command(cluster: Cluster, stack: str, figure: Say) -> None:
-    play = ("ansible-playbook", "-i", "ansible/inventory.pulumi_stack.yml", "ansible/playbooks/takeover.yml")
     leader = ready(cluster)
     try:
-        command(stack, *play, "-e", "switch=off", "-e", "reason=drill")
+        procedure(stack, "takeover", "-e", "switch=off", "-e", "reason=drill")
         with hung(cluster, leader):
             time.sleep(15)
             assert cluster.leader(tuple(name for name in cluster.members if name != leader)) == leader
     finally:
-        command(stack, *play, "-e", "switch=on")
+        procedure(stack, "takeover", "-e", "switch=on")
     figure(f"{leader} hung for 15 s and kept its lead: takeovers were switched off")
