@@ -14,36 +14,8 @@ description:
     I(member), the member is recorded as one that has a copy.
   - With I(clear), keys of the cluster are removed first, whoever wrote them.
 author: flashtier
+extends_documentation_fragment: etcd_keys
 options:
-  endpoints:
-    description: Addresses of etcd, such as https://10.88.0.150:2379.
-    type: list
-    elements: str
-    required: true
-  username:
-    description: The user of etcd that Patroni has.
-    type: str
-    required: true
-  password:
-    description: Its password.
-    type: str
-    required: true
-  scope:
-    description: The cluster's name.
-    type: str
-    required: true
-  ca:
-    description: The authority's certificate.
-    type: path
-    required: true
-  cert:
-    description: The host's certificate.
-    type: path
-    required: true
-  key:
-    description: The host's key.
-    type: path
-    required: true
   config:
     description: What the key C(config) has to hold. Without it, nothing of the kind is changed.
     type: dict
@@ -58,10 +30,6 @@ options:
     type: list
     elements: str
     default: []
-  timeout:
-    description: Seconds in which an endpoint has to answer.
-    type: float
-    default: 5
 """
 
 EXAMPLES = r"""

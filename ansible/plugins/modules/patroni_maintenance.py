@@ -12,36 +12,8 @@ description:
     C(pause) by itself (flashtier-postmaster).
   - Ending removes both, in one transaction.
 author: flashtier
+extends_documentation_fragment: etcd_keys
 options:
-  endpoints:
-    description: Addresses of etcd, such as https://10.88.0.150:2379.
-    type: list
-    elements: str
-    required: true
-  username:
-    description: The user of etcd that may write both keys.
-    type: str
-    required: true
-  password:
-    description: Its password.
-    type: str
-    required: true
-  scope:
-    description: The cluster's name.
-    type: str
-    required: true
-  ca:
-    description: The authority's certificate.
-    type: path
-    required: true
-  cert:
-    description: The host's certificate.
-    type: path
-    required: true
-  key:
-    description: The host's key.
-    type: path
-    required: true
   state:
     description: Whether it is declared or ended.
     type: str
@@ -56,10 +28,6 @@ options:
   seconds:
     description: How long it lasts.
     type: int
-  timeout:
-    description: Seconds in which an endpoint has to answer.
-    type: float
-    default: 5
 """
 
 EXAMPLES = r"""

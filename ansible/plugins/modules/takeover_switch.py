@@ -10,36 +10,8 @@ description:
   - Off is the key C(/flashtier/<scope>/takeover/off), which has no end. While it is there, no unit takes a
     leader's lead, whatever the environment declares. On removes it.
 author: flashtier
+extends_documentation_fragment: etcd_keys
 options:
-  endpoints:
-    description: Addresses of etcd, such as https://10.88.0.150:2379.
-    type: list
-    elements: str
-    required: true
-  username:
-    description: The user of etcd that may write the key.
-    type: str
-    required: true
-  password:
-    description: Its password.
-    type: str
-    required: true
-  scope:
-    description: The cluster's name.
-    type: str
-    required: true
-  ca:
-    description: The authority's certificate.
-    type: path
-    required: true
-  cert:
-    description: The host's certificate.
-    type: path
-    required: true
-  key:
-    description: The host's key.
-    type: path
-    required: true
   state:
     description: Whether it is off or on.
     type: str
@@ -51,10 +23,6 @@ options:
   reason:
     description: Why.
     type: str
-  timeout:
-    description: Seconds in which an endpoint has to answer.
-    type: float
-    default: 5
 """
 
 EXAMPLES = r"""
